@@ -1,0 +1,84 @@
+/**
+ * TCP by `node:net`, shared by Node, Bun and Deno. Every socket has TCP_NODELAY and keepalive.
+ * The accept backlog is left to the runtime (Bun ignores the option): clients try again.
+ */
+import net, { type Socket } from "node:net";
+import type { Address, Conn, Listener, Net } from "../../src/platform/net.ts";
+import { NetError } from "../../src/platform/net.ts";
+import { type ConnOptions, NodeConn } from "./conn.ts";
+import { netError } from "./errors.ts";
+
+/** Idle time before the first probe: finds peers that vanished without a reset. */
+const KEEP_ALIVE_MS = 30_000;
+
+export function nodeNet(options: ConnOptions): Net {
+  return {
+    listen: (address, onConn) => listen(address, onConn, options),
+    connect: (address, timeoutMs) => connect(address, timeoutMs, options),
+  };
+}
+
+function listen(
+  address: Address,
+  onConn: (conn: Conn) => void,
+  options: ConnOptions,
+): Promise<Listener> {
+  const server = net.createServer((socket) => onConn(open(socket, options)));
+  return new Promise((resolve, reject) => {
+    server.once("error", (error) => {
+      reject(netError(error, `Cannot listen on ${address.host}:${address.port}`));
+    });
+    server.listen({ host: address.host, port: address.port }, () => {
+      server.removeAllListeners("error");
+      // A failed accept (no file handle left) is the peer's loss; the listener goes on.
+      server.on("error", () => {});
+      const bound = server.address() as net.AddressInfo;
+      resolve({ address: { host: address.host, port: bound.port }, close: () => close(server) });
+    });
+  });
+}
+
+/** Node reports 'close' only when the last connection is gone; we do not wait for that. */
+function close(server: net.Server): Promise<void> {
+  if (server.listening) server.close();
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+function connect(address: Address, timeoutMs: number, options: ConnOptions): Promise<Conn> {
+  const { host, port } = address;
+  return new Promise((resolve, reject) => {
+    const socket = net.connect({ host, port, noDelay: true });
+    const fail = (error: unknown): void => {
+      clearTimeout(timer);
+      socket.on("error", () => {});
+      socket.destroy();
+      reject(netError(error, `Cannot connect to ${host}:${port}`));
+    };
+    const timer = setTimeout(() => {
+      fail(
+        new NetError(
+          "ETIMEDOUT",
+          `Cannot connect to ${host}:${port}: no answer in ${timeoutMs} ms`,
+        ),
+      );
+    }, timeoutMs);
+    socket.once("error", fail);
+    socket.once("connect", () => {
+      clearTimeout(timer);
+      socket.off("error", fail);
+      resolve(open(socket, options));
+    });
+  });
+}
+
+function open(socket: Socket, options: ConnOptions): NodeConn {
+  // Per socket, not by an option of the server: Deno ignores that one.
+  socket.setNoDelay(true);
+  socket.setKeepAlive(true, KEEP_ALIVE_MS);
+  return new NodeConn(socket, peerName(socket), null, socket, options);
+}
+
+function peerName(socket: Socket): string {
+  const host = (socket.remoteAddress ?? "unknown").replace(/^::ffff:(?=\d+\.)/, "");
+  return host.includes(":") ? `[${host}]:${socket.remotePort}` : `${host}:${socket.remotePort}`;
+}

@@ -1,0 +1,81 @@
+/**
+ * The process around the node: arguments (those after the script's name), environment, signals,
+ * and the few files outside the data directory. Nothing here is read before it is asked for.
+ */
+import * as fs from "node:fs/promises";
+import os from "node:os";
+import path from "node:path";
+import type { Process, TextSink } from "../../src/platform/process.ts";
+import { diskError } from "./errors.ts";
+
+export function nodeProcess(runtime = `node ${process.versions.node}`): Process {
+  return {
+    onSignal(signal, fn) {
+      process.on(signal, fn);
+      return () => process.off(signal, fn);
+    },
+    exit: (code) => process.exit(code),
+    argv: process.argv.slice(2),
+    env: process.env,
+    stdout: sink(process.stdout),
+    stderr: sink(process.stderr),
+    rssBytes: () => process.memoryUsage.rss(),
+    cpuMs() {
+      const { user, system } = process.cpuUsage();
+      return (user + system) / 1000;
+    },
+    readTextFile,
+    writeFile,
+    hostname: () => os.hostname(),
+    pid: process.pid,
+    runtime,
+  };
+}
+
+function sink(stream: NodeJS.WriteStream): TextSink {
+  // A reader that went away (`binraft … | head`) is no reason to die with a stack trace.
+  stream.on("error", () => {});
+  return {
+    write: (text) => void stream.write(text),
+    isTerminal: stream.isTTY === true,
+  };
+}
+
+async function readTextFile(name: string): Promise<string> {
+  try {
+    return await fs.readFile(name, "utf8");
+  } catch (error) {
+    throw diskError(error, `Cannot read ${name}`);
+  }
+}
+
+/** Beside the target first, then renamed over it: a reader sees the old file or the whole new one. */
+async function writeFile(
+  name: string,
+  chunks: AsyncIterable<Uint8Array>,
+  mode: number,
+): Promise<void> {
+  const temporary = `${name}.${process.pid}.tmp`;
+  try {
+    await fs.rm(temporary, { force: true });
+    const handle = await fs.open(temporary, "wx", mode);
+    try {
+      for await (const chunk of chunks) await handle.writeFile(chunk);
+      // The umask may have taken bits away.
+      await handle.chmod(mode);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await fs.rename(temporary, name);
+    const folder = await fs.open(path.dirname(name), "r");
+    try {
+      await folder.sync();
+    } finally {
+      await folder.close();
+    }
+  } catch (error) {
+    await fs.rm(temporary, { force: true });
+    throw diskError(error, `Cannot write ${name}`);
+  }
+}
