@@ -32,9 +32,10 @@ export interface Flavour {
 }
 
 export function mysqlFlavour(programs: MysqlPrograms): Flavour {
-  const small = ["--innodb-buffer-pool-size=64M", "--innodb-redo-log-capacity=8M"];
-  const redo = Number(programs.version.split(".")[1]) >= 1 || !programs.version.startsWith("8.0");
-  const sizes = redo ? small : small.slice(0, 1);
+  const [major = 0, minor = 0, patch = 0] = programs.version.split(".").map(Number);
+  // Came with 8.0.30.
+  const redo = major > 8 || minor > 0 || patch >= 30 ? ["--innodb-redo-log-capacity=8M"] : [];
+  const sizes = ["--innodb-buffer-pool-size=64M", ...redo];
   return {
     label: `MySQL ${programs.version}`,
     templateDir: path.join(programs.cacheDir, `template-${programs.version}`),

@@ -243,8 +243,8 @@ export class MysqlServer {
   }
 
   async #end(signal: "SIGTERM" | "SIGKILL"): Promise<void> {
-    // Sessions first: an orderly shutdown would wait two seconds for those that are open.
-    for (const shell of this.#shells) await shell.close();
+    // An orderly shutdown waits two seconds for sessions that are open; a crash waits for nobody.
+    if (signal === "SIGTERM") await this.#closeShells();
     const child = this.#child;
     if (child !== null) {
       child.kill(signal);
@@ -254,6 +254,11 @@ export class MysqlServer {
       }
       this.#child = null;
     }
+    await this.#closeShells();
+  }
+
+  async #closeShells(): Promise<void> {
+    await Promise.all([...this.#shells].map((shell) => shell.close()));
   }
 }
 

@@ -1,0 +1,154 @@
+/**
+ * A TCP proxy in user space, for faults that loopback does not have: cut after so many bytes,
+ * swallow everything, delay, refuse, reset. It can not lose single packets; TCP would repair
+ * that anyway. "up" is from the client to the target, "down" the way back.
+ */
+import net, { type Socket } from "node:net";
+
+export type Direction = "up" | "down";
+
+export interface ProxyFaults {
+  /** Added to every piece of data, each way; the order is kept. */
+  delayMs: number;
+  /** Data and ends of streams vanish; connections stay open. Per direction. */
+  blackHole: Record<Direction, boolean>;
+  /** New connections are reset at once. */
+  refuse: boolean;
+  /** Every connection is reset after so many bytes from its start in this direction. */
+  cutAfterBytes: Record<Direction, number>;
+}
+
+export class TcpProxy {
+  readonly port: number;
+  readonly host = "127.0.0.1";
+  /** Change at will; it counts from the next piece of data or the next connection. */
+  readonly faults: ProxyFaults;
+  /** Bytes passed on, over all connections. */
+  readonly passedBytes: Record<Direction, number> = { up: 0, down: 0 };
+  readonly #server: net.Server;
+  readonly #links = new Set<Link>();
+
+  static async start(target: { host: string; port: number }): Promise<TcpProxy> {
+    const server = net.createServer({ noDelay: true, allowHalfOpen: true });
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", reject);
+      server.listen(0, "127.0.0.1", resolve);
+    });
+    return new TcpProxy(server, target);
+  }
+
+  private constructor(server: net.Server, target: { host: string; port: number }) {
+    this.#server = server;
+    this.port = (server.address() as net.AddressInfo).port;
+    this.faults = noFaults();
+    server.on("connection", (client) => {
+      client.on("error", () => {});
+      if (this.faults.refuse) {
+        client.resetAndDestroy();
+        return;
+      }
+      const link = new Link(client, target, this.faults, this.passedBytes);
+      this.#links.add(link);
+      client.once("close", () => this.#links.delete(link));
+    });
+  }
+
+  get connections(): number {
+    return this.#links.size;
+  }
+
+  /** Back to a plain proxy. What a black hole swallowed stays lost: cut those connections. */
+  heal(): void {
+    Object.assign(this.faults, noFaults());
+  }
+
+  /** Resets all connections that are open now. */
+  cut(): void {
+    for (const link of this.#links) link.reset();
+  }
+
+  async close(): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    this.cut();
+    await closed;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}
+
+function noFaults(): ProxyFaults {
+  return {
+    delayMs: 0,
+    blackHole: { up: false, down: false },
+    refuse: false,
+    cutAfterBytes: { up: Number.POSITIVE_INFINITY, down: Number.POSITIVE_INFINITY },
+  };
+}
+
+class Link {
+  readonly #client: Socket;
+  readonly #target: Socket;
+  readonly #faults: ProxyFaults;
+
+  constructor(
+    client: Socket,
+    target: { host: string; port: number },
+    faults: ProxyFaults,
+    passed: Record<Direction, number>,
+  ) {
+    this.#client = client;
+    this.#faults = faults;
+    this.#target = net.connect({ ...target, noDelay: true, allowHalfOpen: true });
+    this.#target.on("error", () => this.reset());
+    client.on("error", () => this.reset());
+    this.#pipe("up", client, this.#target, passed);
+    this.#pipe("down", this.#target, client, passed);
+  }
+
+  reset(): void {
+    this.#client.resetAndDestroy();
+    this.#target.resetAndDestroy();
+  }
+
+  #pipe(direction: Direction, from: Socket, to: Socket, passed: Record<Direction, number>): void {
+    let seen = 0;
+    // One chain per direction keeps the order, whatever the delay was when a piece came.
+    let last: Promise<void> = Promise.resolve();
+    const later = (step: () => void): void => {
+      const delayMs = this.#faults.delayMs;
+      const due = performance.now() + delayMs;
+      last = last.then(async () => {
+        const left = due - performance.now();
+        if (left > 0) await new Promise((resolve) => setTimeout(resolve, left));
+        step();
+      });
+    };
+    from.on("data", (chunk: Uint8Array) => {
+      if (this.#faults.blackHole[direction]) return;
+      const room = this.#faults.cutAfterBytes[direction] - seen;
+      const piece = chunk.subarray(0, Math.max(0, Math.min(chunk.length, room)));
+      seen += chunk.length;
+      from.pause();
+      later(() => {
+        passed[direction] += piece.length;
+        const cut = (): void => {
+          if (room < chunk.length) this.reset();
+          else from.resume();
+        };
+        if (to.destroyed) return;
+        if (piece.length === 0) cut();
+        else to.write(piece, cut);
+      });
+      // A long delay must not turn into one piece per delay: read on while pieces wait.
+      if (this.#faults.delayMs > 0) from.resume();
+    });
+    from.on("end", () => {
+      if (!this.#faults.blackHole[direction]) later(() => to.end());
+    });
+    from.on("close", () => {
+      if (!this.#faults.blackHole[direction]) later(() => to.destroySoon());
+    });
+  }
+}
