@@ -1,0 +1,131 @@
+/**
+ * The compressed protocol (manual, "Compressed Packet"):
+ *
+ *   u24 length of the body | u8 sequence | u24 length before compression, 0 = not compressed | body
+ *
+ * A frame holds any run of bytes of the packet stream: packets and frames do not align. Frames are
+ * numbered like packets, on their own. zlib bodies are plain zlib streams, zstd bodies one frame.
+ *
+ * The length before compression is what decompression may produce, exactly: a body that gives more
+ * or less is malformed, so a frame never costs more than the 16 MiB that it announces.
+ */
+import { concatBytes, MalformedBytes } from "../base/bytes.ts";
+import type { Compress } from "../platform/compress.ts";
+import { ByteQueue } from "./byte-queue.ts";
+import type { FramedPackets } from "./packet.ts";
+
+export const FRAME_HEADER_BYTES = 7;
+/** Shorter bodies are sent as they are, as MySQL does. */
+export const COMPRESS_MIN_BYTES = 50;
+/** How much of the stream goes into one frame that we send: bounds the time of one compression. */
+export const FRAME_PAYLOAD_BYTES = 262_144;
+
+export type CompressionAlgorithm = "zlib" | "zstd";
+
+export interface FrameCodec {
+  compress(bytes: Uint8Array): Uint8Array;
+  /** Throws unless the result has exactly `size` bytes. */
+  decompress(bytes: Uint8Array, size: number): Uint8Array;
+}
+
+/** Null when the runtime lacks the algorithm. `level` is for zstd only. */
+export function frameCodec(
+  compress: Compress,
+  algorithm: CompressionAlgorithm,
+  level: number,
+): FrameCodec | null {
+  if (algorithm === "zlib") {
+    return {
+      compress: (bytes) => compress.deflate(bytes),
+      decompress: (bytes, size) => compress.inflate(bytes, size),
+    };
+  }
+  const zstd = compress.zstd;
+  if (zstd === null) return null;
+  return {
+    compress: (bytes) => zstd.compress(bytes, level),
+    decompress: (bytes, size) => zstd.decompress(bytes, size),
+  };
+}
+
+export class CompressedFrameDecoder {
+  /** The number that the next frame must have, in either direction. */
+  sequence = 0;
+  /** False while a dump streams: semi-sync ACKs restart the numbers in mid-flight. */
+  checkSequence = true;
+  readonly #codec: FrameCodec;
+  readonly #queue = new ByteQueue();
+
+  constructor(codec: FrameCodec) {
+    this.#codec = codec;
+  }
+
+  push(bytes: Uint8Array): void {
+    this.#queue.push(bytes);
+  }
+
+  /** The next run of packet bytes, or null until more bytes come. */
+  next(): Uint8Array | null {
+    for (;;) {
+      if (this.#queue.length < FRAME_HEADER_BYTES) return null;
+      const length = this.#queue.peekU24(0);
+      const sequence = this.#queue.peek(3);
+      const size = this.#queue.peekU24(4);
+      if (this.checkSequence && sequence !== this.sequence) {
+        throw new MalformedBytes(`frame number ${sequence} where ${this.sequence} must come`, 3);
+      }
+      if (this.#queue.length < FRAME_HEADER_BYTES + length) return null;
+      this.#queue.skip(FRAME_HEADER_BYTES);
+      this.sequence = (sequence + 1) & 0xff;
+      const body = this.#queue.take(length);
+      if (size === 0 && length === 0) continue;
+      return size === 0 ? body : this.#decompress(body, size);
+    }
+  }
+
+  #decompress(body: Uint8Array, size: number): Uint8Array {
+    let bytes: Uint8Array;
+    try {
+      bytes = this.#codec.decompress(body, size);
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      throw new MalformedBytes(`compressed frame: ${reason}`, 0);
+    }
+    if (bytes.length !== size) {
+      throw new MalformedBytes(`compressed frame gives ${bytes.length} bytes, not ${size}`, 0);
+    }
+    return bytes;
+  }
+}
+
+/** Frames a run of packet bytes, numbered from `sequence` on. */
+export function encodeCompressedFrames(
+  codec: FrameCodec,
+  parts: readonly Uint8Array[],
+  sequence: number,
+): FramedPackets {
+  const bytes = parts.length === 1 ? parts[0]! : concatBytes(parts);
+  const out: Uint8Array[] = [];
+  let next = sequence;
+  for (let at = 0; at < bytes.length; at += FRAME_PAYLOAD_BYTES) {
+    const plain = bytes.subarray(at, at + FRAME_PAYLOAD_BYTES);
+    const small = plain.length >= COMPRESS_MIN_BYTES ? codec.compress(plain) : plain;
+    const compressed = small.length < plain.length;
+    const body = compressed ? small : plain;
+    out.push(frameHeader(body.length, next, compressed ? plain.length : 0), body);
+    next = (next + 1) & 0xff;
+  }
+  return { parts: out, sequence: next };
+}
+
+function frameHeader(length: number, sequence: number, size: number): Uint8Array {
+  return Uint8Array.of(
+    length,
+    length >>> 8,
+    length >>> 16,
+    sequence,
+    size,
+    size >>> 8,
+    size >>> 16,
+  );
+}
