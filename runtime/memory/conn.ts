@@ -1,0 +1,262 @@
+/**
+ * One end of a simulated connection. Bytes go from the outbox over a pipe (latency, order, black
+ * holes; see net.ts) into the inbox of the other end, within a window: a peer that does not read
+ * stalls the writer as a real one does. Closing follows the rules of the real connection.
+ */
+import { assert } from "../../src/base/assert.ts";
+import { concatBytes } from "../../src/base/bytes.ts";
+import type {
+  CloseReason,
+  Conn,
+  TlsClientOptions,
+  TlsInfo,
+  TlsServerOptions,
+} from "../../src/platform/net.ts";
+import { NetError } from "../../src/platform/net.ts";
+import type { Life } from "./life.ts";
+import type { Pipe } from "./pipe.ts";
+import { secureMemoryConn } from "./tls.ts";
+
+const WINDOW_BYTES = 1024 * 1024;
+const WRITE_HIGH_BYTES = 1024 * 1024;
+const PIECE_BYTES = 64 * 1024;
+const LINGER_MS = 2_000;
+const FLUSH_MS = 30_000;
+
+export class MemoryConn implements Conn {
+  readonly peer: string;
+  readonly life: Life;
+  readonly closed: Promise<CloseReason>;
+  /** Set once by `pair`. */
+  other!: MemoryConn;
+  tls: TlsInfo | null = null;
+  readonly #pipe: Pipe;
+  #resolveClosed!: (reason: CloseReason) => void;
+  #inbox: Uint8Array[] = [];
+  #inboxBytes = 0;
+  #ended = false;
+  #reader: ((bytes: Uint8Array | null) => void) | null = null;
+  #outbox: Uint8Array[] = [];
+  #outboxBytes = 0;
+  #inFlightBytes = 0;
+  #drains: { resolve: () => void; reject: (error: Error) => void }[] = [];
+  #cause: CloseReason | null = null;
+  #finishing = false;
+  #finSent = false;
+  #finReceived = false;
+  #gone = false;
+
+  readonly #clock: { wall(): number };
+
+  constructor(life: Life, peer: string, pipe: Pipe, clock: { wall(): number }) {
+    this.life = life;
+    this.#clock = clock;
+    this.peer = peer;
+    this.#pipe = pipe;
+    this.closed = new Promise((resolve) => {
+      this.#resolveClosed = resolve;
+    });
+  }
+
+  static pair(a: MemoryConn, b: MemoryConn): void {
+    a.other = b;
+    b.other = a;
+  }
+
+  read(): Promise<Uint8Array | null> {
+    assert(this.#reader === null, "a connection has one read at a time");
+    if (!this.life.alive) return new Promise(() => {});
+    const bytes = this.readNow();
+    if (bytes !== null || this.#ended) return Promise.resolve(bytes);
+    return new Promise((resolve) => {
+      this.#reader = resolve;
+    });
+  }
+
+  readNow(): Uint8Array | null {
+    const bytes = this.#inbox.shift();
+    if (bytes === undefined) return null;
+    this.#inboxBytes -= bytes.length;
+    this.life.after(0, "window opens", () => this.other.#pump());
+    return bytes;
+  }
+
+  unread(bytes: Uint8Array): void {
+    if (bytes.length === 0) return;
+    assert(this.#reader === null, "bytes are put back only when nobody reads");
+    this.#inbox.unshift(bytes);
+    this.#inboxBytes += bytes.length;
+  }
+
+  get queuedBytes(): number {
+    return this.#outboxBytes;
+  }
+
+  write(parts: readonly Uint8Array[]): boolean {
+    if (this.#cause !== null || this.#gone || !this.life.alive) return false;
+    const bytes = concatBytes(parts);
+    if (bytes.length > 0) this.#outbox.push(bytes);
+    this.#outboxBytes += bytes.length;
+    this.#pump();
+    return this.#outboxBytes < WRITE_HIGH_BYTES;
+  }
+
+  drained(): Promise<void> {
+    if (this.#cause !== null || this.#gone) return Promise.reject(this.#closedError());
+    if (this.#outboxBytes < WRITE_HIGH_BYTES) return Promise.resolve();
+    return new Promise((resolve, reject) => this.#drains.push({ resolve, reject }));
+  }
+
+  async startTls(options: TlsServerOptions | TlsClientOptions): Promise<Conn> {
+    assert(this.tls === null, "TLS starts once on a connection");
+    if (this.#ended || this.#cause !== null) throw this.#closedError();
+    try {
+      this.tls = await secureMemoryConn(this, options);
+      return this;
+    } catch (error) {
+      this.destroy();
+      throw error;
+    }
+  }
+
+  end(): void {
+    if (this.#gone || this.#finishing || !this.life.alive) return;
+    this.#closeLocally();
+    this.#finish(FLUSH_MS);
+  }
+
+  destroy(): void {
+    if (this.#gone || !this.life.alive) return;
+    const unread = this.#inboxBytes > 0;
+    this.#closeLocally();
+    this.#outbox = [];
+    this.#outboxBytes = 0;
+    // As a kernel does: a reset when bytes are left that nobody will read.
+    if (unread) this.#pipe.send("reset", () => this.other.#onReset());
+    else if (!this.#finSent) this.#pipe.send("fin", () => this.other.#onFin());
+    this.#settle();
+  }
+
+  /** The connection is cut in the middle: this end learns of it as a reset. */
+  cut(): void {
+    this.#onReset();
+  }
+
+  /** The process is gone and its kernel says so to the other end. */
+  abandon(): void {
+    this.#pipe.send("reset", () => this.other.#onReset());
+  }
+
+  #closeLocally(): void {
+    this.#cause ??= { kind: "local" };
+    this.#inbox = [];
+    this.#inboxBytes = 0;
+    this.#stopReading();
+    this.#rejectDrains();
+    this.life.after(0, "window opens", () => this.other.#pump());
+  }
+
+  #finish(flushMs: number): void {
+    this.#finishing = true;
+    this.life.after(flushMs, "flush deadline", () => this.#settle());
+    this.#pump();
+  }
+
+  #pump(): void {
+    if (this.#gone || !this.life.alive) return;
+    while (this.#outbox.length > 0) {
+      const room = WINDOW_BYTES - this.#inFlightBytes - this.other.#inboxBytes;
+      if (room <= 0) return;
+      const first = this.#outbox[0]!;
+      const length = Math.min(this.#pipe.pieceBytes(PIECE_BYTES), room, first.length);
+      const piece = first.subarray(0, length);
+      if (length === first.length) this.#outbox.shift();
+      else this.#outbox[0] = first.subarray(length);
+      this.#outboxBytes -= length;
+      this.#inFlightBytes += length;
+      this.#pipe.send(`data ${length}`, () => this.#arrive(piece));
+    }
+    if (this.#outboxBytes < WRITE_HIGH_BYTES) {
+      const drains = this.#drains;
+      this.#drains = [];
+      for (const waiter of drains) waiter.resolve();
+    }
+    if (this.#finishing && !this.#finSent) {
+      this.#finSent = true;
+      this.#pipe.send("fin", () => this.other.#onFin());
+      if (this.#finReceived) this.#settle();
+      else this.life.after(LINGER_MS, "linger", () => this.#settle());
+    }
+  }
+
+  /** Bytes of ours reached the other machine. */
+  #arrive(piece: Uint8Array): void {
+    this.#inFlightBytes -= piece.length;
+    const other = this.other;
+    if (!other.life.alive || other.#gone) {
+      // A machine without power is silent; one that runs again knows no such connection.
+      if (this.#pipe.targetIsUp()) other.#pipe.send("reset", () => this.#onReset());
+      return;
+    }
+    if (other.#ended) return;
+    const reader = other.#reader;
+    if (reader !== null) {
+      other.#reader = null;
+      reader(piece);
+    } else {
+      other.#inbox.push(piece);
+      other.#inboxBytes += piece.length;
+    }
+  }
+
+  #onFin(): void {
+    if (this.#gone || !this.life.alive) return;
+    this.#finReceived = true;
+    this.#cause ??= { kind: "eof" };
+    this.#stopReading();
+    this.#rejectDrains();
+    if (this.#finSent) this.#settle();
+    else if (!this.#finishing) this.#finish(LINGER_MS);
+  }
+
+  #onReset(): void {
+    if (this.#gone || !this.life.alive) return;
+    this.#cause ??= { kind: "reset", code: "ECONNRESET" };
+    this.#settle();
+  }
+
+  #stopReading(): void {
+    this.#ended = true;
+    const reader = this.#reader;
+    this.#reader = null;
+    reader?.(null);
+  }
+
+  #rejectDrains(): void {
+    const drains = this.#drains;
+    this.#drains = [];
+    for (const waiter of drains) waiter.reject(this.#closedError());
+  }
+
+  #closedError(): NetError {
+    const code = this.#cause?.code ?? (this.#cause?.kind === "local" ? "ECANCELED" : "EPIPE");
+    return new NetError(code, `Connection to ${this.peer} is closed: ${code}`);
+  }
+
+  #settle(): void {
+    if (this.#gone) return;
+    this.#gone = true;
+    this.#stopReading();
+    this.#rejectDrains();
+    this.#resolveClosed(this.#cause ?? { kind: "eof" });
+  }
+
+  /** The machine's wall clock, by which certificates are judged. */
+  wall(): number {
+    return this.#clock.wall();
+  }
+
+  get gone(): boolean {
+    return this.#gone;
+  }
+}

@@ -1,0 +1,29 @@
+/**
+ * Hashes and RSA as on Node, synchronous; certificates are toys that only the simulated TLS
+ * understands. RSA keys are real and thus not a function of the seed: nothing may depend on
+ * their bytes. One key pair serves all, since making one takes longer than a whole simulation.
+ */
+import { generateKeyPairSync } from "node:crypto";
+import type { Crypto } from "../../src/platform/crypto.ts";
+import { nodeCrypto } from "../node/crypto.ts";
+import { toyCertificate } from "./certificate.ts";
+import type { SeededRandom } from "./random.ts";
+
+let rsaKey: { privateKey: string; publicKey: string } | null = null;
+
+export function memoryCrypto(random: SeededRandom): Crypto {
+  return {
+    ...nodeCrypto,
+    async generateRsaKey() {
+      rsaKey ??= generateKeyPairSync("rsa", {
+        modulusLength: 2048,
+        publicKeyEncoding: { type: "spki", format: "pem" },
+        privateKeyEncoding: { type: "pkcs8", format: "pem" },
+      });
+      return rsaKey;
+    },
+    async selfSignedCertificate(options) {
+      return toyCertificate(options, `${random.u32()}-${random.u32()}`);
+    },
+  };
+}

@@ -1,0 +1,75 @@
+/**
+ * One direction of a simulated connection: what is sent arrives in order after the latency of
+ * the link. In a black hole everything waits, as TCP would go on sending it again; it arrives
+ * when the link is healed.
+ */
+import type { SeededRandom } from "./random.ts";
+import type { VirtualTime } from "./time.ts";
+
+export interface LinkFaults {
+  latencyMs: number;
+  /** Up to so much more latency, drawn per message. */
+  jitterMs: number;
+  blackHole: boolean;
+  /** Cuts data into pieces of random size, down to single bytes. */
+  fragment: boolean;
+}
+
+/** All that goes from one machine to another. */
+export class Link {
+  readonly faults: LinkFaults;
+  readonly name: string;
+  readonly #held: (() => void)[] = [];
+
+  constructor(name: string, faults: LinkFaults) {
+    this.name = name;
+    this.faults = faults;
+  }
+
+  hold(resend: () => void): void {
+    this.#held.push(resend);
+  }
+
+  /** Sends again what the black hole kept. */
+  release(): void {
+    for (const resend of this.#held.splice(0)) resend();
+  }
+}
+
+export class Pipe {
+  readonly #link: Link;
+  readonly #time: VirtualTime;
+  readonly #random: SeededRandom;
+  readonly targetIsUp: () => boolean;
+  #lastAt = 0;
+
+  constructor(link: Link, time: VirtualTime, random: SeededRandom, targetIsUp: () => boolean) {
+    this.#link = link;
+    this.#time = time;
+    this.#random = random;
+    this.targetIsUp = targetIsUp;
+  }
+
+  send(label: string, arrive: () => void): void {
+    const { latencyMs, jitterMs, blackHole } = this.#link.faults;
+    if (blackHole) {
+      this.#link.hold(() => this.send(label, arrive));
+      return;
+    }
+    const jitter = jitterMs > 0 ? this.#random.float() * jitterMs : 0;
+    const at = Math.max(this.#lastAt, this.#time.now + latencyMs + jitter);
+    this.#lastAt = at;
+    this.#time.schedule(at - this.#time.now, `${this.#link.name} ${label}`, () => {
+      // The hole may have opened while this was on its way.
+      if (this.#link.faults.blackHole) this.#link.hold(() => this.send(label, arrive));
+      else arrive();
+    });
+  }
+
+  /** How much of a write goes into one piece. */
+  pieceBytes(most: number): number {
+    if (!this.#link.faults.fragment) return most;
+    const small = this.#random.below(4) === 0;
+    return 1 + this.#random.below(small ? 8 : most);
+  }
+}
