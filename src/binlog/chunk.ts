@@ -65,14 +65,16 @@ export interface GtidRun {
   readonly count: number;
 }
 
-export interface Unit {
-  readonly kind: UnitKind;
-  /** It does not end in this chunk. */
-  readonly open: boolean;
+/** The units of a chunk, as columns: a MiB may hold thousands. */
+export interface Units {
+  readonly length: number;
+  readonly kinds: Uint8Array;
   /** Bytes in this chunk's body. */
-  readonly framedBytes: number;
+  readonly framedBytes: Uint32Array;
   /** Of these, bytes of events (what they count in the file). */
-  readonly eventBytes: number;
+  readonly eventBytes: Uint32Array;
+  /** The last one does not end in this chunk. */
+  readonly lastOpen: boolean;
 }
 
 export interface ChunkHead {
@@ -96,7 +98,8 @@ export interface ChunkHead {
 export interface Chunk extends ChunkHead {
   readonly body: Uint8Array;
   readonly runs: readonly GtidRun[];
-  readonly units: readonly Unit[];
+  /** Decoded at first use: whoever sends the whole body never needs them. */
+  units(): Units;
 }
 
 const FIXED_HEAD_BYTES = 4 + 4 + 8 * 5 + 4 * 7 + 1;
@@ -154,9 +157,11 @@ export function decodeChunk(payload: Uint8Array): Chunk {
   if (firstPacketAt > bodyBytes || firstEventAt > bodyBytes) reader.fail("first packet or event");
   if (reader.remaining !== tableBytes) reader.fail("table size");
   const runs = decodeRuns(reader);
-  const units = decodeUnits(reader, bodyBytes, eventBytes);
-  checkRuns(reader, runs, units);
-  reader.expectEnd("chunk");
+  let decoded: Units | null = null;
+  const units = (): Units => {
+    decoded ??= decodeUnits(reader, bodyBytes, eventBytes, runs);
+    return decoded;
+  };
   return {
     flags, firstSequence, epoch, pull, pullSequence, streamOffset, fileOffset, eventBytes,
     firstPacketAt, firstEventAt, packets, timestamp, file, body, runs, units,
@@ -181,34 +186,37 @@ function decodeRuns(reader: ByteReader): GtidRun[] {
   return runs;
 }
 
-function decodeUnits(reader: ByteReader, bodyBytes: number, eventBytes: number): Unit[] {
-  const units: Unit[] = [];
-  const unitCount = count(reader, 3, "units");
-  let framed = 0;
-  let events = 0;
-  for (let i = 0; i < unitCount; i++) {
-    const head = reader.u8("unit");
-    const unit = {
-      kind: (head & 7) as UnitKind,
-      open: (head & 8) !== 0,
-      framedBytes: readVarint(reader),
-      eventBytes: readVarint(reader),
-    };
-    framed += unit.framedBytes;
-    events += unit.eventBytes;
-    units.push(unit);
-  }
-  if (framed !== bodyBytes || events !== eventBytes) reader.fail("units do not cover the body");
-  return units;
-}
-
 /** Each transaction with bytes in the chunk has its GTID in the runs, in order, and no other. */
-function checkRuns(reader: ByteReader, runs: readonly GtidRun[], units: readonly Unit[]): void {
+function decodeUnits(
+  reader: ByteReader,
+  bodyBytes: number,
+  eventBytes: number,
+  runs: readonly GtidRun[],
+): Units {
+  const length = count(reader, 3, "units");
+  const kinds = new Uint8Array(length);
+  const framed = new Uint32Array(length);
+  const events = new Uint32Array(length);
+  let framedLeft = bodyBytes;
+  let eventsLeft = eventBytes;
   let transactions = 0;
-  for (const unit of units) if (unit.kind === UnitKind.TRANSACTION) transactions++;
+  let lastOpen = false;
+  for (let i = 0; i < length; i++) {
+    const head = reader.u8("unit");
+    kinds[i] = head & 7;
+    if ((head & 7) === UnitKind.TRANSACTION) transactions++;
+    if (lastOpen) reader.fail("an open unit that is not the last");
+    lastOpen = (head & 8) !== 0;
+    framed[i] = readVarint(reader);
+    events[i] = readVarint(reader);
+    framedLeft -= framed[i]!;
+    eventsLeft -= events[i]!;
+  }
+  if (framedLeft !== 0 || eventsLeft !== 0) reader.fail("units do not cover the body");
   for (const run of runs) transactions -= run.count;
   if (transactions !== 0) reader.fail("runs do not name the transactions");
-  for (let i = 0; i < units.length - 1; i++) if (units[i]!.open) reader.fail("open unit");
+  reader.expectEnd("chunk");
+  return { length, kinds, framedBytes: framed, eventBytes: events, lastOpen };
 }
 
 /** A count is believed only as far as there are bytes for so many items. */
@@ -257,10 +265,3 @@ function readVarint64(reader: ByteReader): bigint {
   }
   return reader.fail("varint is too long");
 }
-
-/** True when any of the chunk's units is a transaction that does not end in it. */
-export function endsOpen(chunk: Chunk): boolean {
-  return chunk.units.length > 0 && chunk.units[chunk.units.length - 1]!.open;
-}
-
-

@@ -14,7 +14,7 @@
  * Pure; the whole state goes into a checkpoint (stream-checkpoint.ts).
  */
 import { GtidSet } from "../gtid/gtid-set.ts";
-import { type Chunk, ChunkFlag, endsOpen, type GtidRun, type Pull, UnitKind } from "./chunk.ts";
+import { type Chunk, ChunkFlag, type GtidRun, type Pull, UnitKind } from "./chunk.ts";
 import { type BinlogFile, type FileEnd, formatFileName, nextFileName } from "./file-view.ts";
 import { addToMarks, type Mark } from "./marks.ts";
 
@@ -217,8 +217,8 @@ export class StreamState {
 
   /** Extends the executed set and moves the visible end; true when it moved. */
   #takeUnits(index: number, chunk: Chunk, file: BinlogFile): boolean {
-    const units = chunk.units;
-    const open = endsOpen(chunk);
+    const units = chunk.units();
+    const open = units.lastOpen;
     let offset = 0;
     let events = 0;
     let lastStart = 0;
@@ -226,20 +226,20 @@ export class StreamState {
     let lastIndex = -1;
     const complete = open ? units.length - 1 : units.length;
     for (let i = 0; i < complete; i++) {
-      const unit = units[i]!;
-      if (unit.kind === UnitKind.TRANSACTION) {
+      if (units.kinds[i] === UnitKind.TRANSACTION) {
         lastIndex = i;
         lastStart = offset;
         lastEvents = events;
       }
-      offset += unit.framedBytes;
-      events += unit.eventBytes;
+      offset += units.framedBytes[i]!;
+      events += units.eventBytes[i]!;
     }
     for (let i = 0; i < chunk.runs.length; i++) {
       this.#execute(chunk.runs[i]!, open && i === chunk.runs.length - 1);
     }
     if (lastIndex >= 0) {
-      this.#setLast(index, chunk, file, lastIndex === 0, lastStart, lastEvents, units[lastIndex]!.eventBytes);
+      const bytes = units.eventBytes[lastIndex]!;
+      this.#setLast(index, chunk, file, lastIndex === 0, lastStart, lastEvents, bytes);
     }
     const openBefore = this.open;
     this.open = null;
@@ -255,7 +255,7 @@ export class StreamState {
     // Packets of an unfinished tail are few; a reader that is out of step there renumbers.
     this.visibleSequence = this.sequence;
     file.size = chunk.fileOffset + events;
-    file.end = endOf(units[complete - 1]!.kind);
+    file.end = endOf(units.kinds[complete - 1]!);
     return true;
   }
 
@@ -275,7 +275,7 @@ export class StreamState {
   ): void {
     const runs = chunk.runs;
     const tail = lastGtid(runs);
-    const gtid = !endsOpen(chunk) ? tail : beforeLast(runs);
+    const gtid = !chunk.units().lastOpen ? tail : beforeLast(runs);
     const begun = isFirstUnit && (chunk.flags & ChunkFlag.CONTINUES) !== 0 ? this.open : null;
     const end = chunk.fileOffset + events + eventBytes;
     const start = begun?.start ?? { entry: index, offset };
@@ -362,7 +362,7 @@ function beforeLast(runs: readonly GtidRun[]): { sid: string; gno: bigint } {
   return lastGtid(runs.slice(0, -1));
 }
 
-function endOf(kind: UnitKind): FileEnd {
+function endOf(kind: number): FileEnd {
   if (kind === UnitKind.ROTATE) return "rotate";
   return kind === UnitKind.STOP ? "stop" : "open";
 }

@@ -1,0 +1,108 @@
+/**
+ * Blocks of the log in memory, shared by all readers: sixteen replicas that read the same place
+ * cost one read of the disk. The sum of bytes is bounded, those in use included: a reader that
+ * wants a block beyond the bound waits until another lets one go.
+ */
+import type { Entry } from "../raft/types.ts";
+
+export interface Block {
+  readonly entries: readonly Entry[];
+  readonly bytes: number;
+}
+
+interface Slot {
+  readonly key: string;
+  readonly loaded: Promise<Block>;
+  bytes: number;
+  users: number;
+}
+
+/** A block in use; call `release` once when its bytes are no longer needed. */
+export interface Lease {
+  readonly block: Block;
+  release(): void;
+}
+
+export class BlockCache {
+  readonly #maxBytes: number;
+  /** In order of last use. */
+  readonly #slots = new Map<string, Slot>();
+  #bytes = 0;
+  #waiting: (() => void)[] = [];
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** `bytes` is what `load` will read. A load that fails is not kept. */
+  async acquire(key: string, bytes: number, load: () => Promise<Block>): Promise<Lease> {
+    let slot = this.#slots.get(key);
+    while (slot === undefined) {
+      if (this.#makeRoom(bytes)) {
+        slot = { key, loaded: load(), bytes, users: 0 };
+        this.#bytes += bytes;
+      } else {
+        await new Promise<void>((resolve) => this.#waiting.push(resolve));
+        slot = this.#slots.get(key);
+      }
+    }
+    this.#slots.delete(key);
+    this.#slots.set(key, slot);
+    slot.users++;
+    const held = slot;
+    try {
+      const block = await held.loaded;
+      let released = false;
+      return {
+        block,
+        release: () => {
+          if (released) return;
+          released = true;
+          this.#release(held);
+        },
+      };
+    } catch (error) {
+      if (this.#slots.get(key) === held) {
+        this.#slots.delete(key);
+        this.#bytes -= held.bytes;
+      }
+      this.#wake();
+      throw error;
+    }
+  }
+
+  #release(slot: Slot): void {
+    slot.users--;
+    if (slot.users === 0) this.#wake();
+  }
+
+  #wake(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const resolve of waiting) resolve();
+  }
+
+  /** Lets unused blocks go, oldest first. One block always fits. */
+  #makeRoom(bytes: number): boolean {
+    for (const slot of this.#slots.values()) {
+      if (this.#bytes + bytes <= this.#maxBytes) return true;
+      if (slot.users > 0) continue;
+      this.#slots.delete(slot.key);
+      this.#bytes -= slot.bytes;
+    }
+    return this.#bytes + bytes <= this.#maxBytes || this.#slots.size === 0;
+  }
+
+  /** Forgets the blocks of a segment that is gone. */
+  drop(prefix: string): void {
+    for (const slot of this.#slots.values()) {
+      if (!slot.key.startsWith(prefix) || slot.users > 0) continue;
+      this.#slots.delete(slot.key);
+      this.#bytes -= slot.bytes;
+    }
+  }
+}

@@ -1,0 +1,108 @@
+/**
+ * Where entries stand: a sparse index of blocks. A block is a run of whole batches with
+ * consecutive entries, about half a MiB; it is what readers load and share. Also the terms of all
+ * entries, as runs. Rebuilt from the segments' index records at start.
+ */
+export interface BlockRef {
+  readonly segment: number;
+  readonly at: number;
+  end: number;
+  readonly firstIndex: number;
+  /** 0 when the block has no entries that still count. */
+  lastIndex: number;
+}
+
+export interface TermRun {
+  readonly index: number;
+  readonly term: number;
+}
+
+export const BLOCK_BYTES: number = 512 * 1024;
+
+export class LogIndex {
+  readonly blocks: BlockRef[] = [];
+  readonly terms: TermRun[] = [];
+  lastIndex = 0;
+  #open = false;
+
+  /** A batch at [at, end) of a segment with entries first … last. */
+  addBatch(segment: number, at: number, end: number, first: number, last: number): void {
+    const block = this.blocks[this.blocks.length - 1];
+    if (
+      this.#open &&
+      block !== undefined &&
+      block.segment === segment &&
+      block.end === at &&
+      end - block.at <= BLOCK_BYTES
+    ) {
+      block.end = end;
+      block.lastIndex = last;
+    } else {
+      this.blocks.push({ segment, at, end, firstIndex: first, lastIndex: last });
+      this.#open = true;
+    }
+    this.lastIndex = last;
+  }
+
+  /** What stands at [at, end) holds no entries: the next batch with some begins a block. */
+  addOther(): void {
+    this.#open = false;
+  }
+
+  addTerm(index: number, term: number): void {
+    const last = this.terms[this.terms.length - 1];
+    if (last === undefined || last.term !== term) this.terms.push({ index, term });
+  }
+
+  /** Entries beyond `index` no longer count. */
+  truncateAfter(index: number): void {
+    while (this.blocks.length > 0 && this.blocks[this.blocks.length - 1]!.firstIndex > index) {
+      this.blocks.pop();
+    }
+    const last = this.blocks[this.blocks.length - 1];
+    if (last !== undefined && last.lastIndex > index) last.lastIndex = index;
+    while (this.terms.length > 0 && this.terms[this.terms.length - 1]!.index > index) this.terms.pop();
+    this.lastIndex = Math.min(this.lastIndex, index);
+    this.#open = false;
+  }
+
+  dropSegmentsBelow(segment: number): void {
+    let count = 0;
+    while (count < this.blocks.length && this.blocks[count]!.segment < segment) count++;
+    this.blocks.splice(0, count);
+    const first = this.firstIndex;
+    let runs = 0;
+    while (runs + 1 < this.terms.length && this.terms[runs + 1]!.index <= first) runs++;
+    this.terms.splice(0, runs);
+  }
+
+  get firstIndex(): number {
+    return this.blocks[0]?.firstIndex ?? this.lastIndex + 1;
+  }
+
+  /** The block that holds an entry; -1 when none does. */
+  find(index: number): number {
+    let low = 0;
+    let high = this.blocks.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.blocks[middle]!.firstIndex <= index) low = middle + 1;
+      else high = middle;
+    }
+    const block = this.blocks[low - 1];
+    return block !== undefined && index <= block.lastIndex ? low - 1 : -1;
+  }
+
+  /** Undefined when the entry is not in the log. */
+  term(index: number): number | undefined {
+    if (index < this.firstIndex || index > this.lastIndex) return undefined;
+    let low = 0;
+    let high = this.terms.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.terms[middle]!.index <= index) low = middle + 1;
+      else high = middle;
+    }
+    return this.terms[low - 1]?.term;
+  }
+}

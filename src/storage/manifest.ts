@@ -1,0 +1,88 @@
+/**
+ * Which segments there are. Two slots written in turn, each with a sequence number and a CRC: a
+ * crash while one is written leaves the other. The newest whole slot counts.
+ *
+ *   "BRMANIF\0" · u32 format · u32 crc of what follows · u64 sequence · JSON
+ */
+import { ByteReader, ByteWriter, decodeText, encodeText } from "../base/bytes.ts";
+import type { Disk } from "../platform/disk.ts";
+import { readFile, writeNewFile } from "./files.ts";
+import { type Crc32, FORMAT, UnknownFormat } from "./format.ts";
+import { LogCorrupt } from "./storage.ts";
+
+export interface SegmentEntry {
+  readonly id: number;
+  readonly firstIndex: number;
+  readonly firstBatch: number;
+  /** Of sealed segments: where the index block stands. */
+  readonly footer: { readonly at: number; readonly bytes: number; readonly lastIndex: number } | null;
+}
+
+export interface Identity {
+  /** Hex. Made at the first start and never changed: a wiped disk is another disk. */
+  readonly diskUuid: string;
+  readonly clusterId: string;
+  readonly raftId: number;
+}
+
+export interface Manifest {
+  readonly identity: Identity;
+  readonly segments: readonly SegmentEntry[];
+}
+
+const MAGIC = "BRMANIF\0";
+const SLOTS = ["MANIFEST.0", "MANIFEST.1"] as const;
+
+export class ManifestStore {
+  readonly #disk: Disk;
+  readonly #crc32: Crc32;
+  #sequence = 0;
+
+  constructor(disk: Disk, crc32: Crc32) {
+    this.#disk = disk;
+    this.#crc32 = crc32;
+  }
+
+  /** Null in a fresh directory. Throws LogCorrupt when slots exist and none is whole. */
+  async read(): Promise<Manifest | null> {
+    let newest: Manifest | null = null;
+    let seen = false;
+    for (const slot of SLOTS) {
+      const bytes = await readFile(this.#disk, slot);
+      if (bytes === null) continue;
+      seen = true;
+      const decoded = this.#decode(bytes);
+      if (decoded !== null && decoded.sequence > this.#sequence) {
+        this.#sequence = decoded.sequence;
+        newest = decoded.manifest;
+      }
+    }
+    if (seen && newest === null) {
+      throw new LogCorrupt(
+        `Both manifest slots in "${this.#disk.root}" are damaged: which segments the log has is not ` +
+          "known. Restore the directory from a backup, or start a new node in an empty one",
+      );
+    }
+    return newest;
+  }
+
+  #decode(bytes: Uint8Array): { sequence: number; manifest: Manifest } | null {
+    if (bytes.length < 24 || decodeText(bytes.subarray(0, 8)) !== MAGIC) return null;
+    const reader = new ByteReader(bytes, 8);
+    const format = reader.u32();
+    const crc = reader.u32();
+    if (this.#crc32(bytes.subarray(16)) !== crc) return null;
+    if (format !== FORMAT) throw new UnknownFormat("manifest", format);
+    const sequence = reader.u64n();
+    return { sequence, manifest: JSON.parse(decodeText(reader.rest())) as Manifest };
+  }
+
+  /** Durable when it resolves. */
+  async write(manifest: Manifest): Promise<void> {
+    const sequence = this.#sequence + 1;
+    const body = new ByteWriter(4096).u64(sequence).raw(encodeText(JSON.stringify(manifest))).finish();
+    const head = new ByteWriter(16).text(MAGIC).u32(FORMAT).u32(this.#crc32(body)).finish();
+    await writeNewFile(this.#disk, SLOTS[sequence % 2]!, [head, body]);
+    this.#sequence = sequence;
+  }
+}

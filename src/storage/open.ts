@@ -1,0 +1,315 @@
+/**
+ * Opening a data directory: take the lock, read the manifest, load the indexes of sealed segments,
+ * scan the active one, cut a torn tail, refuse what cannot be proved (contract: storage.ts).
+ */
+import { toHex } from "../base/bytes.ts";
+import type { Clock } from "../platform/clock.ts";
+import type { Disk, DiskFile } from "../platform/disk.ts";
+import { EMPTY_HARD_STATE, type HardState } from "../raft/types.ts";
+import { judgeBatch } from "./batch.ts";
+import { type Crc32, decodeSegmentHeader, encodeSegmentHeader, RecordType, SEGMENT_HEADER_BYTES } from "./format.ts";
+import { DurableLog, hexBytes, indexBatch, type LogParts } from "./log.ts";
+import { LogIndex } from "./log-index.ts";
+import { type Identity, type Manifest, ManifestStore, type SegmentEntry } from "./manifest.ts";
+import { type ScanEnd, scanSegment } from "./scan.ts";
+import { decodeSegmentIndex, LOG_DIR, NextSegment, segmentPath } from "./segment-file.ts";
+import { type Checkpoint, type DamagedRange, LogCorrupt, type StorageOptions } from "./storage.ts";
+
+export interface OpenOptions extends StorageOptions {
+  readonly random: (length: number) => Uint8Array;
+  /** Told what was found and done, in sentences. */
+  readonly report: (message: string) => void;
+}
+
+/** Rejects with LogCorrupt, UnknownFormat, or DiskError (ELOCKED: another process has it). */
+export async function openLog(
+  disk: Disk,
+  clock: Clock,
+  crc32: Crc32,
+  options: OpenOptions,
+): Promise<DurableLog> {
+  const release = await disk.lock();
+  try {
+    const store = new ManifestStore(disk, crc32);
+    const manifest = (await store.read()) ?? (await createLog(disk, clock, crc32, store, options));
+    const parts = { disk, clock, crc32, manifest: store, identity: manifest.identity, options, release };
+    return await loadLog(parts, manifest, options.report);
+  } catch (error) {
+    await release();
+    throw error;
+  }
+}
+
+async function createLog(
+  disk: Disk,
+  clock: Clock,
+  crc32: Crc32,
+  store: ManifestStore,
+  options: OpenOptions,
+): Promise<Manifest> {
+  await disk.makeDir(LOG_DIR);
+  const strays = (await disk.list(LOG_DIR)).filter((name) => name.endsWith(".seg"));
+  // One without a manifest is from a first start that was cut short: it holds nothing.
+  if (strays.length > 1) {
+    throw new LogCorrupt(
+      `"${disk.root}" holds ${strays.length} log segments and no manifest: it is damaged or was copied ` +
+        "in part. Restore it from a backup, or start a new node in an empty directory",
+    );
+  }
+  for (const name of strays) await disk.remove(`${LOG_DIR}/${name}`);
+  const identity: Identity = {
+    diskUuid: toHex(options.random(16)),
+    clusterId: toHex(options.random(16)),
+    raftId: 1,
+  };
+  let failure: Error | null = null;
+  const next = new NextSegment(disk, clock, options.segmentBytes, (error) => {
+    failure = error;
+  });
+  next.begin();
+  const file = await next.take();
+  if (file === null) throw failure ?? next.full ?? new Error("No first segment");
+  await file.write(0, [firstHeader(identity, crc32)]);
+  await file.sync();
+  await file.close();
+  await next.install(segmentPath(1, 1));
+  await disk.syncDir("");
+  const manifest = { identity, segments: [{ id: 1, firstIndex: 1, firstBatch: 1, footer: null }] };
+  await store.write(manifest);
+  return manifest;
+}
+
+function firstHeader(identity: Identity, crc32: Crc32): Uint8Array {
+  return encodeSegmentHeader(
+    {
+      segmentId: 1,
+      firstIndex: 1,
+      firstBatch: 1,
+      previousBatchCrc: 0,
+      hardState: EMPTY_HARD_STATE,
+      diskUuid: hexBytes(identity.diskUuid),
+      clusterId: hexBytes(identity.clusterId),
+      raftId: identity.raftId,
+    },
+    crc32,
+  );
+}
+
+async function loadLog(
+  parts: LogParts,
+  manifest: Manifest,
+  report: (message: string) => void,
+): Promise<DurableLog> {
+  const { disk } = parts;
+  const index = new LogIndex();
+  const files = new Map<number, DiskFile>();
+  const damage: DamagedRange[] = [];
+  try {
+    await removeStrays(disk, manifest, report);
+    let found: { checkpoint: Checkpoint; segment: number } | null = null;
+    const segments = [...manifest.segments];
+    for (const segment of segments) {
+      const file = await openSegment(parts, segment);
+      files.set(segment.id, file);
+      if (segment.footer === null) continue;
+      const loaded = await loadSealed(parts, segment, file, index, damage, report);
+      if (loaded !== null) found = { checkpoint: loaded, segment: segment.id };
+    }
+    const active = segments[segments.length - 1]!;
+    const tail = await loadActive(parts, active, files.get(active.id)!, index, damage, report);
+    if (tail.checkpoint !== null) found = { checkpoint: tail.checkpoint, segment: active.id };
+    if (index.blocks.length === 0) index.lastIndex = Math.max(index.lastIndex, active.firstIndex - 1);
+    for (const range of damage) {
+      report(
+        `Entries ${range.fromIndex} to ${range.toIndex} are damaged on this disk: ${range.why}. ` +
+          "They are not served; the rest is",
+      );
+    }
+    return new DurableLog(parts, {
+      segments,
+      files,
+      index,
+      at: tail.at,
+      batchNumber: tail.batchNumber,
+      previousCrc: tail.previousCrc,
+      hardState: tail.hardState,
+      checkpoint: found?.checkpoint ?? null,
+      checkpointSegment: found?.segment ?? 0,
+      checkpointAt: tail.checkpointAt,
+      cuts: tail.cuts,
+      damage,
+    });
+  } catch (error) {
+    for (const file of files.values()) await file.close();
+    throw error;
+  }
+}
+
+async function removeStrays(disk: Disk, manifest: Manifest, report: (m: string) => void): Promise<void> {
+  const known = new Set(manifest.segments.map((s) => segmentPath(s.firstIndex, s.id)));
+  for (const name of await disk.list(LOG_DIR)) {
+    const path = `${LOG_DIR}/${name}`;
+    if (!name.endsWith(".seg") || known.has(path)) continue;
+    report(`Removing segment "${name}": the manifest does not name it, so it never held an entry or was purged`);
+    await disk.remove(path);
+  }
+}
+
+async function openSegment(parts: LogParts, segment: SegmentEntry): Promise<DiskFile> {
+  const path = segmentPath(segment.firstIndex, segment.id);
+  let file: DiskFile;
+  try {
+    file = await parts.disk.open(path, segment.footer === null ? "rw" : "r");
+  } catch (error) {
+    throw new LogCorrupt(
+      `Segment "${path}" in "${parts.disk.root}" is missing though the manifest names it: entries from ` +
+        `${segment.firstIndex} on are lost. Restore the directory from a backup, or see binraft recover`,
+      { cause: error },
+    );
+  }
+  const bytes = new Uint8Array(SEGMENT_HEADER_BYTES);
+  const read = await file.read(0, bytes);
+  let why = "";
+  try {
+    const header = decodeSegmentHeader(bytes.subarray(0, read), parts.crc32);
+    if (header.segmentId !== segment.id || header.firstIndex !== segment.firstIndex) {
+      why = `it says that it is segment ${header.segmentId}`;
+    } else if (toHex(header.diskUuid) !== parts.identity.diskUuid) why = "it is of another disk";
+  } catch (error) {
+    if (!(error instanceof Error) || error.name !== "MalformedBytes") throw error;
+    why = "both copies of its header are damaged";
+  }
+  if (why === "") return file;
+  await file.close();
+  throw new LogCorrupt(
+    `Segment "${path}" in "${parts.disk.root}" is not what the manifest names: ${why}. Restore the ` +
+      "directory from a backup, or see binraft recover",
+  );
+}
+
+/** Its index record, or what a scan finds when that is damaged. Returns its checkpoint. */
+async function loadSealed(
+  parts: LogParts,
+  segment: SegmentEntry,
+  file: DiskFile,
+  index: LogIndex,
+  damage: DamagedRange[],
+  report: (message: string) => void,
+): Promise<Checkpoint | null> {
+  const { at, bytes, lastIndex } = segment.footer!;
+  const buffer = new Uint8Array(bytes);
+  const read = await file.read(at, buffer);
+  const verdict = judgeBatch(buffer.subarray(0, read), 0, parts.crc32);
+  const record = verdict.kind === "whole" ? verdict.records[0] : undefined;
+  if (record === undefined || record.type !== RecordType.INDEX) {
+    report(`The index of segment ${segment.id} is damaged: reading the segment instead`);
+    const tail = await scanInto(parts, segment, file, index, damage);
+    if (tail.lastIndex < lastIndex) {
+      damage.push({ fromIndex: tail.lastIndex + 1, toIndex: lastIndex, why: `segment ${segment.id}: its end is damaged` });
+    }
+    return tail.checkpoint;
+  }
+  const saved = decodeSegmentIndex(buffer.subarray(record.at, record.at + record.length), segment.id);
+  for (const after of saved.cuts) index.truncateAfter(after);
+  index.blocks.push(...saved.blocks);
+  for (const run of saved.terms) index.addTerm(run.index, run.term);
+  index.lastIndex = lastIndex;
+  index.addOther();
+  return saved.checkpointAt > 0 ? readCheckpoint(parts, file, saved.checkpointAt) : null;
+}
+
+async function readCheckpoint(parts: LogParts, file: DiskFile, at: number): Promise<Checkpoint | null> {
+  const head = new Uint8Array(64);
+  await file.read(at, head);
+  const length = head[8]! | (head[9]! << 8) | (head[10]! << 16) | (head[11]! << 24);
+  if (length <= 0 || length > (await file.size()) - at) return null;
+  const bytes = new Uint8Array(length);
+  await file.read(at, bytes);
+  const verdict = judgeBatch(bytes, 0, parts.crc32);
+  const record = verdict.kind === "whole" ? verdict.records.find((r) => r.type === RecordType.CHECKPOINT) : undefined;
+  if (record === undefined) return null;
+  return { index: record.index, term: record.term, data: bytes.slice(record.at, record.at + record.length) };
+}
+
+interface Tail {
+  at: number;
+  batchNumber: number;
+  previousCrc: number;
+  hardState: HardState;
+  lastIndex: number;
+  checkpoint: Checkpoint | null;
+  checkpointAt: number;
+  cuts: number[];
+  end: ScanEnd;
+}
+
+async function scanInto(
+  parts: LogParts,
+  segment: SegmentEntry,
+  file: DiskFile,
+  index: LogIndex,
+  damage: DamagedRange[],
+): Promise<Tail> {
+  const bytes = new Uint8Array(SEGMENT_HEADER_BYTES);
+  await file.read(0, bytes);
+  const header = decodeSegmentHeader(bytes, parts.crc32);
+  const tail = {
+    at: SEGMENT_HEADER_BYTES,
+    batchNumber: header.firstBatch,
+    previousCrc: header.previousBatchCrc,
+    hardState: header.hardState,
+    lastIndex: segment.firstIndex - 1,
+    checkpoint: null as Checkpoint | null,
+    checkpointAt: 0,
+    cuts: [] as number[],
+  };
+  const expected = {
+    number: header.firstBatch,
+    previousCrc: header.previousBatchCrc,
+    lastIndex: segment.firstIndex - 1,
+  };
+  const end = await scanSegment(file, expected, parts.crc32, (batch) => {
+    tail.cuts.push(...indexBatch(index, segment.id, batch.at, batch.end, batch.records));
+    for (const record of batch.records) {
+      if (record.type === RecordType.ENTRY) tail.lastIndex = record.index;
+      if (record.type !== RecordType.CHECKPOINT || !record.whole) continue;
+      const data = batch.bytes.slice(record.at, record.at + record.length);
+      tail.checkpoint = { index: record.index, term: record.term, data };
+      tail.checkpointAt = batch.at;
+    }
+    tail.batchNumber = batch.header.number + 1;
+    tail.previousCrc = batch.crc;
+    tail.hardState = batch.header.hardState;
+    tail.at = batch.end;
+  });
+  damage.push(...end.damage);
+  return { ...tail, at: end.end, end };
+}
+
+async function loadActive(
+  parts: LogParts,
+  segment: SegmentEntry,
+  file: DiskFile,
+  index: LogIndex,
+  damage: DamagedRange[],
+  report: (message: string) => void,
+): Promise<Tail> {
+  const tail = await scanInto(parts, segment, file, index, damage);
+  const { corrupt, tornUntil, end } = tail.end;
+  if (corrupt !== null) {
+    throw new LogCorrupt(
+      `The log in "${parts.disk.root}" is damaged where its end or a vote may have stood: ${corrupt}. This ` +
+        "node must not go on with it: restore the directory from a backup, or see binraft recover",
+    );
+  }
+  if (tornUntil > 0) {
+    report(`The last write before the stop was not finished; it was never acknowledged: cutting ${tornUntil - end} bytes`);
+    // Unwritten must read as zero, or the next torn write could look whole.
+    const zeros = new Uint8Array(64 * 1024);
+    for (let at = end; at < tornUntil; at += zeros.length) {
+      await file.write(at, [zeros.subarray(0, Math.min(zeros.length, tornUntil - at))]);
+    }
+    await file.sync();
+  }
+  return tail;
+}

@@ -1,0 +1,168 @@
+/**
+ * Reading a segment batch by batch: at start for the active segment, for a sealed one whose index
+ * is lost, and by `binraft log verify` for all. Decides between torn and corrupt (design §6):
+ *
+ *   torn      the last batch, with sectors that were never written. Its sync had not returned,
+ *             so nothing in it was acknowledged: it is cut and the log goes on.
+ *   damage    everything else, and anything ambiguous. Where the batch's record headers are whole,
+ *             or a later batch proves that its entries were committed, the range is known and the
+ *             rest can be used. Otherwise hard state or the log's end may be lost with it.
+ */
+import type { DiskFile } from "../platform/disk.ts";
+import { judgeBatch, type ReadRecord } from "./batch.ts";
+import {
+  BATCH_HEADER_BYTES,
+  type BatchHeader,
+  type Crc32,
+  isZero,
+  readBatchHeader,
+  SECTOR_BYTES,
+  SEGMENT_HEADER_BYTES,
+} from "./format.ts";
+import type { DamagedRange } from "./storage.ts";
+
+export interface ScannedBatch {
+  readonly at: number;
+  readonly end: number;
+  readonly header: BatchHeader;
+  readonly records: readonly ReadRecord[];
+  /** The bytes that `ReadRecord.at` counts in: valid during the call. */
+  readonly bytes: Uint8Array;
+  readonly crc: number;
+}
+
+export interface ScanEnd {
+  /** Where the next batch would stand. */
+  readonly end: number;
+  /** Bytes behind `end` that are not zero: [end, until) was torn. 0 when there are none. */
+  readonly tornUntil: number;
+  /** Set when the scan ended at something that may have held hard state or the log's end. */
+  readonly corrupt: string | null;
+  readonly damage: readonly DamagedRange[];
+}
+
+const WINDOW_BYTES = 4 * 1024 * 1024;
+
+/** A window that slides over the file, so that memory stays bounded whatever the segment's size. */
+class Window {
+  readonly #file: DiskFile;
+  readonly size: number;
+  #at = 0;
+  bytes: Uint8Array = new Uint8Array(0);
+
+  constructor(file: DiskFile, size: number) {
+    this.#file = file;
+    this.size = size;
+  }
+
+  /** The offset of `position` in `bytes`, with `length` bytes there unless the file ends before. */
+  async at(position: number, length: number): Promise<number> {
+    const wanted = Math.min(length, Math.max(0, this.size - position));
+    const offset = position - this.#at;
+    if (offset >= 0 && offset + wanted <= this.bytes.length) return offset;
+    const buffer = new Uint8Array(Math.min(Math.max(WINDOW_BYTES, wanted), Math.max(0, this.size - position)));
+    const read = await this.#file.read(position, buffer);
+    this.bytes = buffer.subarray(0, read);
+    this.#at = position;
+    return 0;
+  }
+}
+
+/**
+ * Calls `visit` for every whole or payload-damaged batch in order. `expected` is the number of the
+ * first batch and the CRC that it must chain to.
+ */
+export async function scanSegment(
+  file: DiskFile,
+  expected: { number: number; previousCrc: number; lastIndex: number },
+  crc32: Crc32,
+  visit: (batch: ScannedBatch) => void,
+): Promise<ScanEnd> {
+  const window = new Window(file, await file.size());
+  const damage: DamagedRange[] = [];
+  let { number, previousCrc, lastIndex } = expected;
+  let at = SEGMENT_HEADER_BYTES;
+  let chained = true;
+  for (;;) {
+    let offset = await window.at(at, BATCH_HEADER_BYTES);
+    const header = readBatchHeader(window.bytes, offset, crc32);
+    if (header !== null) offset = await window.at(at, header.length);
+    const verdict = judgeBatch(window.bytes, offset, crc32);
+    const wrong =
+      header !== null && (header.number !== number || (chained && header.previousCrc !== previousCrc));
+    if ((verdict.kind === "whole" || verdict.kind === "payload-damage") && !wrong) {
+      for (const record of verdict.records) {
+        if (record.whole) continue;
+        const why = `payload at ${at} does not match its CRC`;
+        damage.push({ fromIndex: record.index, toIndex: record.index, why });
+      }
+      const batch = { at, end: at + verdict.header.length, header: verdict.header, crc: verdict.crc };
+      visit({ ...batch, records: verdict.records.map((r) => r), bytes: window.bytes });
+      for (const record of verdict.records) if (record.type === 1) lastIndex = record.index;
+      number = verdict.header.number + 1;
+      previousCrc = verdict.crc;
+      chained = true;
+      at = batch.end;
+      continue;
+    }
+    const why = verdict.kind === "corrupt" ? verdict.why : wrong ? "it is not the next batch" : "sectors are missing";
+    const later = await findLaterBatch(window, at + SECTOR_BYTES, number, crc32);
+    if (later !== null) {
+      const first = later.records.find((record) => record.type === 1)?.index ?? lastIndex + 1;
+      // A batch is written only after the one before was synced: what is lost here was durable.
+      if (later.header.hardState.commit >= first - 1 && later.header.number > number) {
+        if (first > lastIndex + 1) {
+          damage.push({ fromIndex: lastIndex + 1, toIndex: first - 1, why: `batch at ${at}: ${why}` });
+        }
+        at = later.at;
+        number = later.header.number;
+        lastIndex = first - 1;
+        chained = false;
+        continue;
+      }
+      return { end: at, tornUntil: 0, corrupt: `batch ${number} at ${at}: ${why}, and later ones follow`, damage };
+    }
+    const extent = await lastNonZero(window, at);
+    if (extent === at) return { end: at, tornUntil: 0, corrupt: null, damage };
+    if (verdict.kind === "incomplete" && !wrong) return { end: at, tornUntil: extent, corrupt: null, damage };
+    return { end: at, tornUntil: 0, corrupt: `batch ${number} at ${at}: ${why}`, damage };
+  }
+}
+
+interface LaterBatch {
+  readonly at: number;
+  readonly header: BatchHeader;
+  readonly records: readonly ReadRecord[];
+}
+
+/** The first whole batch beyond `from` with a higher number. */
+async function findLaterBatch(
+  window: Window,
+  from: number,
+  number: number,
+  crc32: Crc32,
+): Promise<LaterBatch | null> {
+  for (let at = from; at < window.size; at += SECTOR_BYTES) {
+    let offset = await window.at(at, BATCH_HEADER_BYTES);
+    const header = readBatchHeader(window.bytes, offset, crc32);
+    if (header === null || header.number < number) continue;
+    offset = await window.at(at, header.length);
+    const verdict = judgeBatch(window.bytes, offset, crc32);
+    if (verdict.kind === "whole" || verdict.kind === "payload-damage") {
+      return { at, header, records: verdict.records };
+    }
+  }
+  return null;
+}
+
+/** End of the last sector at or after `from` that is not zero; `from` when all are. */
+async function lastNonZero(window: Window, from: number): Promise<number> {
+  let last = from;
+  for (let at = from; at < window.size; at += SECTOR_BYTES) {
+    const offset = await window.at(at, SECTOR_BYTES);
+    const length = Math.min(SECTOR_BYTES, window.bytes.length - offset);
+    if (length <= 0) break;
+    if (!isZero(window.bytes, offset, length)) last = at + length;
+  }
+  return last;
+}

@@ -1,0 +1,161 @@
+/**
+ * Segment files: names, making the next one ahead of need, and their index records.
+ *
+ * A segment is pre-written with zeros and synced before it is used, so that a commit only
+ * overwrites blocks that exist (the sync has no metadata to write) and space is known to be
+ * there. That happens in the background in paced slices; when the active segment is half full it
+ * hurries. A disk without space is no error here: the preparation is tried again later.
+ */
+import { ByteReader, ByteWriter } from "../base/bytes.ts";
+import type { Clock } from "../platform/clock.ts";
+import { delay } from "../platform/clock.ts";
+import { type Disk, DiskError, type DiskFile } from "../platform/disk.ts";
+import type { BlockRef, TermRun } from "./log-index.ts";
+
+export const LOG_DIR = "log";
+const NEXT = `${LOG_DIR}/next.tmp`;
+const SLICE_BYTES = 1024 * 1024;
+const SLICE_PAUSE_MS = 5;
+const RETRY_MS = 2000;
+
+export function segmentPath(firstIndex: number, id: number): string {
+  const pad = (n: number): string => String(n).padStart(16, "0");
+  return `${LOG_DIR}/${pad(firstIndex)}-${pad(id)}.seg`;
+}
+
+export class NextSegment {
+  readonly #disk: Disk;
+  readonly #clock: Clock;
+  readonly #bytes: number;
+  readonly #onFatal: (error: Error) => void;
+  readonly #stop = new AbortController();
+  #work: Promise<void>;
+  #ready: DiskFile | null = null;
+  #hurry = false;
+  /** Why there is none; null while it is being made or is ready. */
+  full: DiskError | null = null;
+
+  constructor(disk: Disk, clock: Clock, bytes: number, onFatal: (error: Error) => void) {
+    this.#disk = disk;
+    this.#clock = clock;
+    this.#bytes = bytes;
+    this.#onFatal = onFatal;
+    this.#work = Promise.resolve();
+  }
+
+  /** Begins to make the next one. */
+  begin(): void {
+    this.#hurry = false;
+    this.#work = this.#make().catch((error: Error) => {
+      if (!this.#stop.signal.aborted) this.#onFatal(error);
+    });
+  }
+
+  hurry(): void {
+    this.#hurry = true;
+  }
+
+  /** The prepared file under its temporary name, or null when the disk is full. */
+  async take(): Promise<DiskFile | null> {
+    this.#hurry = true;
+    while (this.#ready === null && this.full === null && !this.#stop.signal.aborted) {
+      await Promise.race([this.#work, delay(this.#clock, 10)]);
+    }
+    const file = this.#ready;
+    this.#ready = null;
+    return file;
+  }
+
+  async install(path: string): Promise<void> {
+    await this.#disk.rename(NEXT, path);
+    await this.#disk.syncDir(LOG_DIR);
+  }
+
+  async close(): Promise<void> {
+    this.#stop.abort();
+    await this.#work;
+    await this.#ready?.close();
+    this.#ready = null;
+  }
+
+  async #make(): Promise<void> {
+    const signal = this.#stop.signal;
+    while (!signal.aborted) {
+      let file: DiskFile | null = null;
+      try {
+        await this.#disk.remove(NEXT);
+        file = await this.#disk.open(NEXT, "create");
+        await this.#fill(file, signal);
+        if (signal.aborted) return await file.close();
+        this.full = null;
+        this.#ready = file;
+        return;
+      } catch (error) {
+        await file?.close().catch(() => {});
+        if (!(error instanceof DiskError) || !NO_SPACE.has(error.code)) throw error;
+        // What was taken goes back at once: the rest of the machine needs it more.
+        await this.#disk.remove(NEXT);
+        this.full = error;
+        await delay(this.#clock, RETRY_MS, signal);
+      }
+    }
+  }
+
+  async #fill(file: DiskFile, signal: AbortSignal): Promise<void> {
+    const zeros = new Uint8Array(Math.min(SLICE_BYTES, this.#bytes));
+    for (let at = 0; at < this.#bytes && !signal.aborted; at += zeros.length) {
+      await file.write(at, [zeros.subarray(0, Math.min(zeros.length, this.#bytes - at))]);
+      if (at % (16 * SLICE_BYTES) === 0) await file.sync();
+      if (!this.#hurry) await delay(this.#clock, SLICE_PAUSE_MS, signal);
+    }
+    await file.sync();
+  }
+}
+
+const NO_SPACE = new Set(["ENOSPC", "EDQUOT"]);
+
+/** What a sealed segment says about itself: its blocks, terms and cuts. A cache, rebuilt by a scan. */
+export interface SegmentIndex {
+  readonly blocks: readonly BlockRef[];
+  readonly terms: readonly TermRun[];
+  /** Entries beyond these indexes were cut while this segment was written: for the segments before it. */
+  readonly cuts: readonly number[];
+  readonly checkpointAt: number;
+}
+
+export function encodeSegmentIndex(index: SegmentIndex): Uint8Array {
+  const writer = new ByteWriter(64 + index.blocks.length * 32);
+  writer.u32(index.blocks.length).u32(index.terms.length).u32(index.cuts.length);
+  writer.u64(index.checkpointAt);
+  for (const block of index.blocks) {
+    writer.u32(block.at).u32(block.end).u64(block.firstIndex).u64(block.lastIndex);
+  }
+  for (const run of index.terms) writer.u64(run.index).u64(run.term);
+  for (const after of index.cuts) writer.u64(after);
+  return writer.finish();
+}
+
+export function decodeSegmentIndex(bytes: Uint8Array, segment: number): SegmentIndex {
+  const reader = new ByteReader(bytes);
+  const blockCount = reader.u32("blocks");
+  const termCount = reader.u32("terms");
+  const cutCount = reader.u32("cuts");
+  reader.need(8 + blockCount * 24 + termCount * 16 + cutCount * 8, "segment index");
+  const checkpointAt = reader.u64n();
+  const blocks: BlockRef[] = [];
+  for (let i = 0; i < blockCount; i++) {
+    blocks.push({
+      segment,
+      at: reader.u32(),
+      end: reader.u32(),
+      firstIndex: reader.u64n(),
+      lastIndex: reader.u64n(),
+    });
+  }
+  const terms: TermRun[] = [];
+  for (let i = 0; i < termCount; i++) terms.push({ index: reader.u64n(), term: reader.u64n() });
+  const cuts: number[] = [];
+  for (let i = 0; i < cutCount; i++) cuts.push(reader.u64n());
+  reader.expectEnd("segment index");
+  return { blocks, terms, cuts, checkpointAt };
+}

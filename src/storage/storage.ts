@@ -1,0 +1,88 @@
+/**
+ * The durable log of one node: the contract of this folder.
+ *
+ * One log serves Raft and the binlog. It is a chain of segments, each a run of batches; a batch
+ * is what one fdatasync makes durable (format.ts). The driver appends one batch at a time and may
+ * tell nobody of its content before `append` has resolved.
+ *
+ * Invariants
+ * 1. No byte of batch n+1 is written before batch n's fdatasync returned. So only the last batch
+ *    can be torn, and nothing in a torn batch was ever acknowledged.
+ * 2. Bytes are never rewritten in place. A changed byte is damage, not history. Conflicting
+ *    entries are cut by a TRUNCATE record, old segments go by unlink.
+ * 3. The manifest is durable before a segment's first record: a segment that it names and that is
+ *    not there is damage, one that it does not name never held anything.
+ * 4. Every payload is checked against its CRC each time it comes from the disk.
+ * 5. A write or sync error is final for this process (`onFatal`). It is never retried, since the
+ *    kernel may have dropped what it could not write.
+ * 6. A full disk is not such an error: space is taken a whole segment ahead, and the last part of
+ *    a segment is kept for hard states. `append` of payloads then rejects with LogFull, all else
+ *    goes on, and it works again when there is space.
+ *
+ * Files
+ *   LOCK                        held by the process (platform)
+ *   MANIFEST.0 MANIFEST.1       two slots, written in turn (manifest.ts)
+ *   log/<first index>-<id>.seg  segments (segment-file.ts)
+ *   log/next.tmp                the segment being pre-written
+ */
+import type { Entry, HardState } from "../raft/types.ts";
+
+export interface LogBatch {
+  readonly hardState: HardState;
+  /** Entries beyond this index are dropped first. */
+  readonly truncateAfter?: number;
+  readonly entries: readonly Entry[];
+  readonly checkpoint?: Checkpoint;
+}
+
+/** What apply has built from all entries up to `index`. */
+export interface Checkpoint {
+  readonly index: number;
+  readonly term: number;
+  readonly data: Uint8Array;
+}
+
+export interface StorageOptions {
+  readonly segmentBytes: number;
+  /** Recently appended entries kept in memory for readers. */
+  readonly hotBytes: number;
+  /** Blocks of the log kept in memory or in use by readers. */
+  readonly blockBytes: number;
+  /** Called once, before a new segment's first entry: what to restart from. */
+  readonly checkpoint: () => Checkpoint | null;
+  /** The log cannot be written any more: stop acknowledging, end the process. */
+  readonly onFatal: (error: Error) => void;
+}
+
+/** Entries whose bytes are lost; the rest of the log is whole. */
+export interface DamagedRange {
+  readonly fromIndex: number;
+  readonly toIndex: number;
+  readonly why: string;
+}
+
+/** There is no space for a further segment. */
+export class LogFull extends Error {
+  constructor() {
+    super("The disk is full: no further segment of the log can be made");
+    this.name = "LogFull";
+  }
+}
+
+/** A read of an entry that is damaged on this disk. */
+export class EntryDamaged extends Error {
+  readonly index: number;
+  constructor(index: number, why: string) {
+    super(`Entry ${index} of the log is damaged on this disk: ${why}`);
+    this.name = "EntryDamaged";
+    this.index = index;
+  }
+}
+
+/** The log as a whole cannot be trusted: this node must not go on with it. */
+export class LogCorrupt extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "LogCorrupt";
+  }
+}
