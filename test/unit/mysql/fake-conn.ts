@@ -1,7 +1,7 @@
 /**
  * Two ends of an in-memory connection, for tests that need every byte. What one end writes the
- * other reads, in pieces of `pieceBytes`. TLS is only a mark; bytes put back before it must look
- * like a ClientHello.
+ * other reads, in pieces of `pieceBytes`. TLS is a mark, and a hello of five bytes that the client
+ * sends and the server must find first.
  */
 import {
   type CloseReason,
@@ -11,6 +11,8 @@ import {
   type TlsInfo,
   type TlsServerOptions,
 } from "../../../src/platform/net.ts";
+
+export const HELLO = Uint8Array.of(0x16, 3, 1, 0, 0);
 
 export class FakeConn implements Conn {
   readonly peer: string;
@@ -79,13 +81,25 @@ export class FakeConn implements Conn {
   }
 
   async startTls(options: TlsServerOptions | TlsClientOptions): Promise<Conn> {
-    const first = this.#inbox[0];
-    if (this.failTls || (first !== undefined && first[0] !== 0x16)) {
+    if (options.role === "client") this.write([HELLO]);
+    else if (!(await this.#takeHello())) this.failTls = true;
+    if (this.failTls) {
       this.destroy();
       throw new NetError("EPROTO", "TLS handshake failed");
     }
     this.tls = { version: "TLSv1.3", cipher: options.role, authorized: true };
     return this;
+  }
+
+  async #takeHello(): Promise<boolean> {
+    let got = new Uint8Array(0);
+    while (got.length < HELLO.length) {
+      const bytes = await this.read();
+      if (bytes === null) return false;
+      got = Uint8Array.from([...got, ...bytes]);
+    }
+    if (got.length > HELLO.length) this.unread(got.subarray(HELLO.length));
+    return got[0] === HELLO[0];
   }
 
   end(): void {
