@@ -12,8 +12,6 @@ export class ByteQueue {
   #bytes: Uint8Array = EMPTY;
   #start = 0;
   #end = 0;
-  /** True when `#bytes` is ours to append to, not an array that was pushed. */
-  #owned = false;
 
   get length(): number {
     return this.#end - this.#start;
@@ -26,17 +24,16 @@ export class ByteQueue {
       this.#bytes = bytes;
       this.#start = 0;
       this.#end = bytes.length;
-      this.#owned = false;
       return;
     }
     const end = this.#end + bytes.length;
-    if (!this.#owned || end > this.#bytes.length) {
+    // An array that was pushed is full to its end, so this never writes into one.
+    if (end > this.#bytes.length) {
       const bigger = new Uint8Array(Math.max(64, 2 * waiting, waiting + bytes.length));
       bigger.set(this.#bytes.subarray(this.#start, this.#end));
       this.#bytes = bigger;
       this.#start = 0;
       this.#end = waiting;
-      this.#owned = true;
     }
     this.#bytes.set(bytes, this.#end);
     this.#end += bytes.length;

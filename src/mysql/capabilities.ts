@@ -33,6 +33,8 @@ export const STATUS_SESSION_STATE_CHANGED = 0x4000;
 
 /** utf8mb4_0900_ai_ci, what a 9.7 server and client use. */
 export const COLLATION_UTF8MB4: number = 255;
+/** utf8mb4_general_ci: UTF-8 for every server from 5.6 on, which does not know 255. */
+export const COLLATION_UTF8MB4_OLD: number = 45;
 /** The charset of numbers and bytes. */
 export const COLLATION_BINARY: number = 63;
 

@@ -30,7 +30,7 @@ import {
   CLIENT_SECURE_CONNECTION,
   CLIENT_SSL,
   CLIENT_ZSTD,
-  COLLATION_UTF8MB4,
+  COLLATION_UTF8MB4_OLD,
   combineFlags,
   commonFlags,
   hasFlag,
@@ -102,7 +102,7 @@ export async function logIn(
   const header = {
     capabilities,
     maxPacketBytes: OUR_MAX_PACKET_BYTES,
-    collation: COLLATION_UTF8MB4,
+    collation: COLLATION_UTF8MB4_OLD,
   };
   if (options.tls !== null) {
     if (!hasFlag(capabilities, CLIENT_SSL)) {

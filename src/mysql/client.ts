@@ -16,6 +16,7 @@ import { COM_PING, COM_QUIT, encodeQuery, encodeSimpleCommand } from "./commands
 import type { CompressionAlgorithm } from "./compressed-frame.ts";
 import { ConnectionLost, PacketConnection } from "./connection.ts";
 import { MysqlError } from "./errors.ts";
+import { PacketTooLarge } from "./packet.ts";
 import { decodeErr } from "./response.ts";
 import { ResultSetReader, ResultTooLarge, type TextResult } from "./result-set.ts";
 import { typeName } from "./type-names.ts";
@@ -119,7 +120,7 @@ export async function connect(
     if (timedOut) {
       throw new ClientError("timeout", `No login at ${place} within ${timeoutMs} ms`);
     }
-    throw toClientError(error, place);
+    throw toClientError(error, place, false);
   } finally {
     cancel();
     signal?.removeEventListener("abort", abort);
@@ -154,9 +155,12 @@ function tlsOptions(config: ClientConfig): TlsClientOptions | null {
 }
 
 /** Server answers stay MysqlError; the rest becomes a ClientError that names its kind. */
-function toClientError(error: unknown, place: string): Error {
+function toClientError(error: unknown, place: string, loggedIn: boolean): Error {
   if (error instanceof ClientError || error instanceof MysqlError) return error;
   const reason = error instanceof Error ? printable(error.message) : String(error);
+  if (error instanceof PacketTooLarge && loggedIn) {
+    return new ClientError("limit", reason, { cause: error });
+  }
   if (error instanceof MalformedBytes) {
     return new ClientError("protocol", `Bad packet from ${place}: ${reason}`, { cause: error });
   }
@@ -292,7 +296,7 @@ export class MysqlClient {
       this.#closed = true;
       this.connection.destroy();
       if (timedOut) throw new ClientError("timeout", `No answer within ${timeoutMs} ms`);
-      throw toClientError(error, `"${this.connection.peer}"`);
+      throw toClientError(error, `"${this.connection.peer}"`, true);
     } finally {
       cancel();
     }

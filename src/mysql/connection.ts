@@ -57,6 +57,7 @@ export class PacketConnection {
   #frames: CompressedFrameDecoder | null = null;
   #codec: FrameCodec | null = null;
   #closeReason: CloseReason | null = null;
+  #abandonTls: (() => void) | null = null;
 
   constructor(conn: Conn, options: PacketConnectionOptions) {
     this.#conn = conn;
@@ -214,10 +215,28 @@ export class PacketConnection {
       }
       this.#conn.unread(waiting);
     }
-    const secure = await this.#conn.startTls(options);
+    const secure = await this.#upgrade(this.#conn.startTls(options));
     this.#conn = secure;
     this.#closeReason = null;
     this.#watch(secure);
+  }
+
+  /** A handshake that the other side never ends must not outlive `destroy`. */
+  async #upgrade(started: Promise<Conn>): Promise<Conn> {
+    const abandoned = new Promise<never>((_, reject) => {
+      this.#abandonTls = () => {
+        void started.then(
+          (secure) => secure.destroy(),
+          () => {},
+        );
+        reject(this.#lost());
+      };
+    });
+    try {
+      return await Promise.race([started, abandoned]);
+    } finally {
+      this.#abandonTls = null;
+    }
   }
 
   /** From the next byte on, which is what follows the OK of the login. */
@@ -239,6 +258,7 @@ export class PacketConnection {
 
   destroy(): void {
     this.#conn.destroy();
+    this.#abandonTls?.();
   }
 
   #lost(): ConnectionLost {

@@ -5,7 +5,8 @@ import fc from "fast-check";
 import { decodeGtidSet, encodeGtidSet, MalformedGtidSet } from "../../../src/gtid/binary.ts";
 import { GtidSet, GtidSyntaxError } from "../../../src/gtid/gtid-set.ts";
 
-const numRuns = Number(process.env["FUZZ_RUNS"] ?? 3000);
+const { FUZZ_RUNS = "3000" } = process.env;
+const numRuns = Number(FUZZ_RUNS);
 const UUID = "3e11fa47-71ca-11e1-9e33-c80aa9429562";
 const seeds = [`${UUID}:1-3:7`, `${UUID}:1:tag:4-9,98a7a91b-e6d4-11f1-8e56-02fc00000001:2`].map(
   (text) => encodeGtidSet(GtidSet.parse(text), "auto"),

@@ -26,7 +26,8 @@ import {
 import { decodeSemiSyncAck } from "../../../src/mysql/semi-sync.ts";
 import * as captured from "../../unit/mysql/captured.ts";
 
-const numRuns = Number(process.env["FUZZ_RUNS"] ?? 3000);
+const { FUZZ_RUNS = "3000" } = process.env;
+const numRuns = Number(FUZZ_RUNS);
 
 /** A seed packet with bytes changed, cut out and put in; or noise. */
 function mutated(seeds: readonly Uint8Array[]): fc.Arbitrary<Uint8Array> {

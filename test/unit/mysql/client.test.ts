@@ -286,7 +286,7 @@ test("a result may not be larger than the cap on bytes, in one packet or many", 
     },
     { maxResultBytes: 50_000 },
   );
-  assert.equal((await failure(client.query("q"))).code, "protocol");
+  assert.equal((await failure(client.query("q"))).code, "limit");
 });
 
 test("texts of a server are made printable in errors", async () => {

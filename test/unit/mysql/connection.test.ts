@@ -97,6 +97,10 @@ test("the stream begins with what was buffered and copies nothing on a plain con
 });
 
 test("the stream through compression, with ACKs that restart the numbers", async () => {
+  for (const now of [true, false]) await streamWithAcks(now);
+});
+
+async function streamWithAcks(now: boolean): Promise<void> {
   const ends = fakePair(7);
   const client = new PacketConnection(ends.client, CAP);
   const server = new PacketConnection(ends.server, CAP);
@@ -109,7 +113,7 @@ test("the stream through compression, with ACKs that restart the numbers", async
     const event = new Uint8Array(3000).fill(round);
     server.writePackets([event]);
     while (got < 3004) {
-      const bytes = client.readStreamNow() ?? (await client.readStream());
+      const bytes = (now ? client.readStreamNow() : null) ?? (await client.readStream());
       assert.ok(bytes !== null);
       got += bytes.length;
     }
@@ -118,7 +122,7 @@ test("the stream through compression, with ACKs that restart the numbers", async
     client.writeCommand(encodeText("ack"));
     assert.deepEqual(await server.readCommand(), encodeText("ack"));
   }
-});
+}
 
 test("bytes behind the greeting in the way of TLS are an attack on a client", async () => {
   for (const buffered of [true, false]) {
@@ -152,4 +156,21 @@ test("bytes behind a TLS request go to the handshake if they can be its first", 
   await injected.readPacket();
   await assert.rejects(injected.startTls(SERVER_TLS), MalformedBytes);
   assert.ok(bad.server.isClosed);
+});
+
+test("destroy ends a TLS handshake that the other side never finishes", async () => {
+  const ends = fakePair();
+  const server = new PacketConnection(ends.server, CAP);
+  let finish: (conn: typeof ends.server) => void = () => {};
+  ends.server.startTls = () =>
+    new Promise((resolve) => {
+      finish = resolve;
+    });
+  const upgrade = server.startTls(SERVER_TLS);
+  server.destroy();
+  await assert.rejects(upgrade, ConnectionLost);
+  const late = fakePair().server;
+  finish(late);
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.ok(late.isClosed, "a handshake that ends later is closed at once");
 });
