@@ -37,7 +37,7 @@ import {
   OUR_CLIENT_CAPABILITIES,
 } from "./capabilities.ts";
 import { ClientError } from "./client-error.ts";
-import type { CompressionAlgorithm } from "./compressed-frame.ts";
+import { agreedCompression, type CompressionAlgorithm } from "./compressed-frame.ts";
 import type { PacketConnection } from "./connection.ts";
 import type { MysqlError } from "./errors.ts";
 import {
@@ -134,12 +134,6 @@ export async function logIn(
   }
   const { serverVersion, connectionId } = greeting;
   return { serverVersion, connectionId, capabilities, compression };
-}
-
-/** zlib wins when both flags are set, as in MySQL. */
-export function agreedCompression(capabilities: number): CompressionAlgorithm | null {
-  if (hasFlag(capabilities, CLIENT_COMPRESS)) return "zlib";
-  return hasFlag(capabilities, CLIENT_ZSTD) ? "zstd" : null;
 }
 
 async function readGreeting(connection: PacketConnection): Promise<Greeting> {

@@ -12,6 +12,7 @@
 import { concatBytes, MalformedBytes } from "../base/bytes.ts";
 import type { Compress } from "../platform/compress.ts";
 import { ByteQueue } from "./byte-queue.ts";
+import { CLIENT_COMPRESS, CLIENT_ZSTD, hasFlag } from "./capabilities.ts";
 import type { FramedPackets } from "./packet.ts";
 
 export const FRAME_HEADER_BYTES = 7;
@@ -26,6 +27,12 @@ export interface FrameCodec {
   compress(bytes: Uint8Array): Uint8Array;
   /** Throws unless the result has exactly `size` bytes. */
   decompress(bytes: Uint8Array, size: number): Uint8Array;
+}
+
+/** zlib wins when both flags are set, as in MySQL. */
+export function agreedCompression(capabilities: number): CompressionAlgorithm | null {
+  if (hasFlag(capabilities, CLIENT_COMPRESS)) return "zlib";
+  return hasFlag(capabilities, CLIENT_ZSTD) ? "zstd" : null;
 }
 
 /** Null when the runtime lacks the algorithm. `level` is for zstd only. */

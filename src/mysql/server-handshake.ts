@@ -27,8 +27,7 @@ import {
   SERVER_CAPABILITIES,
   STATUS_AUTOCOMMIT,
 } from "./capabilities.ts";
-import { agreedCompression } from "./client-handshake.ts";
-import type { CompressionAlgorithm } from "./compressed-frame.ts";
+import { agreedCompression, type CompressionAlgorithm } from "./compressed-frame.ts";
 import { ConnectionLost, type PacketConnection } from "./connection.ts";
 import { accessDenied, badHandshake, type MysqlError, tlsRequired } from "./errors.ts";
 import { decodeLoginOrTlsRequest, encodeGreeting, type LoginRequest } from "./handshake.ts";
