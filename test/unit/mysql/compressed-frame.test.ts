@@ -96,3 +96,10 @@ test("garbage, cut bodies and wrong numbers are malformed", () => {
     assert.equal(wrong.next()?.length, 500);
   }
 });
+
+test("a codec that does not check the length is checked", () => {
+  const careless: FrameCodec = { compress: (bytes) => bytes, decompress: (bytes) => bytes };
+  const decoder = new CompressedFrameDecoder(careless);
+  decoder.push(Uint8Array.of(2, 0, 0, 0, 3, 0, 0, 7, 7));
+  assert.throws(() => decoder.next(), MalformedBytes);
+});

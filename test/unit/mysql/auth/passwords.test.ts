@@ -51,6 +51,11 @@ test("random tokens of any length never pass and never throw", () => {
     assert.equal(sha2.verifySha2(nodeCrypto, verifier, nonce, token), false);
     assert.equal(native.verifyNative(nodeCrypto, old, nonce, token), false);
   }
+  // The NUL behind the password must be there, and be the last byte.
+  assert.equal(sha2.verifySha2Clear(nodeCrypto, verifier, encodeText("pw\0")), true);
+  for (const text of ["pw", "pwx", "pw\0\0", "pw\0x"]) {
+    assert.equal(sha2.verifySha2Clear(nodeCrypto, verifier, encodeText(text)), false);
+  }
   // The verifier itself is no password.
   assert.equal(sha2.verifySha2Clear(nodeCrypto, verifier, verifier), false);
   assert.equal(sha2.verifySha2(nodeCrypto, verifier, nonce, verifier), false);
