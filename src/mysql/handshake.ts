@@ -144,7 +144,7 @@ export function decodeLoginOrTlsRequest(payload: Uint8Array): TlsRequest | Login
   const authData = readAuthData(reader, capabilities);
   const withDatabase = hasFlag(capabilities, CLIENT_CONNECT_WITH_DB) && reader.remaining > 0;
   const database = withDatabase ? reader.nulText("database") : "";
-  const withPlugin = hasFlag(capabilities, CLIENT_PLUGIN_AUTH) && reader.remaining > 0;
+  const withPlugin = hasFlag(capabilities, CLIENT_PLUGIN_AUTH);
   const authPlugin = withPlugin ? textToNulOrEnd(reader, "plugin") : "";
   const withAttributes = hasFlag(capabilities, CLIENT_CONNECT_ATTRS) && reader.remaining > 0;
   const attributes = withAttributes ? readAttributes(reader) : new Map<string, string>();

@@ -77,6 +77,18 @@ test("the logins of other programs", () => {
   }
 });
 
+test("fields that are missing at the end are empty, whatever the flags say", () => {
+  const whole = captured.LOGIN_MYSQL2;
+  const attributesAt = whole.length - 0x31 - 1;
+  assert.equal(whole[attributesAt], 0x31);
+  const short = login(whole.subarray(0, attributesAt));
+  assert.equal(short.authPlugin, "caching_sha2_password");
+  assert.equal(short.attributes.size, 0);
+  const shorter = login(whole.subarray(0, attributesAt - 22));
+  assert.deepEqual([shorter.authPlugin, shorter.database, shorter.user], ["", "", "full"]);
+  assert.throws(() => login(whole.subarray(0, attributesAt + 1)), MalformedBytes);
+});
+
 test("a TLS request is the first 32 bytes alone", () => {
   const request = login(captured.LOGIN_REPLICA_97_ZSTD);
   const capabilities = (request.capabilities | CLIENT_SSL) >>> 0;
