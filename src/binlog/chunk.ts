@@ -50,6 +50,8 @@ export const ChunkFlag = {
   NEW_FILE: 4,
   /** Its first event does not stand where the file's stored bytes end: what is between was not pulled. */
   AFTER_HOLE: 8,
+  /** With NEW_FILE: this pull read the file before to its end, so that file has ended. */
+  AFTER_END: 16,
 } as const;
 
 /** Names a pull: one dump connection of one leader. Later pulls have a higher (term, id). */

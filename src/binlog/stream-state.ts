@@ -191,10 +191,9 @@ export class StreamState {
 
   #beginFile(index: number, chunk: Chunk): void {
     const before = this.file;
-    // A file that the source left without ROTATE or STOP ended in a crash, if it was the same source's.
+    // Without ROTATE or STOP: the source crashed there, or its end was gone when we came back.
     if (before !== null && before.end === "open") {
-      const same = before.sourceUuid === this.source?.uuid && before.epoch === this.epoch;
-      before.end = same ? "crash" : "tail-unknown";
+      before.end = (chunk.flags & ChunkFlag.AFTER_END) !== 0 ? "crash" : "tail-unknown";
     }
     const { base, number } = nextFileName(chunk.file, this.base, this.highestFileNumber);
     this.base = base;

@@ -32,10 +32,6 @@ export class RawNode {
   #lastIndex: number;
   /** Appended by proposals, not yet in a Ready. */
   #unstable: Entry[] = [];
-  /** Durable; committed ones leave through Ready. */
-  #stable: Entry[] = [];
-  #stableIndex: number;
-  #applied: number;
   #saved: HardState;
   #inFlight: Ready | null = null;
 
@@ -44,11 +40,9 @@ export class RawNode {
     this.#term = initial.hardState.term;
     this.#vote = initial.hardState.vote;
     this.#lastIndex = initial.lastIndex;
-    this.#stableIndex = initial.lastIndex;
-    this.#applied = initial.applied;
-    this.#commit = Math.min(Math.max(initial.hardState.commit, initial.applied), initial.lastIndex);
+    this.#commit = Math.min(initial.hardState.commit, initial.lastIndex);
     this.#saved = initial.hardState;
-    assert(initial.applied <= initial.lastIndex, "applied is not beyond the log");
+    assert(initial.lastTerm <= this.#term, "the log has no entry of a later term");
   }
 
   get term(): number {
@@ -72,22 +66,21 @@ export class RawNode {
     this.#role = "candidate";
   }
 
-  /** Appends one entry per payload in the leader's term; returns the first one's index. */
-  propose(payloads: readonly Uint8Array[]): number {
+  /** Appends an entry in the leader's term; returns its index. */
+  propose(data: Uint8Array): number {
     if (this.#role !== "leader") throw new NotLeader();
-    const first = this.#lastIndex + 1;
-    for (const data of payloads) this.#append(data);
-    return first;
+    return this.#append(data);
   }
 
-  #append(data: Uint8Array): void {
+  #append(data: Uint8Array): number {
     const index = ++this.#lastIndex;
     this.#unstable.push({ index, term: this.#term, type: EntryType.NORMAL, data });
+    return index;
   }
 
   hasReady(): boolean {
     if (this.#inFlight !== null) return false;
-    if (this.#unstable.length > 0 || this.#stable.length > 0) return true;
+    if (this.#unstable.length > 0) return true;
     return this.#term !== this.#saved.term || this.#vote !== this.#saved.vote;
   }
 
@@ -102,19 +95,14 @@ export class RawNode {
     while (count < this.#unstable.length && (count === 0 || bytes < maxBytes)) {
       bytes += this.#unstable[count++]!.data.length;
     }
-    const entries = this.#unstable.splice(0, count);
-    const committedEntries = this.#stable;
-    this.#stable = [];
     const hardState = { term: this.#term, vote: this.#vote, commit: this.#commit };
+    const { term, vote, commit } = this.#saved;
     const changed =
-      hardState.term !== this.#saved.term ||
-      hardState.vote !== this.#saved.vote ||
-      hardState.commit !== this.#saved.commit;
+      hardState.term !== term || hardState.vote !== vote || hardState.commit !== commit;
     const ready: Ready = {
       hardState: changed ? hardState : null,
-      entries,
+      entries: this.#unstable.splice(0, count),
       snapshot: null,
-      committedEntries,
       messages: [],
       leader: this.#role === "leader" ? this.id : 0,
       role: this.#role,
@@ -123,27 +111,17 @@ export class RawNode {
     return ready;
   }
 
-  /** What `ready` held is durable and applied: with a quorum of one that commits its entries. */
+  /** What `ready` held is durable: with a quorum of one that commits its entries. */
   advance(ready: Ready): void {
     assert(this.#inFlight === ready, "advance follows its own ready");
     this.#inFlight = null;
     if (ready.hardState !== null) this.#saved = ready.hardState;
-    const applied = ready.committedEntries[ready.committedEntries.length - 1];
-    if (applied !== undefined) this.#applied = applied.index;
     const last = ready.entries[ready.entries.length - 1];
-    if (last !== undefined) {
-      this.#stableIndex = last.index;
-      this.#stable = [...ready.entries];
-      this.#commit = this.#stableIndex;
-    }
+    if (last !== undefined) this.#commit = last.index;
     if (this.#role === "candidate" && this.#saved.term === this.#term) {
       this.#role = "leader";
       // Entries of earlier terms are committed only through one of the own term (thesis §3.6.2).
       this.#append(NO_BYTES);
     }
-  }
-
-  get applied(): number {
-    return this.#applied;
   }
 }

@@ -2,12 +2,15 @@
  * The contract of the Raft core, in the shape of etcd raft's Ready (thesis chapters 3, 4 and 10).
  *
  * The core is a pure state machine. The driver feeds it (`propose`, `tick`, `step`), takes a
- * `Ready`, does what it says **in this order**, and calls `advance`:
+ * `Ready`, does what it says, and calls `advance`:
  *
  *   1. make `hardState`, `entries` and `snapshot` durable (one sync);
  *   2. send `messages`: none of a term may leave before the hard state of that term is durable;
- *   3. apply `committedEntries`;
- *   4. `advance(ready)`.
+ *   3. `advance(ready)`.
+ *
+ * `commit` moves at `advance`. Entries up to it are durable on a quorum: the driver reads them from
+ * the log and applies them at any time, in order, without waiting for the next sync. The core
+ * itself holds no payload once it has handed it out.
  *
  * Payloads are opaque. Indexes and terms are whole numbers below 2^53. Randomness, time and I/O
  * never enter: the same calls give the same states on every runtime and in the simulator.
@@ -61,8 +64,6 @@ export interface Ready {
   /** To be appended, in order. */
   readonly entries: readonly Entry[];
   readonly snapshot: Snapshot | null;
-  /** To be applied after what is above is durable. */
-  readonly committedEntries: readonly Entry[];
   readonly messages: readonly Message[];
   readonly leader: number;
   readonly role: Role;
@@ -75,6 +76,4 @@ export interface InitialState {
   readonly hardState: HardState;
   readonly lastIndex: number;
   readonly lastTerm: number;
-  /** The index up to which the application has applied already. */
-  readonly applied: number;
 }

@@ -363,6 +363,7 @@ export class EventStream {
     if (this.#tracker.inside) throw new StreamError("boundary", "A file ends inside a transaction");
     if (this.#w > this.#start) return this.#stopFull();
     if (rotate.file !== this.#cursor.file) {
+      if (this.#cursor.file !== "") this.#cursor.flags |= ChunkFlag.AFTER_END;
       this.#cursor.file = rotate.file;
       this.#cursor.fileOffset = rotate.position;
     }

@@ -1,0 +1,66 @@
+/**
+ * Entries that are not chunks: what operators and the syncer decide, in the log so that every
+ * node and every restart decides the same. u8 kind = 2 · u8 format = 1 · JSON.
+ */
+import { decodeText, encodeText, MalformedBytes } from "../base/bytes.ts";
+
+export const COMMAND_KIND = 2;
+const COMMAND_FORMAT = 1;
+
+/** Where the binlog comes from. Passwords are references: `file:PATH` or `env:NAME`. */
+export interface SourceSettings {
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  readonly passwordRef: string | null;
+  readonly tls: "disabled" | "verify-ca" | "verify-identity";
+  readonly tlsCa: string | null;
+  readonly tlsCert: string | null;
+  readonly tlsKey: string | null;
+  readonly publicKeyFile: string | null;
+  readonly semiSync: boolean;
+  readonly serverId: number;
+  readonly nativePassword: boolean;
+}
+
+/** What a password is checked against; never shown. Hex. */
+export interface AccountSettings {
+  readonly sha2: string;
+  readonly native: string | null;
+}
+
+export type Command =
+  /** First attach of an empty log: the source's purged set becomes ours. */
+  | { readonly type: "start"; readonly purged: string }
+  | { readonly type: "source"; readonly uuid: string; readonly version: string }
+  | { readonly type: "accept-gap"; readonly gtids: string }
+  | { readonly type: "new-timeline" }
+  | { readonly type: "purge"; readonly firstKept: string }
+  | { readonly type: "set-source"; readonly source: SourceSettings }
+  | { readonly type: "set-syncer"; readonly wanted: "running" | "stopped" }
+  | { readonly type: "set-account"; readonly name: string; readonly account: AccountSettings }
+  | { readonly type: "remove-account"; readonly name: string };
+
+export function encodeCommand(command: Command): Uint8Array {
+  const json = encodeText(JSON.stringify(command));
+  const out = new Uint8Array(2 + json.length);
+  out[0] = COMMAND_KIND;
+  out[1] = COMMAND_FORMAT;
+  out.set(json, 2);
+  return out;
+}
+
+export function isCommand(payload: Uint8Array): boolean {
+  return payload.length > 0 && payload[0] === COMMAND_KIND;
+}
+
+/** The bytes were proved by their CRC; a format above ours says so. */
+export function decodeCommand(payload: Uint8Array): Command {
+  if (payload[1] !== COMMAND_FORMAT) {
+    throw new MalformedBytes(
+      `command format ${payload[1]}; this binraft knows ${COMMAND_FORMAT}: use a newer one`,
+      1,
+    );
+  }
+  return JSON.parse(decodeText(payload.subarray(2))) as Command;
+}

@@ -1,0 +1,65 @@
+/**
+ * One node, composed: log, Raft core, apply, syncer, binlog server. What it is made of is given
+ * in; what it does is in the parts. Start order: log → apply what is committed → serve → lead →
+ * pull. Stop order is the reverse, and ends with a checkpoint, so that the next start is quick.
+ */
+import type { Logger } from "../base/logger.ts";
+import type { Platform } from "../platform/platform.ts";
+import { RawNode } from "../raft/raw-node.ts";
+import type { DurableLog } from "../storage/log.ts";
+import { openLog } from "../storage/open.ts";
+import { Driver } from "./driver.ts";
+import { NodeState } from "./node-state.ts";
+
+export interface NodeOptions {
+  readonly dataDir: string;
+  readonly segmentBytes: number;
+  readonly onFatal: (error: Error) => void;
+}
+
+const HOT_BYTES = 32 * 1024 * 1024;
+const BLOCK_BYTES = 32 * 1024 * 1024;
+
+/** The parts of a node that hold its data. */
+export interface NodeCore {
+  readonly log: DurableLog;
+  readonly state: NodeState;
+  readonly driver: Driver;
+}
+
+/** Opens the data directory and brings the state up to what is known to be committed. */
+export async function openCore(
+  platform: Platform,
+  logger: Logger,
+  options: NodeOptions,
+): Promise<NodeCore> {
+  const disk = platform.disk(options.dataDir);
+  let state = new NodeState();
+  const log = await openLog(disk, platform.clock, platform.crypto.crc32, {
+    segmentBytes: options.segmentBytes,
+    hotBytes: HOT_BYTES,
+    blockBytes: BLOCK_BYTES,
+    checkpoint: () => checkpointOf(log, state),
+    onFatal: options.onFatal,
+    random: (length) => platform.random.bytes(length),
+    report: (message) => logger.warn(message),
+  });
+  if (log.checkpoint !== null) state = NodeState.decode(log.checkpoint.data);
+  const node = new RawNode(log.identity.raftId, {
+    hardState: log.hardState,
+    lastIndex: log.lastIndex,
+    lastTerm: log.lastTerm,
+  });
+  const driver = new Driver(node, log, state, platform.clock, logger);
+  await driver.recover();
+  return { log, state, driver };
+}
+
+/** What to restart from: all that apply has built so far. */
+export function checkpointOf(
+  log: DurableLog,
+  state: NodeState,
+): { index: number; term: number; data: Uint8Array } {
+  const index = state.stream.applied;
+  return { index, term: log.term(index) ?? 0, data: state.encode() };
+}

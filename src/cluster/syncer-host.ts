@@ -1,0 +1,76 @@
+/** What the syncer sees of this node (contract: syncer/host.ts). */
+import { concatBytes } from "../base/bytes.ts";
+import type { Wakeup } from "../base/service.ts";
+import { Unframer } from "../binlog/frames.ts";
+import type { StreamPoint, StreamState } from "../binlog/stream-state.ts";
+import type { GtidSet } from "../gtid/gtid-set.ts";
+import type { DurableLog } from "../storage/log.ts";
+import type { SyncerHost } from "../syncer/host.ts";
+import type { ApplyObserver, Driver } from "./driver.ts";
+import type { NodeState } from "./node-state.ts";
+import { LogStreamReader } from "./stream-reader.ts";
+
+export class NodeSyncerHost implements SyncerHost {
+  readonly #driver: Driver;
+  readonly #log: DurableLog;
+  readonly #state: NodeState;
+
+  constructor(driver: Driver, log: DurableLog, state: NodeState) {
+    this.#driver = driver;
+    this.#log = log;
+    this.#state = state;
+  }
+
+  get stream(): StreamState {
+    return this.#state.stream;
+  }
+  get term(): number {
+    return this.#driver.term;
+  }
+  get leads(): boolean {
+    return this.#driver.leads && this.#driver.damaged === null;
+  }
+  get pendingBytes(): number {
+    return this.#driver.pendingBytes;
+  }
+  get progressed(): Wakeup {
+    return this.#driver.progressed;
+  }
+
+  propose(payload: Uint8Array): number {
+    return this.#driver.propose(payload);
+  }
+  settled(): Promise<void> {
+    return this.#driver.settled();
+  }
+  start(purged: GtidSet): Promise<void> {
+    return this.#driver.command({ type: "start", purged: purged.toString() });
+  }
+  attachSource(uuid: string, version: string): Promise<void> {
+    return this.#driver.command({ type: "source", uuid, version });
+  }
+  observe(observer: ApplyObserver): () => void {
+    return this.#driver.observe(observer);
+  }
+
+  async storedEvents(from: StreamPoint, length: number): Promise<Uint8Array> {
+    const reader = new LogStreamReader(this.#log, this.stream, from.entry);
+    const unframer = new Unframer();
+    const parts: Uint8Array[] = [];
+    let have = 0;
+    while (have < length) {
+      const next = await reader.next();
+      if (next === null) break;
+      for (const piece of next.pieces) {
+        const start = piece.entry === from.entry ? Math.max(piece.from, from.offset) : piece.from;
+        for (const part of unframer.push(piece.chunk.body.subarray(start, piece.to))) {
+          parts.push(part.slice());
+          have += part.length;
+        }
+        if (have >= length) break;
+      }
+      next.release();
+    }
+    return concatBytes(parts).subarray(0, length);
+  }
+}

@@ -1,0 +1,122 @@
+/**
+ * A connection on which a dump runs: what must be said before it, the dump command, and events
+ * read one by one while the attach looks at them. Then the stream is taken over as bytes.
+ */
+import { ByteReader } from "../base/bytes.ts";
+import { decodeHeartbeat, decodeRotate, type Checksum } from "../binlog/control-events.ts";
+import { EVENT_HEADER_BYTES, EventFlag, EventType, eventFlags, eventSize, eventType } from "../binlog/event.ts";
+import { encodeGtidSet } from "../gtid/binary.ts";
+import type { GtidSet } from "../gtid/gtid-set.ts";
+import type { MysqlClient } from "../mysql/client.ts";
+import {
+  DUMP_HEARTBEAT_V2,
+  DUMP_NON_BLOCK,
+  encodeDump,
+  encodeDumpGtid,
+  encodeRegister,
+} from "../mysql/commands.ts";
+import { decodeErr } from "../mysql/response.ts";
+import { encodeSemiSyncAck } from "../mysql/semi-sync.ts";
+import { StreamError } from "./event-stream.ts";
+
+export interface DumpOptions {
+  readonly serverId: number;
+  readonly serverUuid: string;
+  readonly semiSync: boolean;
+  readonly heartbeatMs: number;
+}
+
+/** More than the largest event that the attach reads whole. */
+const MAX_EVENT_PAYLOAD = 17 * 1024 * 1024;
+
+export class DumpConnection {
+  readonly client: MysqlClient;
+  readonly semiSync: boolean;
+  constructor(client: MysqlClient, semiSync: boolean) {
+    this.client = client;
+    this.semiSync = semiSync;
+  }
+
+  /** Both spellings: sources before 8.0.26 know only the old ones. */
+  async prepare(options: DumpOptions): Promise<void> {
+    const ns = options.heartbeatMs * 1_000_000;
+    const run = (sql: string): Promise<unknown> => this.client.execute(sql);
+    await run(`SET @master_heartbeat_period = ${ns}, @source_heartbeat_period = ${ns}`);
+    await run(
+      "SET @master_binlog_checksum = @@global.binlog_checksum, @source_binlog_checksum = @@global.binlog_checksum",
+    );
+    const { serverUuid, serverId } = options;
+    await run(`SET @slave_uuid = '${serverUuid}', @replica_uuid = '${serverUuid}'`);
+    const { connection } = this.client;
+    connection.writeCommand(encodeRegister({ serverId, host: "", user: "", port: 0 }));
+    const answer = await connection.readPacket();
+    if (answer[0] === 0xff) throw decodeErr(answer);
+    if (options.semiSync) {
+      await run("SET @rpl_semi_sync_replica = 1, @rpl_semi_sync_slave = 1");
+    }
+  }
+
+  /** A dump of named file from its start without the transactions in `gtids`. */
+  startGtidDump(serverId: number, file: string, gtids: GtidSet, nonBlock: boolean): void {
+    const flags = DUMP_HEARTBEAT_V2 | (nonBlock ? DUMP_NON_BLOCK : 0);
+    const set = encodeGtidSet(gtids, "auto");
+    const command = { flags, serverId, file, position: 4n, gtids: set };
+    this.#start(encodeDumpGtid(command));
+  }
+
+  startFileDump(serverId: number, file: string, position: number): void {
+    this.#start(encodeDump({ flags: DUMP_NON_BLOCK, serverId, file, position }));
+  }
+
+  #start(command: Uint8Array): void {
+    const { connection } = this.client;
+    connection.maxPayloadBytes = MAX_EVENT_PAYLOAD;
+    connection.writeCommand(command);
+  }
+
+  /** The next event and the payload it came in; null at EOF. Throws the server's MysqlError. */
+  async nextEvent(): Promise<{ event: Uint8Array; payload: Uint8Array } | null> {
+    const { connection } = this.client;
+    const payload = await connection.readPacket();
+    const reader = new ByteReader(payload);
+    const status = reader.u8("packet status");
+    if (status === 0xff) throw decodeErr(payload);
+    if (status === 0xfe && payload.length < 9) return null;
+    if (status !== 0) throw new StreamError("malformed", `Packet begins with ${status}`);
+    if (this.semiSync) {
+      if (reader.u8("semi-sync magic") !== 0xef) {
+        throw new StreamError("malformed", "Packet without semi-sync header");
+      }
+      // Behind a packet that wants an ACK the source numbers from 1 again.
+      if (reader.u8("semi-sync flag") === 1) connection.sequence = 1;
+    }
+    const event = reader.rest();
+    if (event.length < EVENT_HEADER_BYTES || eventSize(event) !== event.length) {
+      throw new StreamError("malformed", `Event of ${event.length} bytes`);
+    }
+    return { event, payload };
+  }
+
+  /** The fake rotate that every dump begins with: which file, where. */
+  async startFile(announced: Checksum): Promise<{ file: string; position: number }> {
+    const first = await this.nextEvent();
+    if (first === null || eventType(first.event) !== EventType.ROTATE) {
+      throw new StreamError("malformed", "A dump must begin with a rotate event");
+    }
+    if ((eventFlags(first.event) & EventFlag.ARTIFICIAL) === 0) {
+      throw new StreamError("malformed", "A dump must begin with an artificial rotate event");
+    }
+    return decodeRotate(first.event, announced);
+  }
+
+  /** Position of a heartbeat event; null for any other event. */
+  heartbeatPosition(event: Uint8Array, checksum: Checksum): number | null {
+    const type = eventType(event);
+    if (type !== EventType.HEARTBEAT && type !== EventType.HEARTBEAT_V2) return null;
+    return decodeHeartbeat(event, checksum).position;
+  }
+
+  ack(file: string, position: number): void {
+    this.client.connection.writeCommand(encodeSemiSyncAck({ file, position }));
+  }
+}

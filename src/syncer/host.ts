@@ -1,0 +1,110 @@
+/**
+ * What the syncer needs of the node it runs on, and what it shows: the contract of this folder.
+ *
+ * Ladder: Syncer (runs while this node leads; back-off; stops for an operator) → attempt
+ * (source-session.ts: one login, checks, attach, stream) → EventStream (bytes to chunks).
+ *
+ * Invariants
+ * 1. A dump request counts as an acknowledgement at a semi-sync source: no request names anything
+ *    that is not committed and applied here (`settled` before each attach).
+ * 2. An ACK is sent only when apply has accepted the chunk, only on the connection of that pull,
+ *    with the source's own file and our 64-bit offset in it.
+ * 3. What the source lacks or has otherwise is never papered over: GAP, FORK and REFUSED stop the
+ *    syncer until an operator decides.
+ * 4. Stored bytes come from a dump by file name only, checked as event-stream.ts says.
+ */
+import type { Wakeup } from "../base/service.ts";
+import type { Chunk } from "../binlog/chunk.ts";
+import type { Outcome, StreamPoint, StreamState } from "../binlog/stream-state.ts";
+import type { GtidSet } from "../gtid/gtid-set.ts";
+
+export interface SyncerHost {
+  readonly stream: StreamState;
+  readonly term: number;
+  /** Leads, and everything before its term is applied. */
+  readonly leads: boolean;
+  readonly pendingBytes: number;
+  /** Wakes whenever a batch was written. */
+  readonly progressed: Wakeup;
+  propose(payload: Uint8Array): number;
+  /** Everything appended so far is committed and applied. */
+  settled(): Promise<void>;
+  start(purged: GtidSet): Promise<void>;
+  attachSource(uuid: string, version: string): Promise<void>;
+  observe(observer: { chunkApplied(chunk: Chunk, outcome: Outcome): void }): () => void;
+  /** Event bytes stored from a point on: `length` of them, fewer at the stream's end. */
+  storedEvents(from: StreamPoint, length: number): Promise<Uint8Array>;
+}
+
+/** Where the binlog comes from, with secrets resolved. */
+export interface SourceConfig {
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  readonly password: string;
+  readonly tls: "disabled" | "verify-ca" | "verify-identity";
+  readonly tlsCa: string | null;
+  readonly tlsCert: string | null;
+  readonly tlsKey: string | null;
+  /** PEM of the source's RSA key, for caching_sha2_password without TLS. */
+  readonly publicKey: string | null;
+  readonly semiSync: boolean;
+  readonly nativePassword: boolean;
+  /** Ours at the source: different from every server's. */
+  readonly serverId: number;
+  readonly serverUuid: string;
+}
+
+export type SyncerStateName = "CONNECTING" | "RUNNING" | "STOPPED" | "GAP" | "FORK" | "REFUSED";
+
+/** The syncer cannot go on without an operator; `next` is the command that would help. */
+export class SyncerStop extends Error {
+  readonly state: "GAP" | "FORK" | "REFUSED";
+  readonly next: string;
+  /** The GTID sets that prove it. */
+  readonly gtids: Readonly<Record<string, string>>;
+  constructor(
+    state: "GAP" | "FORK" | "REFUSED",
+    message: string,
+    next: string,
+    gtids: Readonly<Record<string, string>> = {},
+  ) {
+    super(message);
+    this.name = "SyncerStop";
+    this.state = state;
+    this.next = next;
+    this.gtids = gtids;
+  }
+}
+
+/** One line of the pre-flight report. */
+export interface SourceCheck {
+  readonly name: string;
+  /** `fail` stops the syncer, `warn` weakens the promise and is shown. */
+  readonly level: "ok" | "warn" | "fail";
+  readonly message: string;
+}
+
+export interface SyncerStatus {
+  readonly state: SyncerStateName;
+  /** Why; a sentence. */
+  readonly reason: string;
+  /** The command to run next; empty when nothing is to be done. */
+  readonly next: string;
+  readonly gtids: Readonly<Record<string, string>>;
+  readonly source: string;
+  readonly sourceUuid: string;
+  readonly sourceVersion: string;
+  /** The source's file and our offset in it. */
+  readonly file: string;
+  readonly position: number;
+  readonly semiSync: boolean;
+  readonly acksSent: number;
+  readonly ackedFile: string;
+  readonly ackedPosition: number;
+  readonly attempts: number;
+  readonly connectedMs: number;
+  readonly receivedBytes: number;
+  readonly brokenPulls: number;
+  readonly checks: readonly SourceCheck[];
+}

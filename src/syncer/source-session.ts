@@ -1,0 +1,366 @@
+/**
+ * One attempt at the source: log in, check, attach, stream until something ends it. It never
+ * retries; who called decides (syncer.ts).
+ */
+import type { Logger } from "../base/logger.ts";
+import { ChunkFlag, type Chunk, type Pull } from "../binlog/chunk.ts";
+import type { Outcome } from "../binlog/stream-state.ts";
+import { ClientError, connect, type ClientConfig, type MysqlClient } from "../mysql/client.ts";
+import { MysqlError } from "../mysql/errors.ts";
+import { decodeErr } from "../mysql/response.ts";
+import type { Cancel } from "../platform/clock.ts";
+import type { Platform } from "../platform/platform.ts";
+import { type Attached, begin, checkSets, COMPARE_BYTES, dumpSet, probe, resumableFile, resume } from "./attach.ts";
+import { DumpConnection } from "./dump-connection.ts";
+import { EventStream, StreamError } from "./event-stream.ts";
+import { type SourceCheck, type SourceConfig, type SyncerHost, SyncerStop } from "./host.ts";
+import { gtidSets, readFacts, type SourceFacts } from "./source-checks.ts";
+import { storeStop } from "./stop-event.ts";
+
+export const HEARTBEAT_MS = 5_000;
+/** Without any packet for so long the source, or the way to it, is gone. */
+const SILENCE_MS = 3 * HEARTBEAT_MS + 1_000;
+const PURGED_CHECK_MS = 60_000;
+const PENDING_BYTES = 32 * 1024 * 1024;
+const QUIET_ACK_MS = 100;
+
+/** What the session tells while it runs; owned by the syncer. */
+export interface SessionProgress {
+  checks: readonly SourceCheck[];
+  facts: SourceFacts | null;
+  running: boolean;
+  semiSync: boolean;
+  file: string;
+  acksSent: number;
+  ackedFile: string;
+  ackedPosition: number;
+  receivedBytes: number;
+  connectedAtMs: number;
+}
+
+/** This pull's chunks were not taken, or the node stopped leading: begin again. */
+export class PullEnded extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = "PullEnded";
+  }
+}
+
+export class SourceSession {
+  readonly #platform: Platform;
+  readonly #host: SyncerHost;
+  readonly #config: SourceConfig;
+  readonly #progress: SessionProgress;
+  readonly #logger: Logger;
+  readonly #pull: Pull;
+  readonly #clients = new Set<MysqlClient>();
+  #silenceTimer: Cancel = () => {};
+  #purgedTimer: Cancel = () => {};
+  #flushQueued = false;
+  #failure: Error | null = null;
+  /** Pull sequences of chunks with a transaction that a session of the source waits for. */
+  readonly #wanted = new Set<number>();
+  #dump: DumpConnection | null = null;
+  #lastReadMs = 0;
+  #lastAckMs = 0;
+
+  constructor(
+    platform: Platform,
+    host: SyncerHost,
+    config: SourceConfig,
+    pull: Pull,
+    progress: SessionProgress,
+    logger: Logger,
+  ) {
+    this.#platform = platform;
+    this.#host = host;
+    this.#config = config;
+    this.#pull = pull;
+    this.#progress = progress;
+    this.#logger = logger;
+  }
+
+  /** Rejects with what ended it: SyncerStop, ClientError, MysqlError, StreamError, PullEnded, … */
+  async run(signal: AbortSignal, onRunning: () => void): Promise<never> {
+    const abort = (): void => this.#fail(new PullEnded("The syncer was stopped"));
+    signal.addEventListener("abort", abort, { once: true });
+    const unobserve = this.#host.observe({ chunkApplied: (c, o) => this.#chunkApplied(c, o) });
+    try {
+      return await this.#run(onRunning);
+    } catch (error) {
+      throw this.#failure ?? error;
+    } finally {
+      signal.removeEventListener("abort", abort);
+      unobserve();
+      this.#silenceTimer();
+      this.#purgedTimer();
+      for (const client of this.#clients) client.connection.destroy();
+      this.#progress.running = false;
+    }
+  }
+
+  /** Ends the session from outside of its own reads. */
+  #fail(error: Error): void {
+    this.#failure ??= error;
+    for (const client of this.#clients) client.connection.destroy();
+    this.#host.progressed.wake();
+  }
+
+  async #connect(): Promise<MysqlClient> {
+    const client = await connect(clientConfig(this.#config), this.#platform);
+    this.#clients.add(client);
+    if (this.#failure !== null) throw this.#failure;
+    return client;
+  }
+
+  async #run(onRunning: () => void): Promise<never> {
+    const control = await this.#connect();
+    const facts = await readFacts(control, this.#config);
+    this.#progress.checks = facts.checks;
+    this.#progress.facts = facts;
+    const failed = facts.checks.filter((check) => check.level === "fail");
+    if (failed.length > 0) {
+      const reason = failed.map((check) => check.message).join(". ");
+      throw new SyncerStop("REFUSED", reason, "mend the source, then binraft syncer start");
+    }
+    // A dump request is an acknowledgement: nothing that is not committed here may be in it.
+    await this.#host.settled();
+    await this.#introduce(facts);
+    const attached = await this.#attach(control, facts);
+    this.#watchPurged(control);
+    return await this.#stream(attached, facts, onRunning);
+  }
+
+  /** The first time: what the source has purged is what we never had. Then: whose log it is. */
+  async #introduce(facts: SourceFacts): Promise<void> {
+    const { stream } = this.#host;
+    if (!stream.started && stream.source === null) {
+      if (!facts.purged.isEmpty) {
+        this.#logger.info("What the source has purged is recorded as purged here", {
+          purged: facts.purged.toString(),
+        });
+      }
+      await this.#host.start(facts.purged);
+    }
+    // Before the server is recorded as our source: a refused one leaves no trace.
+    checkSets(this.#host, facts);
+    if (stream.source?.uuid !== facts.uuid || stream.source.version !== facts.version) {
+      await this.#host.attachSource(facts.uuid, facts.version);
+    }
+  }
+
+  async #attach(control: MysqlClient, facts: SourceFacts): Promise<Attached> {
+    const first = !this.#host.stream.files.some((file) => file.epoch === this.#host.stream.epoch);
+    const probing = new DumpConnection(await this.#connect(), false);
+    await probing.client.execute(
+      "SET @master_binlog_checksum = @@global.binlog_checksum, @source_binlog_checksum = @@global.binlog_checksum",
+    );
+    const probed = await probe(probing, this.#host, facts);
+    const file = resumableFile(this.#host, facts, probed);
+    const kept = file !== null && (await hasFile(control, file.sourceName)) ? file : null;
+    const semiSync = this.#config.semiSync && facts.semiSync;
+    const dump = new DumpConnection(await this.#connect(), semiSync);
+    await dump.prepare({ ...this.#config, semiSync, heartbeatMs: HEARTBEAT_MS });
+    this.#dump = dump;
+    this.#progress.semiSync = semiSync;
+    if (kept !== null) {
+      const last = this.#host.stream.last;
+      if (last !== null && last.file === kept.name && last.eventBytes > COMPARE_BYTES) {
+        await storeStop(new DumpConnection(await this.#connect(), false), this.#host, kept, this.#pull, this.#platform.crypto.crc32);
+      }
+      dump.startGtidDump(this.#config.serverId, kept.sourceName, dumpSet(this.#host, kept), false);
+      return await resume(dump, this.#host, facts, kept);
+    }
+    // An empty log takes the oldest file there is, from its first byte.
+    const name = first && facts.oldestFile !== "" ? facts.oldestFile : probed;
+    dump.startGtidDump(this.#config.serverId, name, dumpSet(this.#host, null), false);
+    return await begin(dump, this.#host, facts, name);
+  }
+
+  #watchPurged(control: MysqlClient): void {
+    const check = (): void => {
+      this.#purgedTimer = this.#platform.clock.after(PURGED_CHECK_MS, () => {
+        gtidSets(control)
+          .then(({ purged }) => this.#checkPurged(purged))
+          .then(check, (error: Error) => this.#fail(error));
+      });
+    };
+    check();
+  }
+
+  /** Purged at the source and not here: it will never come. */
+  #checkPurged(purged: SourceFacts["purged"]): void {
+    const facts = this.#progress.facts;
+    if (facts === null) return;
+    const { stream } = this.#host;
+    const missing = purged.subtract(stream.executed);
+    if (missing.isEmpty) return;
+    checkSets(this.#host, { ...facts, purged, executed: stream.executed });
+  }
+
+  async #stream(attached: Attached, facts: SourceFacts, onRunning: () => void): Promise<never> {
+    const { stream: state, progressed } = this.#host;
+    const { connection } = this.#dump!.client;
+    const cursor = {
+      epoch: state.epoch,
+      pull: this.#pull,
+      pullSequence: 0,
+      streamOffset: state.visibleEnd,
+      file: attached.file,
+      fileOffset: attached.fileOffset,
+      sequence: state.visibleSequence,
+      flags: attached.flags | ChunkFlag.RESTARTS,
+    };
+    const events = new EventStream({
+      semiSync: this.#dump!.semiSync,
+      crc32: this.#platform.crypto.crc32,
+      checksum: attached.checksum,
+      cursor,
+    });
+    this.#progress.running = true;
+    this.#progress.connectedAtMs = this.#platform.clock.mono();
+    this.#progress.file = attached.file;
+    this.#logger.info("Pulling from the source", {
+      file: attached.file,
+      offset: attached.fileOffset,
+      source: facts.uuid,
+      semiSync: this.#dump!.semiSync,
+    });
+    this.#ackVisible();
+    this.#watchSilence();
+    onRunning();
+    const feed = async (bytes: Uint8Array): Promise<void> => {
+      for (let at = 0; at < bytes.length; ) {
+        at += events.push(at === 0 ? bytes : bytes.subarray(at));
+        for (let chunk = events.takeFull(); chunk !== null; chunk = events.takeFull()) this.#propose(chunk);
+        while (this.#host.pendingBytes > PENDING_BYTES && this.#failure === null) await progressed.wait();
+      }
+    };
+    for (const packet of attached.pushed) await feed(packet);
+    for (;;) {
+      if (this.#failure !== null) throw this.#failure;
+      let bytes = connection.readStreamNow();
+      if (bytes === null) {
+        this.#flush(events);
+        bytes = await connection.readStream();
+      }
+      if (bytes === null) throw new StreamError("malformed", "The source closed the connection");
+      this.#lastReadMs = this.#platform.clock.mono();
+      this.#progress.receivedBytes += bytes.length;
+      await feed(bytes);
+      this.#progress.file = events.file;
+      if (events.ending !== null) throw endingError(events.ending);
+    }
+  }
+
+  /**
+   * Proposes what stands in whole units. While a batch is being written it would only wait for the
+   * next one: then it may as well grow until that begins.
+   */
+  #flush(events: EventStream): void {
+    if (this.#host.pendingBytes === 0) {
+      const chunk = events.takeReady();
+      if (chunk !== null) this.#propose(chunk);
+      else this.#ackQuietly();
+      return;
+    }
+    if (this.#flushQueued) return;
+    this.#flushQueued = true;
+    this.#host.progressed.once(() => {
+      this.#flushQueued = false;
+      if (this.#failure !== null) return;
+      try {
+        this.#flush(events);
+      } catch (error) {
+        this.#fail(error as Error);
+      }
+    });
+  }
+
+  #propose(chunk: { payload: Uint8Array; pullSequence: number; ackWanted: boolean }): void {
+    if (!this.#host.leads) throw new PullEnded("This node no longer leads");
+    if (chunk.ackWanted) this.#wanted.add(chunk.pullSequence);
+    this.#host.propose(chunk.payload);
+  }
+
+  #chunkApplied(chunk: Chunk, outcome: Outcome): void {
+    if (chunk.pull.id !== this.#pull.id || chunk.pull.term !== this.#pull.term) return;
+    if (!outcome.accepted) {
+      this.#fail(new PullEnded(`A chunk of this pull was not taken: ${outcome.reason}`));
+      return;
+    }
+    const wanted = this.#wanted.delete(chunk.pullSequence);
+    if (outcome.visibleMoved && wanted) this.#ackVisible();
+  }
+
+  /** All that is committed and applied of this source, in its own file and position. */
+  #ackVisible(): void {
+    const file = this.#host.stream.file;
+    const dump = this.#dump;
+    if (dump === null || !dump.semiSync || file === null || this.#failure !== null) return;
+    if (file.sourceUuid !== this.#progress.facts?.uuid || file.epoch !== this.#host.stream.epoch) return;
+    const { ackedFile, ackedPosition } = this.#progress;
+    dump.ack(file.sourceName, file.size);
+    this.#lastAckMs = this.#platform.clock.mono();
+    this.#progress.acksSent++;
+    if (ackedFile !== file.sourceName || ackedPosition !== file.size) {
+      this.#progress.ackedFile = file.sourceName;
+      this.#progress.ackedPosition = file.size;
+    }
+  }
+
+  /** What came without a request, as while catching up, is acknowledged when it is quiet. */
+  #ackQuietly(): void {
+    const file = this.#host.stream.file;
+    if (file === null || this.#dump?.semiSync !== true) return;
+    const { ackedFile, ackedPosition } = this.#progress;
+    if (ackedFile === file.sourceName && ackedPosition === file.size) return;
+    if (this.#platform.clock.mono() - this.#lastAckMs >= QUIET_ACK_MS) this.#ackVisible();
+  }
+
+  #watchSilence(): void {
+    const { clock } = this.#platform;
+    this.#lastReadMs = clock.mono();
+    const check = (): void => {
+      const quietMs = clock.mono() - this.#lastReadMs;
+      // Not reading because our own log is behind is no silence of the source's.
+      const paused = this.#host.pendingBytes > 0;
+      if (quietMs >= SILENCE_MS && !paused) {
+        this.#fail(new ClientError("timeout", `No packet from the source for ${Math.round(quietMs)} ms`));
+        return;
+      }
+      this.#silenceTimer = clock.after(HEARTBEAT_MS, check);
+    };
+    check();
+  }
+}
+
+async function hasFile(client: MysqlClient, name: string): Promise<boolean> {
+  const { rows } = await client.execute("SHOW BINARY LOGS");
+  return rows.some((row) => row["Log_name"] === name);
+}
+
+function endingError(packet: Uint8Array): Error {
+  if (packet[0] === 0xff) return decodeErr(packet) as MysqlError;
+  return new PullEnded("The source ended the dump: it is shutting down");
+}
+
+export function clientConfig(config: SourceConfig): ClientConfig {
+  const { host, port, user, password, tlsCa, tlsCert, tlsKey, publicKey, nativePassword } = config;
+  return {
+    host,
+    port,
+    user,
+    password,
+    tls: {
+      mode: config.tls,
+      ...(tlsCa === null ? {} : { ca: tlsCa }),
+      ...(tlsCert === null ? {} : { cert: tlsCert }),
+      ...(tlsKey === null ? {} : { key: tlsKey }),
+    },
+    ...(publicKey === null ? {} : { publicKey }),
+    nativePassword,
+    attributes: { program_name: "binraft", _client_role: "binary_log_listener" },
+    queryTimeoutMs: 30_000,
+  };
+}

@@ -1,0 +1,233 @@
+/**
+ * The top of the ladder: keeps a pull going while this node leads and the operator wants it.
+ * Trouble that can pass is tried again with back-off; what cannot pass stops the syncer in a state
+ * that says why and what to do, until `start` or other settings.
+ */
+import { backoffMs } from "../base/backoff.ts";
+import type { Logger } from "../base/logger.ts";
+import { printable } from "../base/logger.ts";
+import { type Service, Wakeup } from "../base/service.ts";
+import type { Pull } from "../binlog/chunk.ts";
+import { ClientError } from "../mysql/client.ts";
+import { delay } from "../platform/clock.ts";
+import type { Platform } from "../platform/platform.ts";
+import {
+  type SourceConfig,
+  type SyncerHost,
+  type SyncerStateName,
+  type SyncerStatus,
+  SyncerStop,
+} from "./host.ts";
+import { PullEnded, type SessionProgress, SourceSession } from "./source-session.ts";
+
+const BACKOFF = { baseMs: 250, maxMs: 15_000 };
+/** So many broken pulls of one transaction in a row slow the retry and raise an alarm. */
+const BROKEN_PULLS = 3;
+const BROKEN_BACKOFF_MS = 30_000;
+const SAME_UUID = /same server_uuid/;
+
+export interface SyncerOptions {
+  readonly platform: Platform;
+  readonly host: SyncerHost;
+  readonly logger: Logger;
+  /** The settings as they are now; null when there is no source. Rejects with a sentence. */
+  readonly config: () => Promise<SourceConfig | null>;
+  readonly wanted: () => boolean;
+  /** For status: where we would connect, without secrets. */
+  readonly describe: () => string;
+}
+
+export class Syncer implements Service {
+  readonly #options: SyncerOptions;
+  readonly #changed = new Wakeup();
+  #state: SyncerStateName = "STOPPED";
+  #reason = "It has not begun yet";
+  #next = "";
+  #gtids: Readonly<Record<string, string>> = {};
+  #attempts = 0;
+  #failures = 0;
+  #evicted = 0;
+  #pullId = 0;
+  #current: AbortController | null = null;
+  /** An operator's stop: stays until settings change. */
+  #halted: SyncerStop | null = null;
+  readonly #progress: SessionProgress = {
+    checks: [],
+    facts: null,
+    running: false,
+    semiSync: false,
+    file: "",
+    acksSent: 0,
+    ackedFile: "",
+    ackedPosition: 0,
+    receivedBytes: 0,
+    connectedAtMs: 0,
+  };
+
+  constructor(options: SyncerOptions) {
+    this.#options = options;
+  }
+
+  /** Settings changed, or the operator said start: forget what stopped us and begin anew. */
+  restart(): void {
+    this.#halted = null;
+    this.#failures = 0;
+    this.#evicted = 0;
+    this.#current?.abort();
+    this.#changed.wake();
+  }
+
+  /** Leadership may have changed. */
+  poke(): void {
+    this.#changed.wake();
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const stop = (): void => {
+      this.#current?.abort();
+      this.#changed.wake();
+    };
+    signal.addEventListener("abort", stop, { once: true });
+    while (!signal.aborted) {
+      const blocked = this.#blocked();
+      if (blocked !== null) {
+        this.#show("STOPPED", blocked.reason, blocked.next);
+        await this.#wait(null);
+        continue;
+      }
+      if (this.#halted !== null) {
+        await this.#wait(null);
+        continue;
+      }
+      await this.#attempt();
+      if (!signal.aborted && this.#halted === null) await this.#wait(this.#backoffMs());
+    }
+    this.#show("STOPPED", "The node is stopping", "");
+  }
+
+  #blocked(): { reason: string; next: string } | null {
+    const { host, wanted } = this.#options;
+    if (!wanted()) return { reason: "An operator stopped it", next: "binraft syncer start" };
+    if (!host.leads) return { reason: "This node does not lead", next: "" };
+    return null;
+  }
+
+  /** Until settings or leadership change, or for so long. */
+  async #wait(ms: number | null): Promise<void> {
+    const abort = new AbortController();
+    this.#changed.once(() => abort.abort());
+    if (ms === null) await new Promise<void>((resolve) => abort.signal.addEventListener("abort", () => resolve()));
+    else await delay(this.#options.platform.clock, ms, abort.signal);
+  }
+
+  async #attempt(): Promise<void> {
+    const { platform, host, logger } = this.#options;
+    this.#attempts++;
+    const controller = new AbortController();
+    this.#current = controller;
+    try {
+      const config = await this.#options.config();
+      if (config === null) {
+        const next = "binraft syncer set mysql://user@host:3306 --password-file FILE";
+        throw new SyncerStop("REFUSED", "No source is set", next);
+      }
+      if (this.#state !== "RUNNING") this.#show("CONNECTING", `Connecting to ${config.host}:${config.port}`, "");
+      const session = new SourceSession(platform, host, config, this.#nextPull(), this.#progress, logger);
+      await session.run(controller.signal, () => this.#running());
+    } catch (error) {
+      this.#ended(error as Error);
+    } finally {
+      controller.abort();
+      this.#current = null;
+    }
+  }
+
+  /** Every other id is free for the small pull that may precede the main one (stop-event.ts). */
+  #nextPull(): Pull {
+    const { host } = this.#options;
+    const { term, id } = host.stream.pull;
+    const after = term === host.term ? id : 0;
+    this.#pullId = Math.max(this.#pullId, after) + 2;
+    return { term: host.term, id: this.#pullId };
+  }
+
+  #running(): void {
+    this.#failures = 0;
+    this.#show("RUNNING", `Pulling from ${this.#options.describe()}`, "");
+  }
+
+  #ended(error: Error): void {
+    const { logger } = this.#options;
+    this.#failures++;
+    if (error instanceof SyncerStop) {
+      this.#halted = error;
+      this.#show(error.state, error.message, error.next, error.gtids);
+      logger.error("The syncer stopped", { state: error.state, reason: error.message, next: error.next });
+      return;
+    }
+    const text = printable(error.message, 512);
+    if (SAME_UUID.test(text) && ++this.#evicted > 1) {
+      const reason = "Another client pulls from the source under our server_uuid and takes the connection";
+      this.#halted = new SyncerStop("REFUSED", reason, "stop the other one (a copy of this node?), then binraft syncer start");
+      this.#show("REFUSED", reason, this.#halted.next);
+      logger.error("The syncer stopped", { state: "REFUSED", reason });
+      return;
+    }
+    const expected = error instanceof PullEnded;
+    this.#show("CONNECTING", expected ? text : `Trying again: ${text}`, nextFor(error));
+    if (expected) logger.info("The pull ended", { reason: text });
+    else logger.warn("The pull ended", { reason: text });
+  }
+
+  #backoffMs(): number {
+    const { platform, host } = this.#options;
+    if (host.stream.brokenPulls >= BROKEN_PULLS) return BROKEN_BACKOFF_MS;
+    const random = platform.random.u32() / 0x1_0000_0000;
+    return backoffMs(Math.max(0, this.#failures - 1), BACKOFF, random);
+  }
+
+  #show(
+    state: SyncerStateName,
+    reason: string,
+    next: string,
+    gtids: Readonly<Record<string, string>> = {},
+  ): void {
+    this.#state = state;
+    this.#reason = reason;
+    this.#next = next;
+    this.#gtids = gtids;
+  }
+
+  status(): SyncerStatus {
+    const { host, platform, describe } = this.#options;
+    const progress = this.#progress;
+    const file = host.stream.file;
+    return {
+      state: this.#state,
+      reason: this.#reason,
+      next: this.#next,
+      gtids: this.#gtids,
+      source: describe(),
+      sourceUuid: host.stream.source?.uuid ?? "",
+      sourceVersion: host.stream.source?.version ?? "",
+      file: file?.sourceName ?? "",
+      position: file?.size ?? 0,
+      semiSync: progress.running && progress.semiSync,
+      acksSent: progress.acksSent,
+      ackedFile: progress.ackedFile,
+      ackedPosition: progress.ackedPosition,
+      attempts: this.#attempts,
+      connectedMs: progress.running ? Math.round(platform.clock.mono() - progress.connectedAtMs) : 0,
+      receivedBytes: progress.receivedBytes,
+      brokenPulls: host.stream.brokenPulls,
+      checks: progress.checks,
+    };
+  }
+}
+
+function nextFor(error: Error): string {
+  if (!(error instanceof ClientError)) return "";
+  if (error.code === "auth") return "check user and password: binraft syncer check";
+  if (error.code === "tls") return "check source.tls and source.tls_ca: binraft syncer check";
+  return "";
+}
