@@ -198,11 +198,13 @@ export class MemoryConn implements Conn {
       if (this.#pipe.targetIsUp()) other.#pipe.send("reset", () => this.#onReset());
       return;
     }
-    if (other.#ended) return;
     const reader = other.#reader;
-    if (reader !== null) {
+    if (other.#ended) {
+      this.#pump();
+    } else if (reader !== null) {
       other.#reader = null;
       reader(piece);
+      this.#pump();
     } else {
       other.#inbox.push(piece);
       other.#inboxBytes += piece.length;

@@ -191,8 +191,9 @@ export class NodeConn implements Conn {
   }
 
   // The stream's own 'drain' comes only when nothing is queued; that would leave the wire idle.
-  #onWritten = (): void => {
-    if (this.#drains.length === 0 || this.#gone) return;
+  #onWritten = (error?: Error | null): void => {
+    // A dying stream calls back for all that it drops, before it tells that it is closed.
+    if (error || this.#drains.length === 0 || this.#gone) return;
     if (this.#stream.writableLength >= WRITE_HIGH_BYTES) return;
     const drains = this.#drains;
     this.#drains = [];

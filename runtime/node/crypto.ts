@@ -86,7 +86,10 @@ async function selfSignedCertificate(options: {
           x509.ExtendedKeyUsage.clientAuth,
         ]),
         new x509.SubjectAlternativeNameExtension(
-          options.altNames.map((value) => ({ type: isIP(value) === 0 ? "dns" : "ip", value })),
+          options.altNames.map((value) => ({
+            type: isIP(value) === 0 ? ("dns" as const) : ("ip" as const),
+            value,
+          })),
         ),
       ],
     },

@@ -32,9 +32,11 @@ export function nodeProcess(runtime = `node ${process.versions.node}`): Process 
   };
 }
 
+function ignore(): void {}
+
 function sink(stream: NodeJS.WriteStream): TextSink {
   // A reader that went away (`binraft … | head`) is no reason to die with a stack trace.
-  stream.on("error", () => {});
+  if (!stream.listeners("error").includes(ignore)) stream.on("error", ignore);
   return {
     write: (text) => void stream.write(text),
     isTerminal: stream.isTTY === true,

@@ -1,0 +1,160 @@
+/** Conformance of connections: bytes, order, back-pressure, and how they end. */
+import assert from "node:assert/strict";
+import { delay } from "../../src/platform/clock.ts";
+import type { Conn } from "../../src/platform/net.ts";
+import type { Suite } from "./harness.ts";
+import { connectedPair, HOST, readExactly, receiveHash, sendStream } from "./streams.ts";
+
+const MIB = 1024 * 1024;
+const DUPLEX_BYTES = 6 * MIB;
+/** Kernel buffers and our two queues together stay below this. */
+const STALLED_BYTES_MAX = 24 * MIB;
+
+const bytesOf = (...values: number[]): Uint8Array => Uint8Array.from(values);
+
+export function netConformance({ check }: Suite): void {
+  check("both directions of a connection arrive whole and in order", async ({ platform }) => {
+    const pair = await connectedPair(platform);
+    const [up, down, gotUp, gotDown] = await Promise.all([
+      sendStream(pair.client, platform, DUPLEX_BYTES),
+      sendStream(pair.server, platform, DUPLEX_BYTES),
+      receiveHash(pair.server, platform, DUPLEX_BYTES, 1),
+      receiveHash(pair.client, platform, DUPLEX_BYTES),
+    ]);
+    assert.equal(gotUp, up);
+    assert.equal(gotDown, down);
+    await pair.close();
+  });
+
+  for (const side of ["client", "server"] as const) {
+    check(
+      `a peer that does not read stalls the ${side}, and memory stays bounded`,
+      async ({ platform }) => {
+        const pair = await connectedPair(platform);
+        const writer = pair[side];
+        const reader = side === "client" ? pair.server : pair.client;
+        const block = new Uint8Array(256 * 1024).fill(7);
+        let sent = 0;
+        let stalled = false;
+        while (!stalled && sent < 4 * STALLED_BYTES_MAX) {
+          sent += block.length;
+          if (writer.write([block])) continue;
+          const drained = writer.drained().then(() => true);
+          stalled = !(await Promise.race([drained, delay(platform.clock, 300).then(() => false)]));
+        }
+        assert.ok(stalled, "the writer never had to wait");
+        assert.ok(sent < STALLED_BYTES_MAX, `${sent} bytes were taken`);
+        assert.ok(writer.queuedBytes > 0);
+        await Promise.all([writer.drained(), receiveHash(reader, platform, sent)]);
+        assert.equal(writer.queuedBytes, 0);
+        await pair.close();
+      },
+    );
+  }
+
+  check("readNow gives what is there and never waits; unread comes first", async ({ platform }) => {
+    const pair = await connectedPair(platform);
+    assert.equal(pair.server.readNow(), null);
+    pair.client.write([bytesOf(1, 2), bytesOf(3)]);
+    const first = await readExactly(pair.server, 3);
+    assert.deepEqual([...first], [1, 2, 3]);
+    pair.server.unread(bytesOf(2, 3));
+    pair.server.unread(bytesOf(1));
+    assert.deepEqual([...(pair.server.readNow() ?? [])], [1]);
+    assert.deepEqual([...((await pair.server.read()) ?? [])], [2, 3]);
+    assert.equal(pair.server.readNow(), null);
+    await pair.close();
+  });
+
+  check("bytes are plain arrays that stay as they are", async ({ platform }) => {
+    const pair = await connectedPair(platform);
+    pair.client.write([bytesOf(1, 2, 3, 4)]);
+    const first = await readExactly(pair.server, 4);
+    pair.client.write([bytesOf(9, 9, 9, 9)]);
+    const raw = await pair.server.read();
+    assert.equal(Object.getPrototypeOf(raw), Uint8Array.prototype);
+    assert.deepEqual([...first], [1, 2, 3, 4]);
+    await pair.close();
+  });
+
+  check("end sends what is queued, then both sides see the end", async ({ platform }) => {
+    const pair = await connectedPair(platform);
+    const block = new Uint8Array(3 * MIB).fill(5);
+    pair.server.write([block]);
+    pair.server.end();
+    assert.equal(pair.server.write([block]), false);
+    await receiveHash(pair.client, platform, block.length);
+    assert.equal(await pair.client.read(), null);
+    assert.equal(await pair.client.read(), null);
+    assert.equal((await pair.client.closed).kind, "eof");
+    assert.equal((await pair.server.closed).kind, "local");
+    await pair.close();
+  });
+
+  check("destroy settles everything that waits", async ({ platform }) => {
+    const pair = await connectedPair(platform);
+    const read = pair.client.read();
+    while (pair.client.write([new Uint8Array(MIB)]));
+    await delay(platform.clock, 50);
+    while (pair.client.write([new Uint8Array(MIB)]));
+    const drained = assert.rejects(pair.client.drained(), { name: "NetError" });
+    pair.client.destroy();
+    assert.equal(await read, null);
+    await drained;
+    assert.equal((await pair.client.closed).kind, "local");
+    assert.equal(pair.client.write([bytesOf(1)]), false);
+    await assert.rejects(pair.client.drained(), { name: "NetError" });
+    await pair.close();
+  });
+
+  check("a reset by the peer ends reads and waits for room", async ({ platform }) => {
+    const pair = await connectedPair(platform);
+    const block = new Uint8Array(MIB);
+    for (let i = 0; i < 12; i++) pair.client.write([block]);
+    const drained = assert.rejects(pair.client.drained(), { name: "NetError" });
+    await delay(platform.clock, 50);
+    // Bytes are left unread: the kernel answers with a reset.
+    pair.server.destroy();
+    await drained;
+    assert.equal(await pair.client.read(), null);
+    assert.equal((await pair.client.closed).kind, "reset");
+    await pair.close();
+  });
+
+  check("errors of listen and connect carry the system's code", async ({ platform }) => {
+    const pair = await connectedPair(platform);
+    const { address } = pair.listener;
+    assert.notEqual(address.port, 0);
+    const again = platform.net.listen(address, () => {});
+    await assert.rejects(again, { name: "NetError", code: "EADDRINUSE" });
+    await pair.listener.close();
+    const refused = platform.net.connect(address, 5_000);
+    await assert.rejects(refused, { name: "NetError", code: "ECONNREFUSED" });
+    // Connections outlive their listener.
+    pair.client.write([bytesOf(42)]);
+    assert.deepEqual([...(await readExactly(pair.server, 1))], [42]);
+    assert.match(pair.client.peer, new RegExp(`:${address.port}$`));
+    await pair.close();
+  });
+
+  check("many connections at once", async ({ platform }) => {
+    const servers: Conn[] = [];
+    const listener = await platform.net.listen({ host: HOST, port: 0 }, (conn) => {
+      servers.push(conn);
+      void conn.read().then((bytes) => bytes !== null && conn.write([bytes]));
+    });
+    const clients = await Promise.all(
+      Array.from({ length: 50 }, () => platform.net.connect(listener.address, 5_000)),
+    );
+    await Promise.all(
+      clients.map(async (conn, index) => {
+        conn.write([bytesOf(index)]);
+        assert.deepEqual([...(await readExactly(conn, 1))], [index]);
+        conn.end();
+      }),
+    );
+    const reasons = await Promise.all(servers.map((conn) => conn.closed));
+    assert.ok(reasons.every(({ kind }) => kind === "eof"));
+    await listener.close();
+  });
+}

@@ -1,0 +1,89 @@
+/** Helpers of the connection tests: pairs of connections and streams checked by hash. */
+import { delay } from "../../src/platform/clock.ts";
+import type { Conn, Listener } from "../../src/platform/net.ts";
+import type { Platform } from "../../src/platform/platform.ts";
+
+export const HOST = "127.0.0.1";
+
+export interface Pair {
+  readonly client: Conn;
+  readonly server: Conn;
+  readonly listener: Listener;
+  close(): Promise<void>;
+}
+
+export async function connectedPair(platform: Platform): Promise<Pair> {
+  let accepted: (conn: Conn) => void = () => {};
+  const incoming = new Promise<Conn>((resolve) => {
+    accepted = resolve;
+  });
+  const listener = await platform.net.listen({ host: HOST, port: 0 }, (conn) => accepted(conn));
+  const client = await platform.net.connect(listener.address, 5_000);
+  const server = await incoming;
+  return {
+    client,
+    server,
+    listener,
+    async close() {
+      client.destroy();
+      server.destroy();
+      await Promise.all([client.closed, server.closed, listener.close()]);
+    },
+  };
+}
+
+/** Reads exactly so many bytes; what is too much goes back. */
+export async function readExactly(conn: Conn, length: number): Promise<Uint8Array> {
+  const out = new Uint8Array(length);
+  let at = 0;
+  while (at < length) {
+    const bytes = await conn.read();
+    if (bytes === null) throw new Error(`Stream ended after ${at} of ${length} bytes`);
+    const used = Math.min(bytes.length, length - at);
+    out.set(bytes.subarray(0, used), at);
+    if (used < bytes.length) conn.unread(bytes.subarray(used));
+    at += used;
+  }
+  return out;
+}
+
+/** A stream of parts of many sizes, and the hash that its reader must get. */
+export async function sendStream(conn: Conn, platform: Platform, bytes: number): Promise<string> {
+  const whole = new Uint8Array(bytes);
+  for (let i = 0; i < bytes; i++) whole[i] = (i * 31 + (i >>> 9)) & 0xff;
+  const sizes = [1, 7, 300, 20_000, 5, 16_384, 90_000, 0, 64, 250_000];
+  let at = 0;
+  for (let turn = 0; at < bytes; turn++) {
+    const parts: Uint8Array[] = [];
+    for (let count = 0; count <= turn % 4; count++) {
+      const part = whole.subarray(at, at + sizes[(turn + count) % sizes.length]!);
+      parts.push(part);
+      at += part.length;
+    }
+    if (!conn.write(parts)) await conn.drained();
+  }
+  return hexOf(platform.crypto.sha256(whole));
+}
+
+/** The hash of the next so many bytes; `pauseMs` makes a slow reader. */
+export async function receiveHash(
+  conn: Conn,
+  platform: Platform,
+  bytes: number,
+  pauseMs = 0,
+): Promise<string> {
+  const whole = new Uint8Array(bytes);
+  let at = 0;
+  for (let turn = 0; at < bytes; turn++) {
+    const piece = await conn.read();
+    if (piece === null) throw new Error(`Stream ended after ${at} of ${bytes} bytes`);
+    whole.set(piece, at);
+    at += piece.length;
+    if (pauseMs > 0 && turn % 16 === 0) await delay(platform.clock, pauseMs);
+  }
+  return hexOf(platform.crypto.sha256(whole));
+}
+
+function hexOf(bytes: Uint8Array): string {
+  return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}

@@ -1,0 +1,217 @@
+/** Conformance of STARTTLS: surplus bytes, what is verified, and the same duties as in clear. */
+import assert from "node:assert/strict";
+import type { Conn, TlsClientOptions, TlsServerOptions } from "../../src/platform/net.ts";
+import type { Platform } from "../../src/platform/platform.ts";
+import type { Suite } from "./harness.ts";
+import { connectedPair, HOST, readExactly, receiveHash, sendStream } from "./streams.ts";
+
+const MIB = 1024 * 1024;
+const HOUR_MS = 3_600_000;
+const REQUEST = Uint8Array.from([32, 0, 0, 1]);
+
+interface Credentials {
+  readonly cert: string;
+  readonly key: string;
+}
+
+function certificate(platform: Platform, name: string, ageMs = HOUR_MS): Promise<Credentials> {
+  const now = platform.clock.wall();
+  return platform.crypto.selfSignedCertificate({
+    commonName: name,
+    altNames: [name, HOST],
+    notBefore: new Date(now - ageMs - HOUR_MS),
+    notAfter: new Date(now - ageMs + 2 * HOUR_MS),
+  });
+}
+
+/** The client asks in clear and shakes hands at once, as MySQL's SSLRequest does. */
+async function upgrade(
+  platform: Platform,
+  server: Omit<TlsServerOptions, "role">,
+  client: Omit<TlsClientOptions, "role">,
+): Promise<{
+  server: PromiseSettledResult<Conn>;
+  client: PromiseSettledResult<Conn>;
+  close(): Promise<void>;
+}> {
+  const pair = await connectedPair(platform);
+  const serving = (async () => {
+    // Takes all that came, as a packet reader does, and puts back what is not its own.
+    let got = await readExactly(pair.server, REQUEST.length);
+    const more = pair.server.readNow();
+    if (more !== null) pair.server.unread(more);
+    assert.deepEqual([...got], [...REQUEST]);
+    got = new Uint8Array(0);
+    return pair.server.startTls({ role: "server", ...server });
+  })();
+  pair.client.write([REQUEST]);
+  const [serverSide, clientSide] = await Promise.allSettled([
+    serving,
+    pair.client.startTls({ role: "client", ...client }),
+  ]);
+  const close = async (): Promise<void> => {
+    for (const side of [serverSide, clientSide]) {
+      if (side.status !== "fulfilled") continue;
+      side.value.destroy();
+      await side.value.closed;
+    }
+    await pair.listener.close();
+  };
+  return { server: serverSide, client: clientSide, close };
+}
+
+function connOf(side: PromiseSettledResult<Conn>): Conn {
+  if (side.status === "rejected") throw side.reason;
+  return side.value;
+}
+
+export function tlsConformance({ check }: Suite): void {
+  check("STARTTLS: streams arrive whole in both directions", async ({ platform }) => {
+    const own = await certificate(platform, "localhost");
+    const up = await upgrade(
+      platform,
+      { ...own, clientCert: "none" },
+      { serverName: "localhost", verify: "identity", ca: own.cert },
+    );
+    const [client, server] = [connOf(up.client), connOf(up.server)];
+    assert.equal(client.tls?.authorized, true);
+    assert.equal(client.tls?.peerCommonName, "localhost");
+    assert.match(client.tls?.version ?? "", /^TLSv1\.[23]$/);
+    assert.match(client.tls?.peerFingerprint256 ?? "", /^([0-9A-F]{2}:){31}[0-9A-F]{2}$/);
+    assert.equal(server.tls?.authorized, false);
+    const [sentUp, sentDown, gotUp, gotDown] = await Promise.all([
+      sendStream(client, platform, 4 * MIB),
+      sendStream(server, platform, 4 * MIB),
+      receiveHash(server, platform, 4 * MIB, 1),
+      receiveHash(client, platform, 4 * MIB),
+    ]);
+    assert.equal(gotUp, sentUp);
+    assert.equal(gotDown, sentDown);
+    server.end();
+    assert.equal(await client.read(), null);
+    assert.equal((await client.closed).kind, "eof");
+    await up.close();
+  });
+
+  check("STARTTLS: a peer that does not read stalls the writer", async ({ platform }) => {
+    const own = await certificate(platform, "localhost");
+    const up = await upgrade(
+      platform,
+      { ...own, clientCert: "none" },
+      { serverName: HOST, verify: "none" },
+    );
+    const [client, server] = [connOf(up.client), connOf(up.server)];
+    assert.equal(client.tls?.authorized, false);
+    const block = new Uint8Array(256 * 1024);
+    let sent = 0;
+    for (let idle = 0; idle < 10; ) {
+      if (server.write([block])) {
+        sent += block.length;
+        idle = 0;
+      } else {
+        sent += block.length;
+        const full = await Promise.race([
+          server.drained().then(() => false),
+          new Promise<boolean>((resolve) => platform.clock.after(200, () => resolve(true))),
+        ]);
+        if (full) break;
+        idle++;
+      }
+      assert.ok(sent < 32 * MIB, "a stalled peer took everything");
+    }
+    await Promise.all([server.drained(), receiveHash(client, platform, sent)]);
+    await up.close();
+  });
+
+  check("STARTTLS: client certificates that chain to the CA are let in", async ({ platform }) => {
+    const [own, theirs] = [
+      await certificate(platform, "server"),
+      await certificate(platform, "peer-2"),
+    ];
+    const up = await upgrade(
+      platform,
+      { ...own, clientCert: "require", ca: theirs.cert },
+      { ...theirs, serverName: "server", verify: "ca", ca: own.cert },
+    );
+    const server = connOf(up.server);
+    assert.equal(server.tls?.authorized, true);
+    assert.equal(server.tls?.peerCommonName, "peer-2");
+    await up.close();
+  });
+
+  check("STARTTLS: unknown and missing client certificates are refused", async ({ platform }) => {
+    const own = await certificate(platform, "server");
+    const [known, stranger] = [
+      await certificate(platform, "known"),
+      await certificate(platform, "known"),
+    ];
+    for (const credentials of [stranger, {}]) {
+      const up = await upgrade(
+        platform,
+        { ...own, clientCert: "require", ca: known.cert },
+        { ...credentials, serverName: "server", verify: "ca", ca: own.cert },
+      );
+      assert.equal(up.server.status, "rejected");
+      // TLS 1.3 tells the client only afterwards.
+      if (up.client.status === "fulfilled") assert.equal(await up.client.value.read(), null);
+      await up.close();
+    }
+  });
+
+  check("STARTTLS: the client refuses as it was told to", async ({ platform }) => {
+    const [own, other] = [
+      await certificate(platform, "server"),
+      await certificate(platform, "other"),
+    ];
+    const old = await certificate(platform, "server", 100 * HOUR_MS);
+    const cases: [Credentials, Omit<TlsClientOptions, "role">, boolean][] = [
+      [own, { serverName: "server", verify: "identity", ca: own.cert }, true],
+      [own, { serverName: HOST, verify: "identity", ca: own.cert }, true],
+      [own, { serverName: "elsewhere", verify: "identity", ca: own.cert }, false],
+      [own, { serverName: "elsewhere", verify: "ca", ca: own.cert }, true],
+      [own, { serverName: "server", verify: "ca", ca: other.cert }, false],
+      [own, { serverName: "server", verify: "identity" }, false],
+      [own, { serverName: "server", verify: "none", ca: other.cert }, true],
+      [old, { serverName: "server", verify: "ca", ca: old.cert }, false],
+    ];
+    for (const [credentials, client, accepted] of cases) {
+      const up = await upgrade(platform, { ...credentials, clientCert: "none" }, client);
+      const what = `${client.verify} ${client.serverName}`;
+      assert.equal(up.client.status, accepted ? "fulfilled" : "rejected", what);
+      if (!accepted) assert.equal((up.client as PromiseRejectedResult).reason.name, "NetError");
+      await up.close();
+    }
+  });
+
+  check(
+    "STARTTLS: a client that talks no TLS is refused, one that leaves too",
+    async ({ platform }) => {
+      const own = await certificate(platform, "server");
+      for (const leave of [false, true]) {
+        const pair = await connectedPair(platform);
+        const serving = pair.server.startTls({ role: "server", ...own, clientCert: "none" });
+        const refused = assert.rejects(serving, { name: "NetError" });
+        if (leave) pair.client.destroy();
+        else pair.client.write([new TextEncoder().encode("GET / HTTP/1.1\r\n\r\n")]);
+        await refused;
+        await pair.server.closed;
+        await pair.close();
+      }
+    },
+  );
+
+  check(
+    "STARTTLS: a minimum version is honoured",
+    async ({ platform }) => {
+      const own = await certificate(platform, "server");
+      const up = await upgrade(
+        platform,
+        { ...own, clientCert: "none", minVersion: "TLSv1.3" },
+        { serverName: "server", verify: "ca", ca: own.cert },
+      );
+      assert.equal(connOf(up.client).tls?.version, "TLSv1.3");
+      await up.close();
+    },
+    "realTls",
+  );
+}
