@@ -1,0 +1,90 @@
+/** The tests' own tools: waiting with a deadline and the faulty proxy. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { nodePlatform } from "../../../runtime/node/platform.ts";
+import type { Conn } from "../../../src/platform/net.ts";
+import { TcpProxy } from "../../support/tcp-proxy.ts";
+import { waitFor } from "../../support/wait-for.ts";
+
+const { net } = nodePlatform();
+
+test("waitFor returns the value, or says what it waited for and what it saw", async () => {
+  let count = 0;
+  assert.equal(
+    await waitFor(() => ++count === 3 && "done", { deadlineMs: 5_000, what: "it" }),
+    "done",
+  );
+  const never = waitFor(() => 0, { deadlineMs: 30, what: "a number", pollMs: 5 });
+  await assert.rejects(never, /30 ms in vain for a number: last value 0/);
+  const broken = waitFor(() => Promise.reject(new Error("down")), { deadlineMs: 30, what: "it" });
+  await assert.rejects(broken, /last error Error: down/);
+});
+
+/** An echo server behind a proxy. */
+async function echo(
+  use: (proxy: TcpProxy, connect: () => Promise<Conn>) => Promise<void>,
+): Promise<void> {
+  const listener = await net.listen({ host: "127.0.0.1", port: 0 }, async (conn) => {
+    for (let bytes = await conn.read(); bytes !== null; bytes = await conn.read())
+      conn.write([bytes]);
+  });
+  const proxy = await TcpProxy.start(listener.address);
+  try {
+    await use(proxy, () => net.connect({ host: proxy.host, port: proxy.port }, 1_000));
+  } finally {
+    await proxy.close();
+    await listener.close();
+  }
+}
+
+async function readSome(conn: Conn, length: number): Promise<number> {
+  let got = 0;
+  while (got < length) {
+    const bytes = await conn.read();
+    if (bytes === null) break;
+    got += bytes.length;
+  }
+  return got;
+}
+
+test("the proxy passes, delays and ends", async () => {
+  await echo(async (proxy, connect) => {
+    const conn = await connect();
+    conn.write([new Uint8Array(500_000)]);
+    assert.equal(await readSome(conn, 500_000), 500_000);
+    assert.deepEqual(proxy.passedBytes, { up: 500_000, down: 500_000 });
+    proxy.faults.delayMs = 40;
+    const started = performance.now();
+    conn.write([Uint8Array.of(1)]);
+    await readSome(conn, 1);
+    assert.ok(performance.now() - started >= 79);
+    conn.end();
+    await conn.closed;
+    await waitFor(() => proxy.connections === 0, { deadlineMs: 5_000, what: "the link to end" });
+  });
+});
+
+test("the proxy cuts after so many bytes, swallows, refuses", async () => {
+  await echo(async (proxy, connect) => {
+    proxy.faults.cutAfterBytes.down = 1_000;
+    const cut = await connect();
+    cut.write([new Uint8Array(5_000)]);
+    assert.ok((await readSome(cut, 5_000)) <= 1_000);
+    assert.equal((await cut.closed).kind, "reset");
+    proxy.heal();
+
+    const silent = await connect();
+    proxy.faults.blackHole.up = true;
+    silent.write([Uint8Array.of(1)]);
+    const answered = silent.read().then(() => true);
+    const timeout = new Promise((resolve) => setTimeout(() => resolve(false), 100));
+    assert.equal(await Promise.race([answered, timeout]), false);
+    proxy.cut();
+    assert.equal((await silent.closed).kind, "reset");
+    proxy.heal();
+
+    proxy.faults.refuse = true;
+    const refused = await connect().catch(() => null);
+    if (refused !== null) assert.equal((await refused.closed).kind, "reset");
+  });
+});
