@@ -118,16 +118,25 @@ async function works(tool: string, args: readonly string[]): Promise<boolean> {
 
 /** The site of Debian's main archive in this machine's own apt configuration, or null. */
 async function debianMirror(): Promise<string | null> {
-  const format = "$(ORIGIN)|$(LABEL)|$(SITE)|$(CREATED_BY)";
-  const { stdout } = await run("apt-get", ["indextargets", "--format", format]);
-  const rows = stdout
+  const known = (await indexTargets([])).find(
+    ({ origin, label }) => origin === "Debian" && label === "Debian",
+  );
+  if (known !== undefined) return known.site;
+  // Where `apt-get update` never ran, no index has told its origin yet: go by the address.
+  const all = await indexTargets(["--no-release-info"]);
+  return all.find(({ site }) => /\/debian\/?$/.test(site))?.site ?? null;
+}
+
+async function indexTargets(
+  flags: readonly string[],
+): Promise<{ origin: string; label: string; site: string }[]> {
+  const format = "$(CREATED_BY)|$(ORIGIN)|$(LABEL)|$(SITE)";
+  const { stdout } = await run("apt-get", ["indextargets", ...flags, "--format", format]);
+  return stdout
     .split("\n")
     .map((line) => line.split("|"))
-    .filter((row) => row[3] === "Packages");
-  const known = rows.find(([origin, label]) => origin === "Debian" && label === "Debian");
-  // Where `apt-get update` never ran, no index has told its origin yet.
-  const guessed = rows.find(([, , site]) => /\/debian\/?$/.test(site ?? ""));
-  return (known ?? guessed)?.[2] ?? null;
+    .filter(([creator]) => creator === "Packages")
+    .map(([, origin = "", label = "", site = ""]) => ({ origin, label, site }));
 }
 
 async function ownRelease(): Promise<string | null> {
