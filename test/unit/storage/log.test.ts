@@ -1,0 +1,192 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { CRASH_OUTCOMES } from "../../../runtime/memory/disk-image.ts";
+import { EntryDamaged, LogCorrupt } from "../../../src/storage/storage.ts";
+import { LogWorld, payload } from "./world-log.ts";
+
+test("DurableLog reads back what it appended, across segments and a restart", async () => {
+  const world = new LogWorld(1);
+  await world.open();
+  const payloads: Uint8Array[] = [];
+  for (let i = 0; i < 60; i++) {
+    const batch = [payload(i, 100 + i * 37), payload(i + 1000, 3000)];
+    payloads.push(...batch);
+    await world.append(batch, world.log!.lastIndex);
+  }
+  assert.ok(world.log!.segmentCount > 2, "it rolled");
+  const check = async (): Promise<void> => {
+    const entries = await world.readAll();
+    assert.deepEqual(entries.map((entry) => entry.index), payloads.map((_, i) => i + 1));
+    entries.forEach((entry, i) => assert.deepEqual(entry.data, payloads[i]));
+  };
+  await check();
+  await world.settle(world.log!.close());
+  await world.open();
+  await check();
+  assert.equal(world.log!.term(120), 1);
+  assert.equal(world.log!.term(121), undefined);
+  assert.equal(world.log!.hardState.term, 1);
+});
+
+test("DurableLog loses nothing acknowledged in a power loss, whatever the disk does", async () => {
+  for (const outcome of CRASH_OUTCOMES) {
+    for (let seed = 1; seed <= 12; seed++) {
+      const world = new LogWorld(seed);
+      await world.open();
+      const acknowledged: Uint8Array[] = [];
+      for (let i = 0; i < seed * 2; i++) {
+        const batch = [payload(i, 50 + ((i * 991) % 9000))];
+        await world.append(batch, world.log!.lastIndex);
+        acknowledged.push(...batch);
+      }
+      // One more is on its way when the power goes.
+      const last = payload(7777, 20_000);
+      const entry = { index: world.log!.lastIndex + 1, term: 1, type: 0, data: last } as const;
+      void world.log!.append({ hardState: { term: 1, vote: 1, commit: 0 }, entries: [entry] }).catch(() => {});
+      const began = world.world.time.now;
+      await world.world.time.runUntil(() => world.world.time.now > began + 0.03 * seed, 10);
+      world.world.machine("a").powerLoss(outcome);
+      const log = await world.open();
+      const label = `${outcome} seed ${seed}: ${world.reports.join("; ")}`;
+      const entries = await world.readAll();
+      assert.ok(entries.length >= acknowledged.length, label);
+      acknowledged.forEach((data, i) => assert.deepEqual(entries[i]!.data, data, label));
+      if (entries.length > acknowledged.length) assert.deepEqual(entries.at(-1)!.data, last, label);
+      await world.append([payload(1, 300)]);
+      assert.equal(log.lastIndex, entries.length + 1);
+      assert.deepEqual(world.failures, []);
+    }
+  }
+});
+
+test("DurableLog never truncates or serves a damaged byte: each byte of a segment flipped", async () => {
+  const world = new LogWorld(3);
+  await world.open({ segmentBytes: 16 * 1024 });
+  const payloads = [payload(1, 700), payload(2, 1500), payload(3, 10)];
+  for (const [i, data] of payloads.entries()) await world.append([data], i);
+  await world.settle(world.log!.close());
+  const [name] = world.disk.image.list("data/log").filter((file) => file.endsWith(".seg"));
+  assert.ok(name !== undefined, world.disk.image.list("").join());
+  const path = `data/log/${name}`;
+  const verdicts = { refused: 0, damaged: 0, whole: 0 };
+  for (let offset = 0; offset < 8192 + 5 * 1024; offset++) {
+    world.disk.faults.bitFlips = [{ path, offset, mask: 0x10 }];
+    try {
+      await world.open({ segmentBytes: 16 * 1024 });
+    } catch (error) {
+      assert.ok(error instanceof LogCorrupt || (error as Error).name === "UnknownFormat", `${offset}: ${error}`);
+      verdicts.refused++;
+      continue;
+    }
+    const log = world.log!;
+    assert.equal(log.lastIndex, 3, `byte ${offset}: an acknowledged entry was cut`);
+    let damaged = false;
+    for (let index = 1; index <= 3; index++) {
+      try {
+        const lease = await world.settle(log.read(index, 1));
+        assert.deepEqual(lease.block.entries[0]!.data, payloads[index - 1], `byte ${offset}`);
+        lease.release();
+      } catch (error) {
+        assert.ok(error instanceof EntryDamaged, `${offset}: ${error}`);
+        damaged = true;
+      }
+    }
+    if (damaged) {
+      verdicts.damaged++;
+      assert.ok(log.damage.length > 0);
+    } else verdicts.whole++;
+    await world.settle(log.close());
+  }
+  assert.ok(verdicts.refused > 0 && verdicts.damaged > 2000, JSON.stringify(verdicts));
+});
+
+test("DurableLog refuses a directory whose segment is missing, and names it", async () => {
+  const world = new LogWorld(4);
+  await world.open();
+  for (let i = 0; i < 40; i++) await world.append([payload(i, 5000)], i);
+  await world.settle(world.log!.close());
+  const names = world.disk.image.list("data/log").filter((file) => file.endsWith(".seg"));
+  world.disk.image.remove(`data/log/${names[1]}`);
+  await assert.rejects(world.open(), (error: Error) => {
+    assert.ok(error instanceof LogCorrupt);
+    assert.match(error.message, new RegExp(names[1]!));
+    return true;
+  });
+});
+
+test("DurableLog drops a conflicting suffix and reads the new one, also after a restart", async () => {
+  const world = new LogWorld(5);
+  await world.open();
+  for (let i = 0; i < 30; i++) await world.append([payload(i, 4000)]);
+  const entries = [{ index: 11, term: 2, type: 0, data: payload(99, 10) }] as const;
+  await world.settle(
+    world.log!.append({ hardState: { term: 2, vote: 1, commit: 0 }, truncateAfter: 10, entries }),
+  );
+  const check = async (): Promise<void> => {
+    const read = await world.readAll();
+    assert.equal(read.length, 11);
+    assert.equal(read[10]!.term, 2);
+    assert.deepEqual(read[10]!.data, payload(99, 10));
+    assert.equal(world.log!.term(10), 1);
+    assert.equal(world.log!.term(11), 2);
+  };
+  await check();
+  await world.settle(world.log!.close());
+  await world.open();
+  await check();
+});
+
+test("DurableLog on a full disk refuses payloads, serves, and goes on when there is space", async () => {
+  const world = new LogWorld(6);
+  await world.open();
+  world.disk.faults.capacityBytes = world.disk.image.usedBytes() + 70_000;
+  let full = false;
+  let count = 0;
+  for (let i = 0; i < 100 && !full; i++) {
+    try {
+      await world.append([payload(i, 6000)]);
+      count++;
+    } catch (error) {
+      assert.equal((error as Error).name, "LogFull");
+      full = true;
+    }
+  }
+  assert.ok(full && world.log!.full);
+  assert.equal((await world.readAll()).length, count);
+  // Hard state still fits: a vote can be made durable.
+  await world.settle(world.log!.append({ hardState: { term: 9, vote: 1, commit: 1 }, entries: [] }));
+  world.disk.faults.capacityBytes = Number.POSITIVE_INFINITY;
+  await world.world.time.runUntil(() => !world.log!.full, 60_000);
+  await world.append([payload(500, 6000)]);
+  assert.equal((await world.readAll()).length, count + 1);
+  assert.deepEqual(world.failures, []);
+});
+
+test("DurableLog ends at the first sync error and never tries again", async () => {
+  const world = new LogWorld(7);
+  await world.open();
+  await world.append([payload(1, 100)]);
+  world.disk.faults.syncError = "EIO";
+  await assert.rejects(world.append([payload(2, 100)]));
+  assert.equal(world.failures.length, 1);
+  world.disk.faults.syncError = null;
+  await assert.rejects(world.append([payload(3, 100)]));
+});
+
+test("DurableLog purges whole segments below an index and the newest checkpoint", async () => {
+  const world = new LogWorld(8);
+  const checkpoint = (): { index: number; term: number; data: Uint8Array } | null =>
+    world.log === null ? null : { index: world.log.lastIndex, term: 1, data: payload(1, 200) };
+  await world.open({ checkpoint });
+  for (let i = 0; i < 80; i++) await world.append([payload(i, 4000)], i);
+  const segments = world.log!.segmentCount;
+  await world.settle(world.log!.purgeBefore(50));
+  assert.ok(world.log!.segmentCount < segments);
+  assert.ok(world.log!.firstIndex > 1 && world.log!.firstIndex <= 50);
+  const left = await world.readAll();
+  assert.equal(left.at(-1)!.index, 80);
+  await world.settle(world.log!.close());
+  await world.open({ checkpoint });
+  assert.equal((await world.readAll()).length, left.length);
+  assert.ok(world.log!.checkpoint !== null && world.log!.checkpoint.data.length === 200);
+});
