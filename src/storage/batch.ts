@@ -41,6 +41,8 @@ function roundUp(bytes: number): number {
   return Math.ceil(bytes / SECTOR_BYTES) * SECTOR_BYTES;
 }
 
+const PADDING = 0xff;
+
 export interface AssembledBatch {
   /** In the scratch buffer: valid until the next batch is assembled. */
   readonly bytes: Uint8Array;
@@ -79,7 +81,8 @@ export class BatchAssembler {
     const zeros = zeroSectors(out, at);
     const length = roundUp(at + zeros.length * 4 + TRAILER_BYTES);
     const listAt = length - TRAILER_BYTES - zeros.length * 4;
-    out.fill(0, at, length);
+    // Not zeros: the sector in which the records end must show that it was written.
+    out.fill(PADDING, at, length);
     for (let i = 0; i < zeros.length; i++) writeU32(out, listAt + i * 4, zeros[i]!);
     const header = { length, records: records.length, number, previousCrc, recordBytes, hardState };
     writeBatchHeader(out, header, crc32);
@@ -181,7 +184,6 @@ function unwrittenSector(
   const listEnd = at + header.length - TRAILER_BYTES;
   const listAt = listEnd - ranges * 8;
   if (listAt < at + BATCH_HEADER_BYTES + header.recordBytes) return false;
-  const recordsEnd = BATCH_HEADER_BYTES + header.recordBytes;
   const listGood = crc32(bytes.subarray(listAt, listEnd)) === listCrc;
   const named = new Set<number>();
   if (listGood) {
@@ -196,9 +198,7 @@ function unwrittenSector(
   for (let sector = 0; sector < sectors; sector++) {
     if (named.has(sector)) continue;
     const from = sector * SECTOR_BYTES;
-    // Between the records and the list there are only zeros, written or not.
-    const padding = from >= recordsEnd && from + SECTOR_BYTES <= listAt - at;
-    if (!padding && isZero(bytes, at + from, SECTOR_BYTES)) return true;
+    if (isZero(bytes, at + from, SECTOR_BYTES)) return true;
   }
   return listGood ? null : false;
 }

@@ -9,7 +9,7 @@
  *             16 disk uuid · 16 cluster id · u64 raft id                    crc covers all after it
  *
  *   batch     what one fdatasync makes durable; begins at a multiple of 512
- *             header 64 bytes · records · zeros · list of zero sectors · trailer 32 bytes
+ *             header 64 bytes · records · ff … · list of zero sectors · trailer 32 bytes
  *
  *   batch header   u32 magic · u32 format · u32 length (of all, a multiple of 512) · u32 records
  *                  u64 number · u32 previous batch's crc · u32 record bytes

@@ -22,6 +22,8 @@ export const BLOCK_BYTES: number = 512 * 1024;
 export class LogIndex {
   readonly blocks: BlockRef[] = [];
   readonly terms: TermRun[] = [];
+  /** Where the oldest segment begins, whether its first entries are whole or not. */
+  firstIndex = 1;
   lastIndex = 0;
   #open = false;
 
@@ -66,18 +68,15 @@ export class LogIndex {
     this.#open = false;
   }
 
-  dropSegmentsBelow(segment: number): void {
+  /** The oldest segment is now `segment`, which begins with entry `firstIndex`. */
+  dropSegmentsBelow(segment: number, firstIndex: number): void {
+    this.firstIndex = firstIndex;
     let count = 0;
     while (count < this.blocks.length && this.blocks[count]!.segment < segment) count++;
     this.blocks.splice(0, count);
-    const first = this.firstIndex;
     let runs = 0;
-    while (runs + 1 < this.terms.length && this.terms[runs + 1]!.index <= first) runs++;
+    while (runs + 1 < this.terms.length && this.terms[runs + 1]!.index <= firstIndex) runs++;
     this.terms.splice(0, runs);
-  }
-
-  get firstIndex(): number {
-    return this.blocks[0]?.firstIndex ?? this.lastIndex + 1;
   }
 
   /** The block that holds an entry; -1 when none does. */

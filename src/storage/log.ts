@@ -355,7 +355,8 @@ export class DurableLog {
     if (count === 0) return;
     const gone = this.#segments.splice(0, count);
     await this.#parts.manifest.write({ identity: this.identity, segments: this.#segments });
-    this.#index.dropSegmentsBelow(this.#segments[0]!.id);
+    const oldest = this.#segments[0]!;
+    this.#index.dropSegmentsBelow(oldest.id, oldest.firstIndex);
     for (const segment of gone) {
       const file = this.#files.get(segment.id);
       this.#files.delete(segment.id);

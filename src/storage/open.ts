@@ -108,6 +108,7 @@ async function loadLog(
     await removeStrays(disk, manifest, report);
     let found: { checkpoint: Checkpoint; segment: number } | null = null;
     const segments = [...manifest.segments];
+    index.firstIndex = segments[0]!.firstIndex;
     for (const segment of segments) {
       const file = await openSegment(parts, segment);
       files.set(segment.id, file);

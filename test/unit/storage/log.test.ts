@@ -65,9 +65,9 @@ test("DurableLog never truncates or serves a damaged byte: each byte of a segmen
   const payloads = [payload(1, 700), payload(2, 1500), payload(3, 10)];
   for (const [i, data] of payloads.entries()) await world.append([data], i);
   await world.settle(world.log!.close());
-  const [name] = world.disk.image.list("data/log").filter((file) => file.endsWith(".seg"));
+  const [name] = world.disk.image.list("log").filter((file) => file.endsWith(".seg"));
   assert.ok(name !== undefined, world.disk.image.list("").join());
-  const path = `data/log/${name}`;
+  const path = `log/${name}`;
   const verdicts = { refused: 0, damaged: 0, whole: 0 };
   for (let offset = 0; offset < 8192 + 5 * 1024; offset++) {
     world.disk.faults.bitFlips = [{ path, offset, mask: 0x10 }];
@@ -105,8 +105,8 @@ test("DurableLog refuses a directory whose segment is missing, and names it", as
   await world.open();
   for (let i = 0; i < 40; i++) await world.append([payload(i, 5000)], i);
   await world.settle(world.log!.close());
-  const names = world.disk.image.list("data/log").filter((file) => file.endsWith(".seg"));
-  world.disk.image.remove(`data/log/${names[1]}`);
+  const names = world.disk.image.list("log").filter((file) => file.endsWith(".seg"));
+  world.disk.image.remove(`log/${names[1]}`);
   await assert.rejects(world.open(), (error: Error) => {
     assert.ok(error instanceof LogCorrupt);
     assert.match(error.message, new RegExp(names[1]!));
