@@ -15,7 +15,7 @@ export class MalformedBytes extends Error {
   }
 }
 
-const decoder = new TextDecoder("utf-8");
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const encoder = new TextEncoder();
 
 export function decodeText(bytes: Uint8Array): string {
@@ -97,7 +97,10 @@ export class ByteReader {
   /** Throws unless `length` more bytes are there. */
   need(length: number, what: string): void {
     if (!(length >= 0 && length <= this.end - this.offset)) {
-      throw new MalformedBytes(`${what} needs ${length} bytes, ${this.remaining} are left`, this.offset);
+      throw new MalformedBytes(
+        `${what} needs ${length} bytes, ${this.remaining} are left`,
+        this.offset,
+      );
     }
   }
 

@@ -30,7 +30,8 @@ export function printable(text: string, maxLength = 256): string {
   for (const char of text) {
     if (out.length >= maxLength) return `${out}…`;
     const code = char.codePointAt(0)!;
-    const control = code < 0x20 || (code >= 0x7f && code < 0xa0) || code === 0x2028 || code === 0x2029;
+    const control =
+      code < 0x20 || (code >= 0x7f && code < 0xa0) || code === 0x2028 || code === 0x2029;
     out += control ? `\\x${code.toString(16).padStart(2, "0")}` : char;
   }
   return out;

@@ -188,7 +188,11 @@ export interface SealOptions {
  * Makes the payload around a body and moves the cursor behind it. Head and table are written next
  * to the body where they fit: before `start` there is room for any head.
  */
-export function sealChunk(buffer: Uint8Array, cursor: ChunkCursor, options: SealOptions): BuiltChunk {
+export function sealChunk(
+  buffer: Uint8Array,
+  cursor: ChunkCursor,
+  options: SealOptions,
+): BuiltChunk {
   const { start, cut, table } = options;
   const headBytes = chunkHeadBytes(utf8Length(cursor.file));
   const size = headBytes + (cut - start) + table.length;
@@ -232,4 +236,3 @@ function utf8Length(text: string): number {
   }
   return length;
 }
-

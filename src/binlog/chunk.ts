@@ -165,8 +165,22 @@ export function decodeChunk(payload: Uint8Array): Chunk {
     return decoded;
   };
   return {
-    flags, firstSequence, epoch, pull, pullSequence, streamOffset, fileOffset, eventBytes,
-    firstPacketAt, firstEventAt, packets, timestamp, file, body, runs, units,
+    flags,
+    firstSequence,
+    epoch,
+    pull,
+    pullSequence,
+    streamOffset,
+    fileOffset,
+    eventBytes,
+    firstPacketAt,
+    firstEventAt,
+    packets,
+    timestamp,
+    file,
+    body,
+    runs,
+    units,
   };
 }
 

@@ -104,7 +104,12 @@ export function decodeRotate(event: Uint8Array, checksum: Checksum): Rotate {
 }
 
 /** The ROTATE that no file holds: it tells a replica which file comes next. */
-export function fakeRotate(file: string, position: number, serverId: number, crc: Crc | null): Uint8Array {
+export function fakeRotate(
+  file: string,
+  position: number,
+  serverId: number,
+  crc: Crc | null,
+): Uint8Array {
   const body = new ByteWriter(8 + file.length).u64(position).text(file).finish();
   return buildEvent(
     { timestamp: 0, type: EventType.ROTATE, serverId, logPos: 0, flags: EventFlag.ARTIFICIAL },

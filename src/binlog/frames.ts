@@ -72,7 +72,11 @@ export interface FramedEvent {
  * Calls `visit` for every event that begins in the body from the packet header at `at` on, until
  * it returns false.
  */
-export function walkEvents(body: Uint8Array, at: number, visit: (event: FramedEvent) => boolean): void {
+export function walkEvents(
+  body: Uint8Array,
+  at: number,
+  visit: (event: FramedEvent) => boolean,
+): void {
   let offset = at;
   while (offset + FRAME_BYTES + 19 <= body.length) {
     const size = readU32(body, offset + FRAME_BYTES + 9);

@@ -5,7 +5,12 @@
 import { decodeText, encodeText } from "../base/bytes.ts";
 import { GtidSet } from "../gtid/gtid-set.ts";
 import type { FileEnd } from "./file-view.ts";
-import { type DeadRange, type SourceIdentity, type StreamPoint, StreamState } from "./stream-state.ts";
+import {
+  type DeadRange,
+  type SourceIdentity,
+  type StreamPoint,
+  StreamState,
+} from "./stream-state.ts";
 
 const FORMAT = 1;
 
@@ -17,9 +22,18 @@ interface Saved {
   base: string | null;
   highestFileNumber: number;
   files: {
-    name: string; number: number; sourceName: string; sourceUuid: string; epoch: number;
-    startEntry: number; gtidsBefore: string; size: number; end: FileEnd; partial: boolean;
-    firstTimestamp: number; lastTimestamp: number;
+    name: string;
+    number: number;
+    sourceName: string;
+    sourceUuid: string;
+    epoch: number;
+    startEntry: number;
+    gtidsBefore: string;
+    size: number;
+    end: FileEnd;
+    partial: boolean;
+    firstTimestamp: number;
+    lastTimestamp: number;
   }[];
   executed: string;
   purged: string;
@@ -35,7 +49,14 @@ interface Saved {
   sequence: number;
   visibleSequence: number;
   open: { sid: string; gno: string; start: StreamPoint } | null;
-  last: { sid: string; gno: string; start: StreamPoint; file: string; fileOffset: number; eventBytes: number } | null;
+  last: {
+    sid: string;
+    gno: string;
+    start: StreamPoint;
+    file: string;
+    fileOffset: number;
+    eventBytes: number;
+  } | null;
   brokenPulls: number;
   applied: number;
 }
@@ -51,7 +72,13 @@ export function encodeStreamState(state: StreamState): Uint8Array {
     files: state.files.map((file) => ({ ...file, gtidsBefore: file.gtidsBefore.toString() })),
     executed: state.executed.toString(),
     purged: state.purged.toString(),
-    marks: state.marks.map((m) => [m.entry, m.file, m.fileOffset, m.streamOffset, m.gtids.toString()]),
+    marks: state.marks.map((m) => [
+      m.entry,
+      m.file,
+      m.fileOffset,
+      m.streamOffset,
+      m.gtids.toString(),
+    ]),
     dead: state.dead,
     deadBytes: state.deadBytes,
     pull: state.pull,
@@ -90,7 +117,11 @@ export function decodeStreamState(bytes: Uint8Array): StreamState {
   state.executed = GtidSet.parse(saved.executed);
   state.purged = GtidSet.parse(saved.purged);
   state.marks = saved.marks.map(([entry, file, fileOffset, streamOffset, gtids]) => ({
-    entry, file, fileOffset, streamOffset, gtids: GtidSet.parse(gtids),
+    entry,
+    file,
+    fileOffset,
+    streamOffset,
+    gtids: GtidSet.parse(gtids),
   }));
   state.dead = saved.dead;
   state.deadBytes = saved.deadBytes;

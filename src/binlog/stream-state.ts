@@ -144,7 +144,8 @@ export class StreamState {
     if ((chunk.flags & ChunkFlag.NEW_FILE) !== 0) {
       return chunk.fileOffset === 4 ? null : "a file must begin at offset 4";
     }
-    if (file === null || file.sourceName !== chunk.file) return `file "${chunk.file}" has not begun`;
+    if (file === null || file.sourceName !== chunk.file)
+      return `file "${chunk.file}" has not begun`;
     if (file.end !== "open") return `file "${chunk.file}" has ended`;
     const end = restarts ? file.size : this.fileEnd;
     if ((chunk.flags & ChunkFlag.AFTER_HOLE) !== 0) {

@@ -24,7 +24,7 @@ import type { NodeState } from "./node-state.ts";
 import { chunkOf } from "./stream-reader.ts";
 
 /** Payload bytes in one batch: large enough to hide the sync, small enough for latency. */
-const BATCH_BYTES = 1024 * 1024;
+const BATCH_BYTES = 4 * 1024 * 1024;
 /** Proposed and not yet applied: beyond it the syncer stops reading its socket (design §3). */
 export const PENDING_BYTES: number = 32 * 1024 * 1024;
 const APPLY_BYTES = 2 * 1024 * 1024;
@@ -170,7 +170,7 @@ export class Driver implements Service {
     let led = this.leads;
     while (this.applied < this.#node.commit && this.damaged === null) {
       try {
-        const lease = await this.#log.read(this.applied + 1, APPLY_BYTES);
+        const lease = await this.#log.read(this.applied + 1, APPLY_BYTES, "within");
         try {
           for (const entry of lease.block.entries) {
             if (entry.index > this.#node.commit) break;
@@ -191,9 +191,8 @@ export class Driver implements Service {
   }
 
   #cannotApply(error: unknown): void {
-    const lost = error instanceof MalformedBytes
-      ? new EntryDamaged(this.applied + 1, error.message)
-      : error;
+    const lost =
+      error instanceof MalformedBytes ? new EntryDamaged(this.applied + 1, error.message) : error;
     if (!(lost instanceof EntryDamaged)) throw error;
     this.damaged = lost;
     this.#logger.error(
@@ -211,7 +210,13 @@ export class Driver implements Service {
       const outcome = stream.applyChunk(entry.index, chunk);
       if (!outcome.accepted) {
         const { file, fileOffset, pull } = chunk;
-        const fields = { entry: entry.index, reason: outcome.reason, file, fileOffset, pull: pull.id };
+        const fields = {
+          entry: entry.index,
+          reason: outcome.reason,
+          file,
+          fileOffset,
+          pull: pull.id,
+        };
         this.#logger.warn("A chunk was not taken into the stream", fields);
       } else if (outcome.visibleMoved) this.advanced.wake();
       for (const observer of this.#observers) observer.chunkApplied(chunk, outcome);

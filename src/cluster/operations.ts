@@ -4,7 +4,7 @@
  * are applied. All reject with OperationError, whose text goes to the operator.
  */
 import type { BinlogFile } from "../binlog/file-view.ts";
-import type { SyncerStatus, SourceCheck } from "../syncer/host.ts";
+import type { SourceCheck, SyncerStatus } from "../syncer/host.ts";
 import type { AccountSettings, SourceSettings } from "./command.ts";
 
 export class OperationError extends Error {
@@ -21,7 +21,12 @@ export class OperationError extends Error {
 }
 
 export interface NodeStatus {
-  readonly node: { readonly name: string; readonly region: string; readonly version: string; readonly runtime: string };
+  readonly node: {
+    readonly name: string;
+    readonly region: string;
+    readonly version: string;
+    readonly runtime: string;
+  };
   readonly clusterId: string;
   readonly raft: {
     readonly id: number;
@@ -56,7 +61,12 @@ export interface NodeStatus {
   readonly server: ServerStatus;
   /** Sentences that need an operator's eye; empty when all is well. */
   readonly alarms: readonly string[];
-  readonly process: { readonly pid: number; readonly rssBytes: number; readonly cpuMs: number; readonly uptimeMs: number };
+  readonly process: {
+    readonly pid: number;
+    readonly rssBytes: number;
+    readonly cpuMs: number;
+    readonly uptimeMs: number;
+  };
 }
 
 export interface ServerStatus {

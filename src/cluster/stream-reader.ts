@@ -6,7 +6,12 @@ import { type Chunk, decodeChunk, isChunk } from "../binlog/chunk.ts";
 import type { BinlogFile } from "../binlog/file-view.ts";
 import type { DeadRange, StreamState } from "../binlog/stream-state.ts";
 import type { Entry } from "../raft/types.ts";
-import { type StreamPiece, type StreamPieces, StreamPurged, type StreamReader } from "../server/stream.ts";
+import {
+  type StreamPiece,
+  type StreamPieces,
+  StreamPurged,
+  type StreamReader,
+} from "../server/stream.ts";
 import type { DurableLog } from "../storage/log.ts";
 
 /** About what one call of `next` gives: a socket's worth. */
@@ -71,7 +76,8 @@ export class LogStreamReader implements StreamReader {
         const to = this.#end(entry.index, chunk);
         if (to > this.#offset) {
           const file = fileAt(this.#state.files, entry.index);
-          if (file !== null) pieces.push({ entry: entry.index, chunk, from: this.#offset, to, file });
+          if (file !== null)
+            pieces.push({ entry: entry.index, chunk, from: this.#offset, to, file });
           bytes += to - this.#offset;
         }
         // The visible end in mid-chunk: the rest comes later.

@@ -1,4 +1,5 @@
 /** What the syncer sees of this node (contract: syncer/host.ts). */
+import type { BufferPool } from "../base/buffer-pool.ts";
 import { concatBytes } from "../base/bytes.ts";
 import type { Wakeup } from "../base/service.ts";
 import { Unframer } from "../binlog/frames.ts";
@@ -7,6 +8,7 @@ import type { GtidSet } from "../gtid/gtid-set.ts";
 import type { DurableLog } from "../storage/log.ts";
 import type { SyncerHost } from "../syncer/host.ts";
 import type { ApplyObserver, Driver } from "./driver.ts";
+import type { NodeCore } from "./node-core.ts";
 import type { NodeState } from "./node-state.ts";
 import { LogStreamReader } from "./stream-reader.ts";
 
@@ -15,7 +17,11 @@ export class NodeSyncerHost implements SyncerHost {
   readonly #log: DurableLog;
   readonly #state: NodeState;
 
-  constructor(driver: Driver, log: DurableLog, state: NodeState) {
+  readonly pool: BufferPool;
+
+  constructor(core: NodeCore) {
+    const { driver, log, state } = core;
+    this.pool = core.pool;
     this.#driver = driver;
     this.#log = log;
     this.#state = state;

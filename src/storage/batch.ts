@@ -72,7 +72,14 @@ export class BatchAssembler {
     let at = BATCH_HEADER_BYTES;
     for (const record of records) {
       const { type, entryType, index, term, payload } = record;
-      const header = { type, entryType, length: payload.length, index, term, payloadCrc: crc32(payload) };
+      const header = {
+        type,
+        entryType,
+        length: payload.length,
+        index,
+        term,
+        payloadCrc: crc32(payload),
+      };
       writeRecordHeader(out, at, header, crc32);
       out.set(payload, at + RECORD_HEADER_BYTES);
       at += RECORD_HEADER_BYTES + payload.length;
@@ -122,9 +129,19 @@ export interface ReadRecord extends RecordHeader {
 }
 
 export type BatchVerdict =
-  | { readonly kind: "whole"; readonly header: BatchHeader; readonly records: ReadRecord[]; readonly crc: number }
+  | {
+      readonly kind: "whole";
+      readonly header: BatchHeader;
+      readonly records: ReadRecord[];
+      readonly crc: number;
+    }
   /** All record headers are intact, some payload is not. */
-  | { readonly kind: "payload-damage"; readonly header: BatchHeader; readonly records: ReadRecord[]; readonly crc: number }
+  | {
+      readonly kind: "payload-damage";
+      readonly header: BatchHeader;
+      readonly records: ReadRecord[];
+      readonly crc: number;
+    }
   /** Sectors were never written. Torn if nothing follows. */
   | { readonly kind: "incomplete"; readonly header: BatchHeader | null }
   /** Complete, and wrong: nobody can say what it held. */
@@ -147,7 +164,10 @@ export function judgeBatch(bytes: Uint8Array, at: number, crc32: Crc32): BatchVe
     return { kind: "corrupt", header, why: "its trailer is damaged" };
   }
   const torn = unwrittenSector(bytes, at, header, trailer.zeroRanges, trailer.listCrc, crc32);
-  if (torn !== null) return torn ? { kind: "incomplete", header } : { kind: "corrupt", header, why: "its list of zero sectors is damaged" };
+  if (torn !== null)
+    return torn
+      ? { kind: "incomplete", header }
+      : { kind: "corrupt", header, why: "its list of zero sectors is damaged" };
   let crc = crc32(bytes.subarray(at, at + BATCH_HEADER_BYTES));
   const records: ReadRecord[] = [];
   let r = at + BATCH_HEADER_BYTES;
@@ -155,7 +175,8 @@ export function judgeBatch(bytes: Uint8Array, at: number, crc32: Crc32): BatchVe
   let whole = true;
   for (let i = 0; i < header.records; i++) {
     const record = readRecordHeader(bytes, r, recordsEnd, crc32);
-    if (record === null) return { kind: "corrupt", header, why: `the header of record ${i} is damaged` };
+    if (record === null)
+      return { kind: "corrupt", header, why: `the header of record ${i} is damaged` };
     crc = crc32(bytes.subarray(r, r + RECORD_HEADER_BYTES), crc);
     const payloadAt = r + RECORD_HEADER_BYTES;
     const good = crc32(bytes.subarray(payloadAt, payloadAt + record.length)) === record.payloadCrc;
@@ -167,6 +188,23 @@ export function judgeBatch(bytes: Uint8Array, at: number, crc32: Crc32): BatchVe
     return { kind: "corrupt", header, why: "its records are not those it was written with" };
   }
   return { kind: whole ? "whole" : "payload-damage", header, records, crc };
+}
+
+/** Records that stand one behind the other, outside of their batch; null when one is not intact. */
+export function readRecords(
+  bytes: Uint8Array,
+  crc32: Crc32,
+): { records: readonly ReadRecord[]; bytes: number } | null {
+  const records: ReadRecord[] = [];
+  for (let r = 0; r < bytes.length; ) {
+    const record = readRecordHeader(bytes, r, bytes.length, crc32);
+    if (record === null) return null;
+    const at = r + RECORD_HEADER_BYTES;
+    const whole = crc32(bytes.subarray(at, at + record.length)) === record.payloadCrc;
+    records.push({ ...record, at, whole });
+    r = at + record.length;
+  }
+  return { records, bytes: bytes.length };
 }
 
 /**

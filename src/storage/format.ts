@@ -225,7 +225,8 @@ export function writeTrailer(into: Uint8Array, at: number, trailer: Trailer, crc
 }
 
 export function readTrailer(bytes: Uint8Array, at: number, crc32: Crc32): Trailer | null {
-  if (at < 0 || bytes.length - at < TRAILER_BYTES || readU32(bytes, at) !== TRAILER_MAGIC) return null;
+  if (at < 0 || bytes.length - at < TRAILER_BYTES || readU32(bytes, at) !== TRAILER_MAGIC)
+    return null;
   if (crc32(bytes.subarray(at, at + 28)) !== readU32(bytes, at + 28)) return null;
   return {
     zeroRanges: readU32(bytes, at + 4),

@@ -1,15 +1,20 @@
 /** The newest entries, in memory since they were appended: what live readers and peers want. */
+import type { BufferPool } from "../base/buffer-pool.ts";
 import type { Entry } from "../raft/types.ts";
 
 export class HotTail {
   readonly #maxBytes: number;
+  readonly #pool: BufferPool;
   #entries: Entry[] = [];
+  /** Entries whose bytes a reader may still be sending: their buffers are left to the collector. */
+  readonly #lent = new WeakSet<Entry>();
   /** Entries before this position were evicted. */
   #head = 0;
   #bytes = 0;
 
-  constructor(maxBytes: number) {
+  constructor(maxBytes: number, pool: BufferPool) {
     this.#maxBytes = maxBytes;
+    this.#pool = pool;
   }
 
   get firstIndex(): number {
@@ -20,7 +25,7 @@ export class HotTail {
     this.#entries.push(entry);
     this.#bytes += cost(entry);
     while (this.#bytes > this.#maxBytes && this.#head < this.#entries.length - 1) {
-      this.#bytes -= cost(this.#entries[this.#head]!);
+      this.#evict(this.#entries[this.#head]!);
       this.#head++;
     }
     if (this.#head > 1024 && this.#head * 2 > this.#entries.length) {
@@ -29,21 +34,31 @@ export class HotTail {
     }
   }
 
+  #evict(entry: Entry): void {
+    this.#bytes -= cost(entry);
+    if (!this.#lent.has(entry)) this.#pool.give(entry.data);
+  }
+
   truncateAfter(index: number): void {
     while (this.#entries.length > this.#head && this.#entries.at(-1)!.index > index) {
       this.#bytes -= cost(this.#entries.pop()!);
     }
   }
 
-  /** Consecutive entries from `index` on, at most `maxBytes` but at least one; null when not here. */
-  read(index: number, maxBytes: number): readonly Entry[] | null {
+  /**
+   * Consecutive entries from `index` on, at most `maxBytes` but at least one; null when not here.
+   * `lend` says that their bytes may be in use for an unknown time.
+   */
+  read(index: number, maxBytes: number, lend: boolean): readonly Entry[] | null {
     const first = this.#entries[this.#head];
     if (first === undefined || index < first.index) return null;
     const from = this.#head + (index - first.index);
     let to = from;
     let bytes = 0;
     while (to < this.#entries.length && (to === from || bytes < maxBytes)) {
-      bytes += cost(this.#entries[to++]!);
+      const entry = this.#entries[to++]!;
+      if (lend) this.#lent.add(entry);
+      bytes += cost(entry);
     }
     return to > from ? this.#entries.slice(from, to) : null;
   }

@@ -1,12 +1,14 @@
 /**
- * Where entries stand: a sparse index of blocks. A block is a run of whole batches with
- * consecutive entries, about half a MiB; it is what readers load and share. Also the terms of all
- * entries, as runs. Rebuilt from the segments' index records at start.
+ * Where entries stand: a sparse index of blocks. A block is what readers load and share, about
+ * half a MiB: a run of whole small batches, or some of the records of a large one. Also the terms
+ * of all entries, as runs. Rebuilt from the segments' index records at start.
  */
 export interface BlockRef {
   readonly segment: number;
   readonly at: number;
   end: number;
+  /** It begins with a record of a batch, not with a batch. */
+  readonly inside: boolean;
   readonly firstIndex: number;
   /** 0 when the block has no entries that still count. */
   lastIndex: number;
@@ -27,7 +29,14 @@ export class LogIndex {
   lastIndex = 0;
   #open = false;
 
-  /** A batch at [at, end) of a segment with entries first … last. */
+  /** Records of a large batch at [at, end), with entries first … last. */
+  addRecords(segment: number, at: number, end: number, first: number, last: number): void {
+    this.blocks.push({ segment, at, end, inside: true, firstIndex: first, lastIndex: last });
+    this.#open = false;
+    this.lastIndex = last;
+  }
+
+  /** A small batch at [at, end) of a segment with entries first … last. */
   addBatch(segment: number, at: number, end: number, first: number, last: number): void {
     const block = this.blocks[this.blocks.length - 1];
     if (
@@ -40,7 +49,7 @@ export class LogIndex {
       block.end = end;
       block.lastIndex = last;
     } else {
-      this.blocks.push({ segment, at, end, firstIndex: first, lastIndex: last });
+      this.blocks.push({ segment, at, end, inside: false, firstIndex: first, lastIndex: last });
       this.#open = true;
     }
     this.lastIndex = last;
@@ -63,7 +72,8 @@ export class LogIndex {
     }
     const last = this.blocks[this.blocks.length - 1];
     if (last !== undefined && last.lastIndex > index) last.lastIndex = index;
-    while (this.terms.length > 0 && this.terms[this.terms.length - 1]!.index > index) this.terms.pop();
+    while (this.terms.length > 0 && this.terms[this.terms.length - 1]!.index > index)
+      this.terms.pop();
     this.lastIndex = Math.min(this.lastIndex, index);
     this.#open = false;
   }

@@ -6,11 +6,25 @@ import { assert } from "../base/assert.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Disk, DiskFile } from "../platform/disk.ts";
 import type { Entry, HardState } from "../raft/types.ts";
-import { BatchAssembler, batchSizeBound, judgeBatch, type NewRecord } from "./batch.ts";
+import {
+  BatchAssembler,
+  batchSizeBound,
+  judgeBatch,
+  type NewRecord,
+  type ReadRecord,
+  readRecords,
+} from "./batch.ts";
 import { type Block, BlockCache, type Lease } from "./block-cache.ts";
-import { type Crc32, encodeSegmentHeader, RecordType, SEGMENT_HEADER_BYTES } from "./format.ts";
+import {
+  BATCH_HEADER_BYTES,
+  type Crc32,
+  encodeSegmentHeader,
+  RECORD_HEADER_BYTES,
+  RecordType,
+  SEGMENT_HEADER_BYTES,
+} from "./format.ts";
 import { HotTail } from "./hot-tail.ts";
-import { type BlockRef, LogIndex, type TermRun } from "./log-index.ts";
+import { BLOCK_BYTES, type BlockRef, type LogIndex, type TermRun } from "./log-index.ts";
 import type { Identity, ManifestStore, SegmentEntry } from "./manifest.ts";
 import { encodeSegmentIndex, NextSegment, segmentPath } from "./segment-file.ts";
 import {
@@ -81,7 +95,7 @@ export class DurableLog {
     this.#files = position.files;
     this.#assembler = new BatchAssembler(parts.crc32);
     this.#cache = new BlockCache(parts.options.blockBytes);
-    this.#hot = new HotTail(parts.options.hotBytes);
+    this.#hot = new HotTail(parts.options.hotBytes, parts.options.pool);
     this.#at = position.at;
     this.#batchNumber = position.batchNumber;
     this.#previousCrc = position.previousCrc;
@@ -183,7 +197,13 @@ export class DurableLog {
     this.syncs++;
     this.appendedBytes += bytes.length;
     this.#cuts.push(
-      ...indexBatch(this.#index, segment.id, this.#at, this.#at + bytes.length, records),
+      ...indexBatch(
+        this.#index,
+        segment.id,
+        this.#at,
+        this.#at + bytes.length,
+        records.map(placed),
+      ),
     );
     this.#at += bytes.length;
     this.#batchNumber++;
@@ -284,11 +304,12 @@ export class DurableLog {
 
   /**
    * Consecutive entries from `index` on: at least one, about `maxBytes`. Release the lease when
-   * their bytes are no longer used. Rejects with EntryDamaged, or when the index is not in the log.
+   * their bytes are no longer used; with `within` the caller is done with them when it returns, and
+   * their buffers can be used again. Rejects with EntryDamaged.
    */
-  async read(index: number, maxBytes: number): Promise<Lease> {
+  async read(index: number, maxBytes: number, use: "lend" | "within" = "lend"): Promise<Lease> {
     assert(index >= this.firstIndex && index <= this.lastIndex, `entry ${index} is in the log`);
-    const hot = this.#hot.read(index, maxBytes);
+    const hot = this.#hot.read(index, maxBytes, use === "lend");
     if (hot !== null) return { block: { entries: hot, bytes: 0 }, release() {} };
     const ref = this.#index.blocks[this.#index.find(index)];
     if (ref === undefined) throw new EntryDamaged(index, this.#damageAt(index) ?? "it was lost");
@@ -320,12 +341,18 @@ export class DurableLog {
     const entries: Entry[] = [];
     let at = 0;
     while (at < read) {
-      const verdict = judgeBatch(bytes, at, this.#parts.crc32);
-      if (verdict.kind !== "whole" && verdict.kind !== "payload-damage") {
-        this.#damaged(ref.firstIndex, ref.lastIndex, `block at ${ref.at} of segment ${ref.segment}`);
+      const found = ref.inside
+        ? readRecords(bytes.subarray(0, read), this.#parts.crc32)
+        : wholeBatch(bytes, at, this.#parts.crc32);
+      if (found === null) {
+        this.#damaged(
+          ref.firstIndex,
+          ref.lastIndex,
+          `block at ${ref.at} of segment ${ref.segment}`,
+        );
         break;
       }
-      for (const record of verdict.records) {
+      for (const record of found.records) {
         if (record.type !== RecordType.ENTRY || record.index > ref.lastIndex) continue;
         if (!record.whole) {
           this.#damaged(record.index, record.index, "payload does not match its CRC");
@@ -335,7 +362,7 @@ export class DurableLog {
         const { index, term, entryType } = record;
         entries.push({ index, term, type: entryType as Entry["type"], data });
       }
-      at += verdict.header.length;
+      at += found.bytes;
     }
     return { entries, bytes: size };
   }
@@ -375,6 +402,21 @@ export class DurableLog {
   }
 }
 
+function wholeBatch(
+  bytes: Uint8Array,
+  at: number,
+  crc32: Crc32,
+): { records: readonly ReadRecord[]; bytes: number } | null {
+  const verdict = judgeBatch(bytes, at, crc32);
+  if (verdict.kind !== "whole" && verdict.kind !== "payload-damage") return null;
+  return { records: verdict.records, bytes: verdict.header.length };
+}
+
+function placed(record: NewRecord): PlacedRecord {
+  const { type, index, term, payload } = record;
+  return { type, index, term, payloadBytes: payload.length };
+}
+
 function recordsOf(batch: LogBatch): NewRecord[] {
   const records: NewRecord[] = [];
   const none = new Uint8Array(0);
@@ -392,28 +434,48 @@ function recordsOf(batch: LogBatch): NewRecord[] {
   return records;
 }
 
+/** What the index needs to know of a record that stands in a batch. */
+interface PlacedRecord {
+  readonly type: RecordType;
+  readonly index: number;
+  readonly term: number;
+  readonly payloadBytes: number;
+}
+
 /** Enters a durable batch into the index; returns the cuts it made. */
 export function indexBatch(
   index: LogIndex,
   segment: number,
   at: number,
   end: number,
-  records: readonly { type: RecordType; index: number; term: number }[],
+  records: readonly PlacedRecord[],
 ): number[] {
   const cuts: number[] = [];
+  const large = end - at > BLOCK_BYTES;
   let first = 0;
   let last = 0;
+  let from = at + BATCH_HEADER_BYTES;
+  let to = from;
   for (const record of records) {
+    const start = to;
+    to += RECORD_HEADER_BYTES + record.payloadBytes;
     if (record.type === RecordType.TRUNCATE) {
       index.truncateAfter(record.index);
       cuts.push(record.index);
     } else if (record.type === RecordType.ENTRY) {
-      if (first === 0) first = record.index;
+      if (first === 0) {
+        first = record.index;
+        from = start;
+      }
       last = record.index;
       index.addTerm(record.index, record.term);
+      if (!large || to - from < BLOCK_BYTES) continue;
+      index.addRecords(segment, from, to, first, last);
+      first = 0;
     }
   }
-  if (first > 0) index.addBatch(segment, at, end, first, last);
+  if (first > 0 && large) index.addRecords(segment, from, to, first, last);
+  else if (first > 0) index.addBatch(segment, at, end, first, last);
   else index.addOther();
   return cuts;
 }

@@ -15,7 +15,11 @@ export interface SegmentEntry {
   readonly firstIndex: number;
   readonly firstBatch: number;
   /** Of sealed segments: where the index block stands. */
-  readonly footer: { readonly at: number; readonly bytes: number; readonly lastIndex: number } | null;
+  readonly footer: {
+    readonly at: number;
+    readonly bytes: number;
+    readonly lastIndex: number;
+  } | null;
 }
 
 export interface Identity {
@@ -80,7 +84,10 @@ export class ManifestStore {
   /** Durable when it resolves. */
   async write(manifest: Manifest): Promise<void> {
     const sequence = this.#sequence + 1;
-    const body = new ByteWriter(4096).u64(sequence).raw(encodeText(JSON.stringify(manifest))).finish();
+    const body = new ByteWriter(4096)
+      .u64(sequence)
+      .raw(encodeText(JSON.stringify(manifest)))
+      .finish();
     const head = new ByteWriter(16).text(MAGIC).u32(FORMAT).u32(this.#crc32(body)).finish();
     await writeNewFile(this.#disk, SLOTS[sequence % 2]!, [head, body]);
     this.#sequence = sequence;

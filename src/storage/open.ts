@@ -7,7 +7,13 @@ import type { Clock } from "../platform/clock.ts";
 import type { Disk, DiskFile } from "../platform/disk.ts";
 import { EMPTY_HARD_STATE, type HardState } from "../raft/types.ts";
 import { judgeBatch } from "./batch.ts";
-import { type Crc32, decodeSegmentHeader, encodeSegmentHeader, RecordType, SEGMENT_HEADER_BYTES } from "./format.ts";
+import {
+  type Crc32,
+  decodeSegmentHeader,
+  encodeSegmentHeader,
+  RecordType,
+  SEGMENT_HEADER_BYTES,
+} from "./format.ts";
 import { DurableLog, hexBytes, indexBatch, type LogParts } from "./log.ts";
 import { LogIndex } from "./log-index.ts";
 import { type Identity, type Manifest, ManifestStore, type SegmentEntry } from "./manifest.ts";
@@ -32,7 +38,15 @@ export async function openLog(
   try {
     const store = new ManifestStore(disk, crc32);
     const manifest = (await store.read()) ?? (await createLog(disk, clock, crc32, store, options));
-    const parts = { disk, clock, crc32, manifest: store, identity: manifest.identity, options, release };
+    const parts = {
+      disk,
+      clock,
+      crc32,
+      manifest: store,
+      identity: manifest.identity,
+      options,
+      release,
+    };
     return await loadLog(parts, manifest, options.report);
   } catch (error) {
     await release();
@@ -119,7 +133,8 @@ async function loadLog(
     const active = segments[segments.length - 1]!;
     const tail = await loadActive(parts, active, files.get(active.id)!, index, damage, report);
     if (tail.checkpoint !== null) found = { checkpoint: tail.checkpoint, segment: active.id };
-    if (index.blocks.length === 0) index.lastIndex = Math.max(index.lastIndex, active.firstIndex - 1);
+    if (index.blocks.length === 0)
+      index.lastIndex = Math.max(index.lastIndex, active.firstIndex - 1);
     for (const range of damage) {
       report(
         `Entries ${range.fromIndex} to ${range.toIndex} are damaged on this disk: ${range.why}. ` +
@@ -146,12 +161,18 @@ async function loadLog(
   }
 }
 
-async function removeStrays(disk: Disk, manifest: Manifest, report: (m: string) => void): Promise<void> {
+async function removeStrays(
+  disk: Disk,
+  manifest: Manifest,
+  report: (m: string) => void,
+): Promise<void> {
   const known = new Set(manifest.segments.map((s) => segmentPath(s.firstIndex, s.id)));
   for (const name of await disk.list(LOG_DIR)) {
     const path = `${LOG_DIR}/${name}`;
     if (!name.endsWith(".seg") || known.has(path)) continue;
-    report(`Removing segment "${name}": the manifest does not name it, so it never held an entry or was purged`);
+    report(
+      `Removing segment "${name}": the manifest does not name it, so it never held an entry or was purged`,
+    );
     await disk.remove(path);
   }
 }
@@ -206,11 +227,18 @@ async function loadSealed(
     report(`The index of segment ${segment.id} is damaged: reading the segment instead`);
     const tail = await scanInto(parts, segment, file, index, damage);
     if (tail.lastIndex < lastIndex) {
-      damage.push({ fromIndex: tail.lastIndex + 1, toIndex: lastIndex, why: `segment ${segment.id}: its end is damaged` });
+      damage.push({
+        fromIndex: tail.lastIndex + 1,
+        toIndex: lastIndex,
+        why: `segment ${segment.id}: its end is damaged`,
+      });
     }
     return tail.checkpoint;
   }
-  const saved = decodeSegmentIndex(buffer.subarray(record.at, record.at + record.length), segment.id);
+  const saved = decodeSegmentIndex(
+    buffer.subarray(record.at, record.at + record.length),
+    segment.id,
+  );
   for (const after of saved.cuts) index.truncateAfter(after);
   index.blocks.push(...saved.blocks);
   for (const run of saved.terms) index.addTerm(run.index, run.term);
@@ -219,7 +247,11 @@ async function loadSealed(
   return saved.checkpointAt > 0 ? readCheckpoint(parts, file, saved.checkpointAt) : null;
 }
 
-async function readCheckpoint(parts: LogParts, file: DiskFile, at: number): Promise<Checkpoint | null> {
+async function readCheckpoint(
+  parts: LogParts,
+  file: DiskFile,
+  at: number,
+): Promise<Checkpoint | null> {
   const head = new Uint8Array(64);
   await file.read(at, head);
   const length = head[8]! | (head[9]! << 8) | (head[10]! << 16) | (head[11]! << 24);
@@ -227,9 +259,16 @@ async function readCheckpoint(parts: LogParts, file: DiskFile, at: number): Prom
   const bytes = new Uint8Array(length);
   await file.read(at, bytes);
   const verdict = judgeBatch(bytes, 0, parts.crc32);
-  const record = verdict.kind === "whole" ? verdict.records.find((r) => r.type === RecordType.CHECKPOINT) : undefined;
+  const record =
+    verdict.kind === "whole"
+      ? verdict.records.find((r) => r.type === RecordType.CHECKPOINT)
+      : undefined;
   if (record === undefined) return null;
-  return { index: record.index, term: record.term, data: bytes.slice(record.at, record.at + record.length) };
+  return {
+    index: record.index,
+    term: record.term,
+    data: bytes.slice(record.at, record.at + record.length),
+  };
 }
 
 interface Tail {
@@ -270,7 +309,14 @@ async function scanInto(
     lastIndex: segment.firstIndex - 1,
   };
   const end = await scanSegment(file, expected, parts.crc32, (batch) => {
-    tail.cuts.push(...indexBatch(index, segment.id, batch.at, batch.end, batch.records));
+    const cuts = indexBatch(
+      index,
+      segment.id,
+      batch.at,
+      batch.end,
+      batch.records.map((record) => ({ ...record, payloadBytes: record.length })),
+    );
+    tail.cuts.push(...cuts);
     for (const record of batch.records) {
       if (record.type === RecordType.ENTRY) tail.lastIndex = record.index;
       if (record.type !== RecordType.CHECKPOINT || !record.whole) continue;
@@ -304,7 +350,9 @@ async function loadActive(
     );
   }
   if (tornUntil > 0) {
-    report(`The last write before the stop was not finished; it was never acknowledged: cutting ${tornUntil - end} bytes`);
+    report(
+      `The last write before the stop was not finished; it was never acknowledged: cutting ${tornUntil - end} bytes`,
+    );
     // Unwritten must read as zero, or the next torn write could look whole.
     const zeros = new Uint8Array(64 * 1024);
     for (let at = end; at < tornUntil; at += zeros.length) {

@@ -60,7 +60,9 @@ class Window {
     const wanted = Math.min(length, Math.max(0, this.size - position));
     const offset = position - this.#at;
     if (offset >= 0 && offset + wanted <= this.bytes.length) return offset;
-    const buffer = new Uint8Array(Math.min(Math.max(WINDOW_BYTES, wanted), Math.max(0, this.size - position)));
+    const buffer = new Uint8Array(
+      Math.min(Math.max(WINDOW_BYTES, wanted), Math.max(0, this.size - position)),
+    );
     const read = await this.#file.read(position, buffer);
     this.bytes = buffer.subarray(0, read);
     this.#at = position;
@@ -89,14 +91,20 @@ export async function scanSegment(
     if (header !== null) offset = await window.at(at, header.length);
     const verdict = judgeBatch(window.bytes, offset, crc32);
     const wrong =
-      header !== null && (header.number !== number || (chained && header.previousCrc !== previousCrc));
+      header !== null &&
+      (header.number !== number || (chained && header.previousCrc !== previousCrc));
     if ((verdict.kind === "whole" || verdict.kind === "payload-damage") && !wrong) {
       for (const record of verdict.records) {
         if (record.whole) continue;
         const why = `payload at ${at} does not match its CRC`;
         damage.push({ fromIndex: record.index, toIndex: record.index, why });
       }
-      const batch = { at, end: at + verdict.header.length, header: verdict.header, crc: verdict.crc };
+      const batch = {
+        at,
+        end: at + verdict.header.length,
+        header: verdict.header,
+        crc: verdict.crc,
+      };
       visit({ ...batch, records: verdict.records.map((r) => r), bytes: window.bytes });
       for (const record of verdict.records) if (record.type === 1) lastIndex = record.index;
       number = verdict.header.number + 1;
@@ -105,14 +113,23 @@ export async function scanSegment(
       at = batch.end;
       continue;
     }
-    const why = verdict.kind === "corrupt" ? verdict.why : wrong ? "it is not the next batch" : "sectors are missing";
+    const why =
+      verdict.kind === "corrupt"
+        ? verdict.why
+        : wrong
+          ? "it is not the next batch"
+          : "sectors are missing";
     const later = await findLaterBatch(window, at + SECTOR_BYTES, number, crc32);
     if (later !== null) {
       const first = later.records.find((record) => record.type === 1)?.index ?? lastIndex + 1;
       // A batch is written only after the one before was synced: what is lost here was durable.
       if (later.header.hardState.commit >= first - 1 && later.header.number > number) {
         if (first > lastIndex + 1) {
-          damage.push({ fromIndex: lastIndex + 1, toIndex: first - 1, why: `batch at ${at}: ${why}` });
+          damage.push({
+            fromIndex: lastIndex + 1,
+            toIndex: first - 1,
+            why: `batch at ${at}: ${why}`,
+          });
         }
         at = later.at;
         number = later.header.number;
@@ -120,11 +137,17 @@ export async function scanSegment(
         chained = false;
         continue;
       }
-      return { end: at, tornUntil: 0, corrupt: `batch ${number} at ${at}: ${why}, and later ones follow`, damage };
+      return {
+        end: at,
+        tornUntil: 0,
+        corrupt: `batch ${number} at ${at}: ${why}, and later ones follow`,
+        damage,
+      };
     }
     const extent = await lastNonZero(window, at);
     if (extent === at) return { end: at, tornUntil: 0, corrupt: null, damage };
-    if (verdict.kind === "incomplete" && !wrong) return { end: at, tornUntil: extent, corrupt: null, damage };
+    if (verdict.kind === "incomplete" && !wrong)
+      return { end: at, tornUntil: extent, corrupt: null, damage };
     return { end: at, tornUntil: 0, corrupt: `batch ${number} at ${at}: ${why}`, damage };
   }
 }
@@ -155,6 +178,15 @@ async function findLaterBatch(
   return null;
 }
 
+/** Four bytes at a time: an active segment is mostly zeros, and start waits for this. */
+function isZeroSector(bytes: Uint8Array, at: number, length: number): boolean {
+  const start = bytes.byteOffset + at;
+  if (start % 4 !== 0 || length % 4 !== 0) return isZero(bytes, at, length);
+  const words = new Int32Array(bytes.buffer, start, length / 4);
+  for (let i = 0; i < words.length; i++) if (words[i] !== 0) return false;
+  return true;
+}
+
 /** End of the last sector at or after `from` that is not zero; `from` when all are. */
 async function lastNonZero(window: Window, from: number): Promise<number> {
   let last = from;
@@ -162,7 +194,7 @@ async function lastNonZero(window: Window, from: number): Promise<number> {
     const offset = await window.at(at, SECTOR_BYTES);
     const length = Math.min(SECTOR_BYTES, window.bytes.length - offset);
     if (length <= 0) break;
-    if (!isZero(window.bytes, offset, length)) last = at + length;
+    if (!isZeroSector(window.bytes, offset, length)) last = at + length;
   }
   return last;
 }

@@ -124,11 +124,15 @@ export interface SegmentIndex {
 }
 
 export function encodeSegmentIndex(index: SegmentIndex): Uint8Array {
-  const writer = new ByteWriter(64 + index.blocks.length * 32);
+  const writer = new ByteWriter(64 + index.blocks.length * 25);
   writer.u32(index.blocks.length).u32(index.terms.length).u32(index.cuts.length);
   writer.u64(index.checkpointAt);
   for (const block of index.blocks) {
-    writer.u32(block.at).u32(block.end).u64(block.firstIndex).u64(block.lastIndex);
+    writer
+      .u32(block.at)
+      .u32(block.end)
+      .u8(block.inside ? 1 : 0);
+    writer.u64(block.firstIndex).u64(block.lastIndex);
   }
   for (const run of index.terms) writer.u64(run.index).u64(run.term);
   for (const after of index.cuts) writer.u64(after);
@@ -140,7 +144,7 @@ export function decodeSegmentIndex(bytes: Uint8Array, segment: number): SegmentI
   const blockCount = reader.u32("blocks");
   const termCount = reader.u32("terms");
   const cutCount = reader.u32("cuts");
-  reader.need(8 + blockCount * 24 + termCount * 16 + cutCount * 8, "segment index");
+  reader.need(8 + blockCount * 25 + termCount * 16 + cutCount * 8, "segment index");
   const checkpointAt = reader.u64n();
   const blocks: BlockRef[] = [];
   for (let i = 0; i < blockCount; i++) {
@@ -148,6 +152,7 @@ export function decodeSegmentIndex(bytes: Uint8Array, segment: number): SegmentI
       segment,
       at: reader.u32(),
       end: reader.u32(),
+      inside: reader.u8() === 1,
       firstIndex: reader.u64n(),
       lastIndex: reader.u64n(),
     });

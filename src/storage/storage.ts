@@ -25,6 +25,7 @@
  *   log/<first index>-<id>.seg  segments (segment-file.ts)
  *   log/next.tmp                the segment being pre-written
  */
+import type { BufferPool } from "../base/buffer-pool.ts";
 import type { Entry, HardState } from "../raft/types.ts";
 
 export interface LogBatch {
@@ -46,6 +47,8 @@ export interface StorageOptions {
   readonly segmentBytes: number;
   /** Recently appended entries kept in memory for readers. */
   readonly hotBytes: number;
+  /** Gets payload buffers back that nobody can be reading any more. */
+  readonly pool: BufferPool;
   /** Blocks of the log kept in memory or in use by readers. */
   readonly blockBytes: number;
   /** Called once, before a new segment's first entry: what to restart from. */

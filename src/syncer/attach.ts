@@ -76,7 +76,11 @@ function gap(missing: GtidSet, executed: GtidSet, purged: GtidSet): SyncerStop {
     "The source has purged transactions that are not stored here",
     "point to a server that still has them (binraft syncer set), or give them up for good " +
       `(binraft syncer accept-gap '${missing}')`,
-    { missing: missing.toString(), stored: executed.toString(), "purged at the source": purged.toString() },
+    {
+      missing: missing.toString(),
+      stored: executed.toString(),
+      "purged at the source": purged.toString(),
+    },
   );
 }
 
@@ -103,14 +107,22 @@ export async function probe(
         { stored: set.toString(), "executed at the source": facts.executed.toString() },
       );
     }
-    throw new SyncerStop("REFUSED", `The source refuses the dump: ${text}`, "mend the source, then binraft syncer start");
+    throw new SyncerStop(
+      "REFUSED",
+      `The source refuses the dump: ${text}`,
+      "mend the source, then binraft syncer start",
+    );
   } finally {
     dump.client.connection.destroy();
   }
 }
 
 /** Our last file, if this source wrote it and has nothing newer under that name. */
-export function resumableFile(host: SyncerHost, facts: SourceFacts, probed: string): BinlogFile | null {
+export function resumableFile(
+  host: SyncerHost,
+  facts: SourceFacts,
+  probed: string,
+): BinlogFile | null {
   const { file, epoch } = host.stream;
   if (file === null || file.sourceUuid !== facts.uuid || file.epoch !== epoch) return null;
   const ours = parseFileName(file.sourceName)?.number ?? 0;
@@ -120,7 +132,10 @@ export function resumableFile(host: SyncerHost, facts: SourceFacts, probed: stri
       "FORK",
       `The source would start us at "${probed}", before our last file "${file.sourceName}": its logs were reset`,
       "begin anew (binraft syncer new-timeline), or point to another server (binraft syncer set)",
-      { stored: host.stream.executed.toString(), "executed at the source": facts.executed.toString() },
+      {
+        stored: host.stream.executed.toString(),
+        "executed at the source": facts.executed.toString(),
+      },
     );
   }
   return file;
@@ -130,7 +145,12 @@ export function resumableFile(host: SyncerHost, facts: SourceFacts, probed: stri
 export function dumpSet(host: SyncerHost, file: BinlogFile | null): GtidSet {
   const { executed, last } = host.stream;
   const set = executed.clone();
-  if (file === null || last === null || last.file !== file.name || last.eventBytes > COMPARE_BYTES) {
+  if (
+    file === null ||
+    last === null ||
+    last.file !== file.name ||
+    last.eventBytes > COMPARE_BYTES
+  ) {
     return set;
   }
   const without = new GtidSet();
@@ -156,7 +176,8 @@ export async function resume(
   let at = 0;
   while (at < stored.length) {
     const next = await dump.nextEvent();
-    if (next === null) throw new StreamError("malformed", "The dump ended before our last transaction");
+    if (next === null)
+      throw new StreamError("malformed", "The dump ended before our last transaction");
     const { event } = next;
     if (dump.heartbeatPosition(event, checksum) !== null) continue;
     const end = (from + at + event.length) % 0x1_0000_0000;
@@ -165,7 +186,13 @@ export async function resume(
     if (!same) throw forked(host, facts, file);
     at += event.length;
   }
-  return { file: file.sourceName, fileOffset: file.size, checksum, flags: ChunkFlag.RESTARTS, pushed: [] };
+  return {
+    file: file.sourceName,
+    fileOffset: file.size,
+    checksum,
+    flags: ChunkFlag.RESTARTS,
+    pushed: [],
+  };
 }
 
 function forked(host: SyncerHost, facts: SourceFacts, file: BinlogFile): SyncerStop {
@@ -189,7 +216,10 @@ async function sameStart(
 ): Promise<Checksum> {
   const start = await dump.startFile(facts.checksum);
   if (start.file !== file.sourceName) {
-    throw new StreamError("malformed", `The dump begins in "${start.file}", not in "${file.sourceName}"`);
+    throw new StreamError(
+      "malformed",
+      `The dump begins in "${start.file}", not in "${file.sourceName}"`,
+    );
   }
   const point = { entry: file.startEntry, offset: 0 };
   const fde = await dump.nextEvent();
@@ -202,7 +232,8 @@ async function sameStart(
   const storedFde = stored.subarray(0, Math.min(eventSize(stored), stored.length));
   if (!sameFormatDescription(fde.event, storedFde)) throw forked(host, facts, file);
   const { checksum } = decodeFormatDescription(fde.event);
-  if (previous === null) throw new StreamError("malformed", "The dump ended behind its description");
+  if (previous === null)
+    throw new StreamError("malformed", "The dump ended behind its description");
   // A file cut off right behind its description holds no PREVIOUS_GTIDS of ours to compare.
   if (file.size > 4 + fde.event.length) {
     const same =
@@ -240,6 +271,9 @@ export async function begin(
   const before = decodeGtidSet(previousGtidsBody(previous.event, checksum));
   const missing = before.subtract(host.stream.executed);
   if (!missing.isEmpty) throw gap(missing, host.stream.executed, facts.purged);
-  const pushed = [frameEvent(fde.payload.subarray(1), 1), frameEvent(previous.payload.subarray(1), 2)];
+  const pushed = [
+    frameEvent(fde.payload.subarray(1), 1),
+    frameEvent(previous.payload.subarray(1), 2),
+  ];
   return { file: name, fileOffset: 4, checksum: facts.checksum, flags: ChunkFlag.RESTARTS, pushed };
 }

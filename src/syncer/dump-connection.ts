@@ -3,8 +3,15 @@
  * read one by one while the attach looks at them. Then the stream is taken over as bytes.
  */
 import { ByteReader } from "../base/bytes.ts";
-import { decodeHeartbeat, decodeRotate, type Checksum } from "../binlog/control-events.ts";
-import { EVENT_HEADER_BYTES, EventFlag, EventType, eventFlags, eventSize, eventType } from "../binlog/event.ts";
+import { type Checksum, decodeHeartbeat, decodeRotate } from "../binlog/control-events.ts";
+import {
+  EVENT_HEADER_BYTES,
+  EventFlag,
+  EventType,
+  eventFlags,
+  eventSize,
+  eventType,
+} from "../binlog/event.ts";
 import { encodeGtidSet } from "../gtid/binary.ts";
 import type { GtidSet } from "../gtid/gtid-set.ts";
 import type { MysqlClient } from "../mysql/client.ts";

@@ -15,6 +15,7 @@
  */
 import { readU24, readU32 } from "../base/bytes.ts";
 import { crc32 } from "../base/crc32.ts";
+import { ChunkFlag, chunkHeadBytes, UnitKind } from "../binlog/chunk.ts";
 import {
   type BuiltChunk,
   type ChunkCursor,
@@ -22,7 +23,6 @@ import {
   type SealOptions,
   sealChunk,
 } from "../binlog/chunk-builder.ts";
-import { ChunkFlag, chunkHeadBytes, UnitKind } from "../binlog/chunk.ts";
 import {
   type Checksum,
   decodeFormatDescription,
@@ -55,18 +55,24 @@ export interface EventStreamOptions {
   readonly checksum: Checksum;
   readonly cursor: ChunkCursor;
   readonly chunkBytes?: number;
+  /** Work buffers of STREAM_BUFFER_BYTES; a large chunk's payload is a part of one. */
+  readonly takeBuffer?: () => Uint8Array;
 }
 
 /** Events up to this size are taken whole; larger ones pass through in pieces. */
 const WHOLE_BYTES = 256 * 1024;
-const READ_BYTES = 512 * 1024;
+const READ_BYTES = 128 * 1024;
 const SMALL_BYTES = 200;
 export const CHUNK_BYTES: number = 1024 * 1024;
+const HEAD_BYTES: number = chunkHeadBytes(255);
+/** Of a work buffer: room for the head, a chunk, an event beyond it and what was just read. */
+export const STREAM_BUFFER_BYTES: number = HEAD_BYTES + CHUNK_BYTES + WHOLE_BYTES + READ_BYTES;
 
 export class EventStream {
   readonly #semiSync: boolean;
   readonly #crc32: (bytes: Uint8Array, previous?: number) => number;
   readonly #chunkBytes: number;
+  readonly #newBuffer: () => Uint8Array;
   readonly #tracker = new TransactionTracker();
   readonly #table = new ChunkTable();
   readonly #cursor: ChunkCursor;
@@ -114,13 +120,10 @@ export class EventStream {
     this.#checksum = options.checksum;
     this.#cursor = options.cursor;
     this.#chunkBytes = options.chunkBytes ?? CHUNK_BYTES;
+    this.#newBuffer = options.takeBuffer ?? (() => new Uint8Array(STREAM_BUFFER_BYTES));
     this.#buffer = this.#newBuffer();
-    this.#start = chunkHeadBytes(255);
+    this.#start = HEAD_BYTES;
     this.#w = this.#r = this.#e = this.#unitEnd = this.#start;
-  }
-
-  #newBuffer(): Uint8Array {
-    return new Uint8Array(chunkHeadBytes(255) + this.#chunkBytes + WHOLE_BYTES + READ_BYTES);
   }
 
   /** True inside a transaction that has not ended. */
@@ -226,8 +229,7 @@ export class EventStream {
     this.#checkCrc(event, size, type);
     this.#checkPosition(event, size);
     this.#openUnit(event, size, type);
-    const query =
-      type === EventType.QUERY ? this.#queryKind(event, size) : null;
+    const query = type === EventType.QUERY ? this.#queryKind(event, size) : null;
     // Into place: nothing moves as long as nothing was dropped before it.
     const w = this.#w;
     if (w + FRAME_BYTES !== event) buffer.copyWithin(w + FRAME_BYTES, event, event + size);
@@ -287,7 +289,12 @@ export class EventStream {
     else if (type === EventType.PREVIOUS_GTIDS) kind = UnitKind.PREVIOUS_GTIDS;
     else if (type === EventType.ROTATE) kind = UnitKind.ROTATE;
     else kind = UnitKind.STOP;
-    this.#table.addUnit(kind, false, this.#w - this.#unitOpenAt, this.#events - this.#unitOpenEvents);
+    this.#table.addUnit(
+      kind,
+      false,
+      this.#w - this.#unitOpenAt,
+      this.#events - this.#unitOpenEvents,
+    );
     this.#unitEnd = this.#w;
     this.#packetsAtUnitEnd = this.#packets;
     this.#unitOpenAt = -1;
@@ -298,7 +305,8 @@ export class EventStream {
     const end = event + size - (this.#checksum === "CRC32" ? 4 : 0);
     const buffer = this.#buffer;
     // The common case without a reader: … "BEGIN" as the whole text.
-    const text = event + 32 + buffer[event + 27]! + (buffer[event + 30]! | (buffer[event + 31]! << 8)) + 1;
+    const text =
+      event + 32 + buffer[event + 27]! + (buffer[event + 30]! | (buffer[event + 31]! << 8)) + 1;
     if (end - text === 5 && buffer[text] === 0x42 && buffer[text + 4] === 0x4e) {
       if (buffer[text + 1] === 0x45 && buffer[text + 2] === 0x47 && buffer[text + 3] === 0x49) {
         return "BEGIN";
@@ -372,7 +380,8 @@ export class EventStream {
   }
 
   #takeFormatDescription(event: number, size: number): void {
-    if (this.#tracker.inside) throw new StreamError("boundary", "A file begins inside a transaction");
+    if (this.#tracker.inside)
+      throw new StreamError("boundary", "A file begins inside a transaction");
     const fde = decodeFormatDescription(this.#buffer.subarray(event, event + size));
     if (this.fileOffset !== 4) {
       throw new StreamError("boundary", `A file's description stands at ${this.fileOffset}`);
@@ -430,7 +439,8 @@ export class EventStream {
       this.#inFull = length === MAX_PACKET_PAYLOAD;
     }
     if (this.#outLeft === 0 && this.#outFull) {
-      if (this.#start + this.#chunkBytes - this.#w < PACKET_HEADER_BYTES + 1) return this.#stopFull();
+      if (this.#start + this.#chunkBytes - this.#w < PACKET_HEADER_BYTES + 1)
+        return this.#stopFull();
       this.#writeHeader(Math.min(this.#bulkLeft, MAX_PACKET_PAYLOAD));
     }
     if (this.#bulkLeft === 0) return this.#endBulk();

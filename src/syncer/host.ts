@@ -13,6 +13,7 @@
  *    syncer until an operator decides.
  * 4. Stored bytes come from a dump by file name only, checked as event-stream.ts says.
  */
+import type { BufferPool } from "../base/buffer-pool.ts";
 import type { Wakeup } from "../base/service.ts";
 import type { Chunk } from "../binlog/chunk.ts";
 import type { Outcome, StreamPoint, StreamState } from "../binlog/stream-state.ts";
@@ -26,6 +27,8 @@ export interface SyncerHost {
   readonly pendingBytes: number;
   /** Wakes whenever a batch was written. */
   readonly progressed: Wakeup;
+  /** Work buffers of the event stream. */
+  readonly pool: BufferPool;
   propose(payload: Uint8Array): number;
   /** Everything appended so far is committed and applied. */
   settled(): Promise<void>;

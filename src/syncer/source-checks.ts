@@ -3,10 +3,11 @@
  * "Semisynchronous Replication"). `fail` would make replication wrong or impossible, `warn` makes
  * the promise weaker than it could be.
  */
+
+import { parseFileName } from "../binlog/file-view.ts";
 import { GtidSet } from "../gtid/gtid-set.ts";
 import type { MysqlClient } from "../mysql/client.ts";
 import { MysqlError } from "../mysql/errors.ts";
-import { parseFileName } from "../binlog/file-view.ts";
 import type { SourceCheck, SourceConfig } from "./host.ts";
 
 export interface SourceFacts {
@@ -55,7 +56,12 @@ export async function readFacts(client: MysqlClient, config: SourceConfig): Prom
 
   const version = (await variable(client, "version")) ?? client.serverVersion;
   const uuid = ((await variable(client, "server_uuid")) ?? "").toLowerCase();
-  must("server_uuid", uuid !== "", uuid, `The source has no server_uuid: it is not MySQL 5.6 or newer (${version})`);
+  must(
+    "server_uuid",
+    uuid !== "",
+    uuid,
+    `The source has no server_uuid: it is not MySQL 5.6 or newer (${version})`,
+  );
   const serverId = Number((await variable(client, "server_id")) ?? 0);
   must(
     "server_id",
@@ -66,17 +72,47 @@ export async function readFacts(client: MysqlClient, config: SourceConfig): Prom
       : `The source's server_id ${serverId} is also ours: set another source.server_id`,
   );
   const gtidMode = (await variable(client, "gtid_mode")) ?? "OFF";
-  must("gtid_mode", gtidMode === "ON", gtidMode, `gtid_mode is ${gtidMode}: set it to ON on the source`);
+  must(
+    "gtid_mode",
+    gtidMode === "ON",
+    gtidMode,
+    `gtid_mode is ${gtidMode}: set it to ON on the source`,
+  );
   const logBin = (await variable(client, "log_bin")) ?? "0";
-  must("log_bin", logBin === "1" || logBin === "ON", "on", "The source writes no binary log: start it with log_bin");
+  must(
+    "log_bin",
+    logBin === "1" || logBin === "ON",
+    "on",
+    "The source writes no binary log: start it with log_bin",
+  );
   const format = (await variable(client, "binlog_format")) ?? "ROW";
-  should("binlog_format", format === "ROW", format, `binlog_format is ${format}: it works, but ROW is what replicas apply safely`);
+  should(
+    "binlog_format",
+    format === "ROW",
+    format,
+    `binlog_format is ${format}: it works, but ROW is what replicas apply safely`,
+  );
   const image = (await variable(client, "binlog_row_image")) ?? "FULL";
-  should("binlog_row_image", image === "FULL", image, `binlog_row_image is ${image}: it works, but consumers that read row events may need FULL`);
+  should(
+    "binlog_row_image",
+    image === "FULL",
+    image,
+    `binlog_row_image is ${image}: it works, but consumers that read row events may need FULL`,
+  );
   const checksum = (await variable(client, "binlog_checksum")) ?? "NONE";
-  should("binlog_checksum", checksum === "CRC32", checksum, `binlog_checksum is ${checksum}: damage on the way is found only by TCP; set it to CRC32`);
+  should(
+    "binlog_checksum",
+    checksum === "CRC32",
+    checksum,
+    `binlog_checksum is ${checksum}: damage on the way is found only by TCP; set it to CRC32`,
+  );
   const syncBinlog = (await variable(client, "sync_binlog")) ?? "0";
-  should("sync_binlog", syncBinlog === "1", syncBinlog, `sync_binlog is ${syncBinlog}: after a power loss the source may forget transactions that replicas have; set it to 1`);
+  should(
+    "sync_binlog",
+    syncBinlog === "1",
+    syncBinlog,
+    `sync_binlog is ${syncBinlog}: after a power loss the source may forget transactions that replicas have; set it to 1`,
+  );
 
   const plugin = await semiSyncPlugin(client);
   if (config.semiSync) await checkSemiSync(client, plugin, should, add);
@@ -110,17 +146,37 @@ async function checkSemiSync(
   add: (name: string, level: SourceCheck["level"], message: string) => void,
 ): Promise<void> {
   if (plugin === null) {
-    add("semi_sync", "warn", "The source has no semi-sync plugin: commits do not wait for binraft. INSTALL PLUGIN rpl_semi_sync_source SONAME 'semisync_source.so'");
+    add(
+      "semi_sync",
+      "warn",
+      "The source has no semi-sync plugin: commits do not wait for binraft. INSTALL PLUGIN rpl_semi_sync_source SONAME 'semisync_source.so'",
+    );
     return;
   }
   const prefix = `rpl_semi_sync_${plugin}`;
-  const get = async (name: string): Promise<string> => (await variable(client, `${prefix}_${name}`)) ?? "";
+  const get = async (name: string): Promise<string> =>
+    (await variable(client, `${prefix}_${name}`)) ?? "";
   const enabled = await get("enabled");
-  should(`${prefix}_enabled`, enabled === "1", "on", `${prefix}_enabled is off: commits do not wait for binraft; SET GLOBAL ${prefix}_enabled = ON`);
+  should(
+    `${prefix}_enabled`,
+    enabled === "1",
+    "on",
+    `${prefix}_enabled is off: commits do not wait for binraft; SET GLOBAL ${prefix}_enabled = ON`,
+  );
   const waitPoint = await get("wait_point");
-  should(`${prefix}_wait_point`, waitPoint === "AFTER_SYNC" || waitPoint === "", waitPoint, `${prefix}_wait_point is ${waitPoint}: others may see a commit before it is safe; set it to AFTER_SYNC`);
+  should(
+    `${prefix}_wait_point`,
+    waitPoint === "AFTER_SYNC" || waitPoint === "",
+    waitPoint,
+    `${prefix}_wait_point is ${waitPoint}: others may see a commit before it is safe; set it to AFTER_SYNC`,
+  );
   const timeoutMs = Number(await get("timeout"));
-  should(`${prefix}_timeout`, timeoutMs >= HOUR_MS, `${timeoutMs} ms`, `${prefix}_timeout is ${timeoutMs} ms: after that the source goes on without an ACK and says so nowhere but in its log; set it to an hour or more`);
+  should(
+    `${prefix}_timeout`,
+    timeoutMs >= HOUR_MS,
+    `${timeoutMs} ms`,
+    `${prefix}_timeout is ${timeoutMs} ms: after that the source goes on without an ACK and says so nowhere but in its log; set it to an hour or more`,
+  );
   const others = await otherSemiSyncClients(client, prefix);
   should(
     `${prefix}_clients`,
@@ -140,7 +196,9 @@ async function otherSemiSyncClients(client: MysqlClient, prefix: string): Promis
  * A transaction that waits for its ACK is in the log and not in gtid_executed: its session still
  * owns the GTID. Owned is read first, so that none slips from one to the other unseen.
  */
-export async function gtidSets(client: MysqlClient): Promise<{ executed: GtidSet; purged: GtidSet }> {
+export async function gtidSets(
+  client: MysqlClient,
+): Promise<{ executed: GtidSet; purged: GtidSet }> {
   const owned = (await variable(client, "gtid_owned")) ?? "";
   const executed = GtidSet.parse((await variable(client, "gtid_executed")) ?? "");
   const purged = GtidSet.parse((await variable(client, "gtid_purged")) ?? "");
@@ -164,7 +222,11 @@ async function oldestLog(
     return names[0] ?? "";
   } catch (error) {
     if (serverErrno(error) !== 1227) throw error;
-    add("privileges", "fail", "The user lacks REPLICATION CLIENT: GRANT REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO it");
+    add(
+      "privileges",
+      "fail",
+      "The user lacks REPLICATION CLIENT: GRANT REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO it",
+    );
     return "";
   }
 }

@@ -3,14 +3,23 @@
  * retries; who called decides (syncer.ts).
  */
 import type { Logger } from "../base/logger.ts";
-import { ChunkFlag, type Chunk, type Pull } from "../binlog/chunk.ts";
+import { type Chunk, ChunkFlag, type Pull } from "../binlog/chunk.ts";
 import type { Outcome } from "../binlog/stream-state.ts";
-import { ClientError, connect, type ClientConfig, type MysqlClient } from "../mysql/client.ts";
-import { MysqlError } from "../mysql/errors.ts";
+import { type ClientConfig, ClientError, connect, type MysqlClient } from "../mysql/client.ts";
+import type { MysqlError } from "../mysql/errors.ts";
 import { decodeErr } from "../mysql/response.ts";
 import type { Cancel } from "../platform/clock.ts";
 import type { Platform } from "../platform/platform.ts";
-import { type Attached, begin, checkSets, COMPARE_BYTES, dumpSet, probe, resumableFile, resume } from "./attach.ts";
+import {
+  type Attached,
+  begin,
+  COMPARE_BYTES,
+  checkSets,
+  dumpSet,
+  probe,
+  resumableFile,
+  resume,
+} from "./attach.ts";
 import { DumpConnection } from "./dump-connection.ts";
 import { EventStream, StreamError } from "./event-stream.ts";
 import { type SourceCheck, type SourceConfig, type SyncerHost, SyncerStop } from "./host.ts";
@@ -166,7 +175,13 @@ export class SourceSession {
     if (kept !== null) {
       const last = this.#host.stream.last;
       if (last !== null && last.file === kept.name && last.eventBytes > COMPARE_BYTES) {
-        await storeStop(new DumpConnection(await this.#connect(), false), this.#host, kept, this.#pull, this.#platform.crypto.crc32);
+        await storeStop(
+          new DumpConnection(await this.#connect(), false),
+          this.#host,
+          kept,
+          this.#pull,
+          this.#platform.crypto.crc32,
+        );
       }
       dump.startGtidDump(this.#config.serverId, kept.sourceName, dumpSet(this.#host, kept), false);
       return await resume(dump, this.#host, facts, kept);
@@ -216,6 +231,7 @@ export class SourceSession {
       crc32: this.#platform.crypto.crc32,
       checksum: attached.checksum,
       cursor,
+      takeBuffer: () => this.#host.pool.take(),
     });
     this.#progress.running = true;
     this.#progress.connectedAtMs = this.#platform.clock.mono();
@@ -232,8 +248,10 @@ export class SourceSession {
     const feed = async (bytes: Uint8Array): Promise<void> => {
       for (let at = 0; at < bytes.length; ) {
         at += events.push(at === 0 ? bytes : bytes.subarray(at));
-        for (let chunk = events.takeFull(); chunk !== null; chunk = events.takeFull()) this.#propose(chunk);
-        while (this.#host.pendingBytes > PENDING_BYTES && this.#failure === null) await progressed.wait();
+        for (let chunk = events.takeFull(); chunk !== null; chunk = events.takeFull())
+          this.#propose(chunk);
+        while (this.#host.pendingBytes > PENDING_BYTES && this.#failure === null)
+          await progressed.wait();
       }
     };
     for (const packet of attached.pushed) await feed(packet);
@@ -298,7 +316,8 @@ export class SourceSession {
     const file = this.#host.stream.file;
     const dump = this.#dump;
     if (dump === null || !dump.semiSync || file === null || this.#failure !== null) return;
-    if (file.sourceUuid !== this.#progress.facts?.uuid || file.epoch !== this.#host.stream.epoch) return;
+    if (file.sourceUuid !== this.#progress.facts?.uuid || file.epoch !== this.#host.stream.epoch)
+      return;
     const { ackedFile, ackedPosition } = this.#progress;
     dump.ack(file.sourceName, file.size);
     this.#lastAckMs = this.#platform.clock.mono();
@@ -326,7 +345,9 @@ export class SourceSession {
       // Not reading because our own log is behind is no silence of the source's.
       const paused = this.#host.pendingBytes > 0;
       if (quietMs >= SILENCE_MS && !paused) {
-        this.#fail(new ClientError("timeout", `No packet from the source for ${Math.round(quietMs)} ms`));
+        this.#fail(
+          new ClientError("timeout", `No packet from the source for ${Math.round(quietMs)} ms`),
+        );
         return;
       }
       this.#silenceTimer = clock.after(HEARTBEAT_MS, check);

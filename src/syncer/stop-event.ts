@@ -24,7 +24,9 @@ export async function storeStop(
   // The command's position has 32 bits; a larger file keeps its tail unknown until it rotates.
   if (file.end !== "open" || file.size > MAX_POSITION) return;
   try {
-    await dump.client.execute("SET @master_binlog_checksum = 'CRC32', @source_binlog_checksum = 'CRC32'");
+    await dump.client.execute(
+      "SET @master_binlog_checksum = 'CRC32', @source_binlog_checksum = 'CRC32'",
+    );
     dump.startFileDump(0, file.sourceName, file.size);
     await dump.startFile("CRC32");
     const fde = await dump.nextEvent();

@@ -116,7 +116,8 @@ export class Syncer implements Service {
   async #wait(ms: number | null): Promise<void> {
     const abort = new AbortController();
     this.#changed.once(() => abort.abort());
-    if (ms === null) await new Promise<void>((resolve) => abort.signal.addEventListener("abort", () => resolve()));
+    if (ms === null)
+      await new Promise<void>((resolve) => abort.signal.addEventListener("abort", () => resolve()));
     else await delay(this.#options.platform.clock, ms, abort.signal);
   }
 
@@ -131,8 +132,16 @@ export class Syncer implements Service {
         const next = "binraft syncer set mysql://user@host:3306 --password-file FILE";
         throw new SyncerStop("REFUSED", "No source is set", next);
       }
-      if (this.#state !== "RUNNING") this.#show("CONNECTING", `Connecting to ${config.host}:${config.port}`, "");
-      const session = new SourceSession(platform, host, config, this.#nextPull(), this.#progress, logger);
+      if (this.#state !== "RUNNING")
+        this.#show("CONNECTING", `Connecting to ${config.host}:${config.port}`, "");
+      const session = new SourceSession(
+        platform,
+        host,
+        config,
+        this.#nextPull(),
+        this.#progress,
+        logger,
+      );
       await session.run(controller.signal, () => this.#running());
     } catch (error) {
       this.#ended(error as Error);
@@ -162,13 +171,22 @@ export class Syncer implements Service {
     if (error instanceof SyncerStop) {
       this.#halted = error;
       this.#show(error.state, error.message, error.next, error.gtids);
-      logger.error("The syncer stopped", { state: error.state, reason: error.message, next: error.next });
+      logger.error("The syncer stopped", {
+        state: error.state,
+        reason: error.message,
+        next: error.next,
+      });
       return;
     }
     const text = printable(error.message, 512);
     if (SAME_UUID.test(text) && ++this.#evicted > 1) {
-      const reason = "Another client pulls from the source under our server_uuid and takes the connection";
-      this.#halted = new SyncerStop("REFUSED", reason, "stop the other one (a copy of this node?), then binraft syncer start");
+      const reason =
+        "Another client pulls from the source under our server_uuid and takes the connection";
+      this.#halted = new SyncerStop(
+        "REFUSED",
+        reason,
+        "stop the other one (a copy of this node?), then binraft syncer start",
+      );
       this.#show("REFUSED", reason, this.#halted.next);
       logger.error("The syncer stopped", { state: "REFUSED", reason });
       return;
@@ -217,7 +235,9 @@ export class Syncer implements Service {
       ackedFile: progress.ackedFile,
       ackedPosition: progress.ackedPosition,
       attempts: this.#attempts,
-      connectedMs: progress.running ? Math.round(platform.clock.mono() - progress.connectedAtMs) : 0,
+      connectedMs: progress.running
+        ? Math.round(platform.clock.mono() - progress.connectedAtMs)
+        : 0,
       receivedBytes: progress.receivedBytes,
       brokenPulls: host.stream.brokenPulls,
       checks: progress.checks,

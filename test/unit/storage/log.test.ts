@@ -16,7 +16,10 @@ test("DurableLog reads back what it appended, across segments and a restart", as
   assert.ok(world.log!.segmentCount > 2, "it rolled");
   const check = async (): Promise<void> => {
     const entries = await world.readAll();
-    assert.deepEqual(entries.map((entry) => entry.index), payloads.map((_, i) => i + 1));
+    assert.deepEqual(
+      entries.map((entry) => entry.index),
+      payloads.map((_, i) => i + 1),
+    );
     entries.forEach((entry, i) => assert.deepEqual(entry.data, payloads[i]));
   };
   await check();
@@ -42,7 +45,9 @@ test("DurableLog loses nothing acknowledged in a power loss, whatever the disk d
       // One more is on its way when the power goes.
       const last = payload(7777, 20_000);
       const entry = { index: world.log!.lastIndex + 1, term: 1, type: 0, data: last } as const;
-      void world.log!.append({ hardState: { term: 1, vote: 1, commit: 0 }, entries: [entry] }).catch(() => {});
+      void world
+        .log!.append({ hardState: { term: 1, vote: 1, commit: 0 }, entries: [entry] })
+        .catch(() => {});
       const began = world.world.time.now;
       await world.world.time.runUntil(() => world.world.time.now > began + 0.03 * seed, 10);
       world.world.machine("a").powerLoss(outcome);
@@ -74,7 +79,10 @@ test("DurableLog never truncates or serves a damaged byte: each byte of a segmen
     try {
       await world.open({ segmentBytes: 16 * 1024 });
     } catch (error) {
-      assert.ok(error instanceof LogCorrupt || (error as Error).name === "UnknownFormat", `${offset}: ${error}`);
+      assert.ok(
+        error instanceof LogCorrupt || (error as Error).name === "UnknownFormat",
+        `${offset}: ${error}`,
+      );
       verdicts.refused++;
       continue;
     }
@@ -154,7 +162,9 @@ test("DurableLog on a full disk refuses payloads, serves, and goes on when there
   assert.ok(full && world.log!.full);
   assert.equal((await world.readAll()).length, count);
   // Hard state still fits: a vote can be made durable.
-  await world.settle(world.log!.append({ hardState: { term: 9, vote: 1, commit: 1 }, entries: [] }));
+  await world.settle(
+    world.log!.append({ hardState: { term: 9, vote: 1, commit: 1 }, entries: [] }),
+  );
   world.disk.faults.capacityBytes = Number.POSITIVE_INFINITY;
   await world.world.time.runUntil(() => !world.log!.full, 60_000);
   await world.append([payload(500, 6000)]);

@@ -1,9 +1,11 @@
 /** A log on the simulated disk of one machine, for tests: opens, appends, crashes, opens again. */
-import { World } from "../../../runtime/memory/world.ts";
-import type { Entry } from "../../../src/raft/types.ts";
-import { openLog, type OpenOptions } from "../../../src/storage/open.ts";
-import type { DurableLog } from "../../../src/storage/log.ts";
+
 import type { MemoryDisk } from "../../../runtime/memory/disk.ts";
+import { World } from "../../../runtime/memory/world.ts";
+import { BufferPool } from "../../../src/base/buffer-pool.ts";
+import type { Entry } from "../../../src/raft/types.ts";
+import type { DurableLog } from "../../../src/storage/log.ts";
+import { type OpenOptions, openLog } from "../../../src/storage/open.ts";
 
 export class LogWorld {
   readonly world: World;
@@ -36,6 +38,7 @@ export class LogWorld {
       segmentBytes: 64 * 1024,
       hotBytes: 4096,
       blockBytes: 1024 * 1024,
+      pool: new BufferPool(1, 0),
       checkpoint: () => null,
       onFatal: (error) => this.failures.push(error),
       random: (length) => platform.random.bytes(length),
@@ -49,7 +52,9 @@ export class LogWorld {
   /** Appends one batch of entries with these payloads, in term 1. */
   async append(payloads: readonly Uint8Array[], commit = 0): Promise<void> {
     const log = this.log!;
-    const entries = payloads.map((data, i): Entry => ({ index: log.lastIndex + 1 + i, term: 1, type: 0, data }));
+    const entries = payloads.map(
+      (data, i): Entry => ({ index: log.lastIndex + 1 + i, term: 1, type: 0, data }),
+    );
     await this.settle(log.append({ hardState: { term: 1, vote: 1, commit }, entries }));
   }
 

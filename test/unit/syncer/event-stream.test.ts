@@ -8,7 +8,13 @@ import { buildEvent } from "../../../src/binlog/event.ts";
 import { frameEvent, Unframer, walkEvents } from "../../../src/binlog/frames.ts";
 import { StreamState } from "../../../src/binlog/stream-state.ts";
 import { EventStream, StreamError } from "../../../src/syncer/event-stream.ts";
-import { eventsOf, fixture, fixtureNames, sourceStream, withSemiSync } from "../../support/binlog-files.ts";
+import {
+  eventsOf,
+  fixture,
+  fixtureNames,
+  sourceStream,
+  withSemiSync,
+} from "../../support/binlog-files.ts";
 import { nodeCrc32 } from "../../support/crc.ts";
 
 const UNUSABLE = new Set(["anonymous", "mariadb1011"]);
@@ -34,7 +40,12 @@ function open(semiSync: boolean, checksum: "NONE" | "CRC32", chunkBytes?: number
 }
 
 /** Feeds bytes in pieces; takes a chunk whenever `eager`, else only when one is full. */
-function run(stream: EventStream, bytes: Uint8Array, pieces: readonly number[], eager: boolean): Chunk[] {
+function run(
+  stream: EventStream,
+  bytes: Uint8Array,
+  pieces: readonly number[],
+  eager: boolean,
+): Chunk[] {
   const chunks: Chunk[] = [];
   const take = (full: boolean): void => {
     for (;;) {
@@ -78,7 +89,10 @@ for (const name of names) {
     const file = onTheWire(fixture(name));
     const checksum = checksumOf(file);
     for (const semiSync of [false, true]) {
-      const bytes = sourceStream(file, "binlog.000001", { semiSync, checksum: checksum === "CRC32" });
+      const bytes = sourceStream(file, "binlog.000001", {
+        semiSync,
+        checksum: checksum === "CRC32",
+      });
       const reference = run(open(semiSync, checksum), bytes, [bytes.length], false);
       assert.deepEqual(rebuild(reference), file.subarray(4));
       for (const pieces of [[1], [7], [1000, 3]]) {
@@ -107,7 +121,11 @@ test("EventStream takes the same GTIDs as mysqlbinlog shows, tagged ones include
 });
 
 /** A transaction of `events` rows events of `size` bytes each. */
-function transaction(gno: number, sizes: readonly number[], at: number): { events: Uint8Array[]; end: number } {
+function transaction(
+  gno: number,
+  sizes: readonly number[],
+  at: number,
+): { events: Uint8Array[]; end: number } {
   const events: Uint8Array[] = [];
   let offset = at;
   const add = (type: number, body: Uint8Array): void => {
@@ -138,7 +156,9 @@ for (const semiSync of [false, true]) {
       const frames: Uint8Array[] = [];
       let sequence = 1;
       for (const event of all) {
-        frames.push(frameEvent(semiSync ? withSemiSync(event, event === all.at(-1)) : event, sequence));
+        frames.push(
+          frameEvent(semiSync ? withSemiSync(event, event === all.at(-1)) : event, sequence),
+        );
         sequence += Math.floor((event.length + (semiSync ? 3 : 1)) / 0xffffff) + 1;
       }
       const stream = open(semiSync, "CRC32");
@@ -148,11 +168,19 @@ for (const semiSync of [false, true]) {
       // Stored framing is what a source without semi-sync would send.
       let expected = 1;
       const stored = concatBytes(chunks.map((chunk) => chunk.body));
-      assert.ok(Buffer.compare(stored, concatBytes(all.map((event) => {
-        const framed = frameEvent(event, expected);
-        expected += Math.floor((event.length + 1) / 0xffffff) + 1;
-        return framed;
-      }))) === 0, `framing of ${size}`);
+      assert.ok(
+        Buffer.compare(
+          stored,
+          concatBytes(
+            all.map((event) => {
+              const framed = frameEvent(event, expected);
+              expected += Math.floor((event.length + 1) / 0xffffff) + 1;
+              return framed;
+            }),
+          ),
+        ) === 0,
+        `framing of ${size}`,
+      );
       const state = new StreamState();
       chunks.forEach((chunk, i) => assert.equal(state.applyChunk(i + 1, chunk).accepted, true));
       assert.equal(state.visibleEnd, state.streamEnd);
@@ -183,7 +211,9 @@ test("EventStream cuts chunks at unit ends, wherever its input is cut", () => {
           all.push(...made.events);
           at = made.end;
         });
-        const frames = all.map((event, i) => frameEvent(semiSync ? withSemiSync(event, i % 2 === 0) : event, i + 1));
+        const frames = all.map((event, i) =>
+          frameEvent(semiSync ? withSemiSync(event, i % 2 === 0) : event, i + 1),
+        );
         const chunks = run(open(semiSync, "CRC32", 8192), concatBytes(frames), pieces, eager);
         assert.ok(Buffer.compare(rebuild(chunks), concatBytes(all)) === 0);
         const state = new StreamState();
@@ -220,7 +250,12 @@ test("EventStream refuses a flipped byte anywhere in an event", () => {
     try {
       stored = rebuild(run(open(false, "CRC32"), damaged, [777], true));
     } catch (error) {
-      assert.ok(error instanceof StreamError || (error as Error).name === "MalformedBytes" || (error as Error).name === "BoundaryError", `${at}: ${error}`);
+      assert.ok(
+        error instanceof StreamError ||
+          (error as Error).name === "MalformedBytes" ||
+          (error as Error).name === "BoundaryError",
+        `${at}: ${error}`,
+      );
       caught++;
       continue;
     }

@@ -3,11 +3,13 @@
  * in; what it does is in the parts. Start order: log → apply what is committed → serve → lead →
  * pull. Stop order is the reverse, and ends with a checkpoint, so that the next start is quick.
  */
+import { BufferPool } from "../base/buffer-pool.ts";
 import type { Logger } from "../base/logger.ts";
 import type { Platform } from "../platform/platform.ts";
 import { RawNode } from "../raft/raw-node.ts";
 import type { DurableLog } from "../storage/log.ts";
 import { openLog } from "../storage/open.ts";
+import { STREAM_BUFFER_BYTES } from "../syncer/event-stream.ts";
 import { Driver } from "./driver.ts";
 import { NodeState } from "./node-state.ts";
 
@@ -19,12 +21,14 @@ export interface NodeOptions {
 
 const HOT_BYTES = 32 * 1024 * 1024;
 const BLOCK_BYTES = 32 * 1024 * 1024;
+const SPARE_BUFFERS = 8;
 
 /** The parts of a node that hold its data. */
 export interface NodeCore {
   readonly log: DurableLog;
   readonly state: NodeState;
   readonly driver: Driver;
+  readonly pool: BufferPool;
 }
 
 /** Opens the data directory and brings the state up to what is known to be committed. */
@@ -35,10 +39,12 @@ export async function openCore(
 ): Promise<NodeCore> {
   const disk = platform.disk(options.dataDir);
   let state = new NodeState();
+  const pool = new BufferPool(STREAM_BUFFER_BYTES, SPARE_BUFFERS);
   const log = await openLog(disk, platform.clock, platform.crypto.crc32, {
     segmentBytes: options.segmentBytes,
     hotBytes: HOT_BYTES,
     blockBytes: BLOCK_BYTES,
+    pool,
     checkpoint: () => checkpointOf(log, state),
     onFatal: options.onFatal,
     random: (length) => platform.random.bytes(length),
@@ -52,7 +58,7 @@ export async function openCore(
   });
   const driver = new Driver(node, log, state, platform.clock, logger);
   await driver.recover();
-  return { log, state, driver };
+  return { log, state, driver, pool };
 }
 
 /** What to restart from: all that apply has built so far. */
