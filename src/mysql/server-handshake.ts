@@ -45,6 +45,8 @@ export interface ServerLoginOptions<A extends Account = Account> {
   readonly serverVersion: string;
   readonly connectionId: number;
   findAccount(user: string): A | null;
+  /** Awaited before a password is checked: who failed before has to wait. Not for longer than the deadline. */
+  beforeCheck?(user: string): Promise<void>;
   /** True when any account has a native verifier; then unknown names seem to have one at times. */
   readonly someNative: boolean;
   /** Random, made at start; see `fakeVerifiers`. */
@@ -159,6 +161,7 @@ class LoginAttempt<A extends Account> {
     this.user = printable(request.user, 64);
     const { fakeSecret, someNative, rsaKey, requireTls } = this.#options;
     if (requireTls && this.#connection.tls === null) this.#refuse("tls", tlsRequired());
+    await this.#options.beforeCheck?.(request.user);
     const account = this.#options.findAccount(request.user);
     const { crypto } = this.#platform;
     const fake = fakeVerifiers(crypto, fakeSecret, request.user, someNative);

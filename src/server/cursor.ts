@@ -1,0 +1,361 @@
+/**
+ * What goes to a replica for each piece of the stream: the pure part of a dump. Pieces come in,
+ * framed bytes gather in the outbox, and the cursor knows where in which file the replica is.
+ *
+ * Around each file, as a 9.7 source does it:
+ *   fake ROTATE · FORMAT_DESCRIPTION · PREVIOUS_GTIDS · [HEARTBEAT behind what is skipped] · events
+ * - The first fake ROTATE has a CRC if the client announced CRC32; later ones as the file before.
+ * - A transaction that the replica has is left out from its GTID event on. Before the next event
+ *   that is sent, or at the end, a HEARTBEAT says where we are; the same for what was never pulled.
+ * - ROTATE is never skipped; STOP is when the transaction before it was.
+ * - Where the file's name is not the source's own, a stored ROTATE gets the name we serve next.
+ *
+ * Packet numbers are the only bytes of a stored body that differ between replicas. When much is to
+ * come, up to 255 heartbeats of the current position bring a replica's numbers in step with the
+ * stored ones; from then on bodies go out unchanged and shared.
+ */
+import { ByteWriter, readU32 } from "../base/bytes.ts";
+import { type Chunk, ChunkFlag, UnitKind } from "../binlog/chunk.ts";
+import {
+  type Checksum,
+  type Crc,
+  decodeFormatDescription,
+  decodeRotate,
+  fakeRotate,
+  heartbeat,
+  patchFormatDescription,
+} from "../binlog/control-events.ts";
+import { buildEvent } from "../binlog/event.ts";
+import {
+  type BinlogFile,
+  formatFileName,
+  nextFileName,
+  parseFileName,
+} from "../binlog/file-view.ts";
+import { FRAME_BYTES, framedSize } from "../binlog/frames.ts";
+import { replicaCannotChecksum } from "../mysql/errors.ts";
+import type { Exclusion } from "./exclusion.ts";
+import { type FileFormat, formatEventOf } from "./file-formats.ts";
+import { Outbox } from "./framing.ts";
+import { eventBytesBefore, fileIndex } from "./locate.ts";
+import type { DumpRequest, DumpStart } from "./start-position.ts";
+import type { BinlogStream, StreamPiece } from "./stream.ts";
+
+/** Aligning costs up to 12 KB: worth it from here on, and not again before as much was sent. */
+const ALIGN_MIN_BYTES = 1024 * 1024;
+const MAX_V1_POSITION = 0xffff_ffff;
+
+/** How the client wants the stream. */
+export interface DumpFormat {
+  readonly request: DumpRequest;
+  /** What the client announced; null: it cannot do checksums. */
+  readonly checksum: Checksum | null;
+  readonly heartbeatVersion: 1 | 2;
+  /** Padding heartbeats are welcome: a replica that asked for heartbeats and names itself. */
+  readonly mayPad: boolean;
+  /** Ours, in the events that we make. */
+  readonly serverId: number;
+}
+
+export class DumpCursor {
+  readonly outbox: Outbox;
+  readonly #stream: BinlogStream;
+  readonly #format: DumpFormat;
+  readonly #exclusion: Exclusion | null;
+  readonly #zeroCreated: boolean;
+  readonly #crc32: Crc;
+  /** Null before the first file was announced. */
+  file: BinlogFile | null = null;
+  /** End of what was sent or skipped in `file`. */
+  position = 4;
+  streamOffset = 0;
+  /** False inside a transaction: nothing may be put in between. */
+  #openTail: Chunk | null = null;
+  #checksum: Checksum;
+  /** Something was left out since the last event that was sent. */
+  #gap = false;
+  /** The last transaction was one that the replica has. */
+  #skipping = false;
+  #sentSinceAlign: number = ALIGN_MIN_BYTES;
+
+  constructor(
+    stream: BinlogStream,
+    format: DumpFormat,
+    start: DumpStart,
+    compressed: boolean,
+    crc32: Crc,
+  ) {
+    this.#stream = stream;
+    this.#format = format;
+    this.#exclusion = start.exclusion;
+    this.#zeroCreated = start.zeroCreated;
+    this.#crc32 = crc32;
+    this.#checksum = format.checksum ?? "NONE";
+    this.outbox = new Outbox(1, compressed);
+  }
+
+  /** Decided only when it is asked for: it needs the table of the last chunk. */
+  get atUnitEnd(): boolean {
+    return this.#openTail === null || !this.#openTail.units().lastOpen;
+  }
+
+  get #crc(): Crc | null {
+    return this.#checksum === "CRC32" ? this.#crc32 : null;
+  }
+
+  /** A start behind the file's first events: they are not sent, and its description says so. */
+  beginInside(file: BinlogFile, position: number, format: FileFormat): void {
+    this.file = file;
+    this.position = position;
+    this.#announce(file, position);
+    this.#checkCapable(format.description.checksum);
+    this.#checksum = format.description.checksum;
+    const patch = { zeroCreated: true, zeroLogPos: true };
+    this.outbox.event(patchFormatDescription(format.event, patch, this.#crc32));
+  }
+
+  take(piece: StreamPiece): void {
+    const { chunk } = piece;
+    let from = piece.from;
+    this.streamOffset = Math.max(this.streamOffset, chunk.streamOffset);
+    if (from === 0 && (chunk.flags & ChunkFlag.NEW_FILE) !== 0) from = this.#beginFile(piece);
+    if (from === 0 && (chunk.flags & ChunkFlag.AFTER_HOLE) !== 0) this.#gap = true;
+    if (from < piece.to) {
+      if (this.#needsWalk(piece)) this.#walk(piece, from);
+      else this.#range(chunk, from, piece.to, chunk.fileOffset);
+    }
+    const bytes = eventBytesBefore(chunk, piece.to);
+    this.position = chunk.fileOffset + bytes;
+    this.streamOffset = chunk.streamOffset + bytes;
+    this.#openTail = piece.to === chunk.body.length ? chunk : null;
+  }
+
+  #announce(file: BinlogFile, position: number): void {
+    const { serverId } = this.#format;
+    this.outbox.event(fakeRotate(file.name, position, serverId, this.#crc));
+  }
+
+  #checkCapable(checksum: Checksum): void {
+    if (checksum === "NONE" || this.#format.checksum !== null) return;
+    const { request } = this.#format;
+    throw replicaCannotChecksum({
+      startFile: request.file,
+      startPosition: request.position,
+      file: this.file!.name,
+      lastEventEnd: this.position,
+      lastByteEnd: this.position,
+    });
+  }
+
+  /** Sends what begins a file; returns where in the body the rest stands. */
+  #beginFile(piece: StreamPiece): number {
+    const { chunk, file } = piece;
+    this.file = file;
+    this.position = 4;
+    this.#gap = false;
+    this.#skipping = false;
+    this.#announce(file, 4);
+    const event = formatEventOf(chunk);
+    const { checksum } = decodeFormatDescription(event);
+    this.position += event.length;
+    this.#checkCapable(checksum);
+    this.#checksum = checksum;
+    const units = chunk.units();
+    let end = units.framedBytes[0]!;
+    if (this.#zeroCreated) {
+      const patch = { zeroCreated: true, zeroLogPos: false };
+      this.outbox.event(patchFormatDescription(event, patch, this.#crc32));
+    } else {
+      this.outbox.range(chunk, 0, end);
+    }
+    if (units.length > 1 && units.kinds[1] === UnitKind.PREVIOUS_GTIDS && end < piece.to) {
+      const next = end + units.framedBytes[1]!;
+      this.outbox.range(chunk, end, next);
+      this.position += units.eventBytes[1]!;
+      end = next;
+    }
+    return end;
+  }
+
+  /** Whether units must be looked at one by one. */
+  #needsWalk(piece: StreamPiece): boolean {
+    const { chunk } = piece;
+    if (piece.file.name !== piece.file.sourceName) {
+      const units = chunk.units();
+      if (units.kinds[units.length - 1] === UnitKind.ROTATE) return true;
+    }
+    const exclusion = this.#exclusion;
+    if (exclusion === null) return false;
+    if (chunk.runs.length === 0) return this.#skipping;
+    for (const run of chunk.runs) {
+      const last = run.first + BigInt(run.count - 1);
+      if (exclusion.overlap(run.sid, run.first, last) !== "none") return true;
+    }
+    this.#skipping = false;
+    return false;
+  }
+
+  #walk(piece: StreamPiece, from: number): void {
+    const { chunk, to } = piece;
+    const units = chunk.units();
+    let run = 0;
+    let inRun = 0;
+    let runOverlap = this.#overlapOf(chunk, 0);
+    let offset = 0;
+    let events = 0;
+    let rangeFrom = -1;
+    let rangeAt = 0;
+    for (let i = 0; i < units.length && offset < to; i++) {
+      const end = offset + units.framedBytes[i]!;
+      const kind = units.kinds[i];
+      let skip = false;
+      if (kind === UnitKind.TRANSACTION) {
+        const { sid, first, count } = chunk.runs[run]!;
+        if (runOverlap === "some") skip = this.#exclusion!.has(sid, first + BigInt(inRun));
+        else skip = runOverlap === "all";
+        if (++inRun === count) {
+          inRun = 0;
+          runOverlap = this.#overlapOf(chunk, ++run);
+        }
+        if (end > from) this.#skipping = skip;
+      } else if (kind === UnitKind.STOP) {
+        skip = this.#skipping;
+      }
+      const name = kind === UnitKind.ROTATE && end > from ? this.#otherName(piece, offset) : null;
+      if (end > from && (skip || name !== null)) {
+        if (rangeFrom >= 0) this.#range(chunk, rangeFrom, offset, rangeAt);
+        rangeFrom = -1;
+        this.position = chunk.fileOffset + events;
+        if (name !== null) this.#rotate(chunk, offset, name);
+        else this.#gap = true;
+      } else if (end > from && rangeFrom < 0) {
+        rangeFrom = Math.max(offset, from);
+        rangeAt = chunk.fileOffset + events;
+      }
+      offset = end;
+      events += units.eventBytes[i]!;
+    }
+    if (rangeFrom >= 0) this.#range(chunk, rangeFrom, to, rangeAt);
+  }
+
+  #overlapOf(chunk: Chunk, index: number): "all" | "none" | "some" {
+    const run = chunk.runs[index];
+    if (run === undefined || this.#exclusion === null) return "none";
+    return this.#exclusion.overlap(run.sid, run.first, run.first + BigInt(run.count - 1));
+  }
+
+  /** Sends stored bytes; `at` is the file offset of the unit that they begin with. */
+  #range(chunk: Chunk, from: number, to: number, at: number): void {
+    const continues = from === 0 && (chunk.flags & ChunkFlag.CONTINUES) !== 0;
+    if (!continues) {
+      const position = Math.max(at, this.position);
+      if (this.#gap) this.#beat(position);
+      this.#align(chunk, from, position);
+    }
+    this.#gap = false;
+    this.outbox.range(chunk, from, to);
+    this.#sentSinceAlign += to - from;
+  }
+
+  /** Padding heartbeats, until the numbers that follow are those of the stored body. */
+  #align(chunk: Chunk, from: number, position: number): void {
+    const count = this.outbox.misalignment(chunk, from);
+    if (count === 0 || !this.#format.mayPad || this.#sentSinceAlign < ALIGN_MIN_BYTES) return;
+    if (this.#stream.visibleEnd - this.streamOffset < ALIGN_MIN_BYTES) return;
+    const event = this.#heartbeat(position);
+    if (event === null) return;
+    for (let i = 0; i < count; i++) this.outbox.event(event);
+    this.#sentSinceAlign = 0;
+  }
+
+  #heartbeat(position: number): Uint8Array | null {
+    const { heartbeatVersion, serverId } = this.#format;
+    // Version 1 has 32 bits of it: past 4 GiB it would say that we went back, which stops a replica.
+    if (heartbeatVersion === 1 && position > MAX_V1_POSITION) return null;
+    return heartbeat(heartbeatVersion, this.file!.name, position, serverId, this.#crc);
+  }
+
+  #beat(position: number): void {
+    const event = this.#heartbeat(position);
+    if (event !== null) this.outbox.event(event);
+    this.#gap = false;
+  }
+
+  /** At the end of what there is: says where we are if something was left out, or if it is due. */
+  catchUp(heartbeatDue: boolean): void {
+    // Nothing is open there, and an idle replica keeps no chunk in memory.
+    this.#openTail = null;
+    if (this.file !== null && (this.#gap || heartbeatDue)) this.#beat(this.position);
+  }
+
+  /** A heartbeat between two batches, when all of the last ones was skipped. */
+  keepAlive(): void {
+    if (this.file !== null && this.outbox.bytes === 0) this.#beat(this.position);
+  }
+
+  /**
+   * While skipping: the entry up to which everything is in the replica's set, or null. Found from
+   * the marks of this file, without reading.
+   */
+  skipTo(entry: number): number | null {
+    const exclusion = this.#exclusion;
+    if (exclusion === null || !this.#skipping || this.file === null) return null;
+    const { marks, files } = this.#stream;
+    const file = fileIndex(files, this.file);
+    let low = 0;
+    let high = marks.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (marks[middle]!.entry <= entry) low = middle + 1;
+      else high = middle;
+    }
+    let at = low - 1;
+    const begin = at;
+    while (
+      at >= 0 &&
+      marks[at]!.file === file &&
+      marks[at + 1]?.file === file &&
+      exclusion.containsSet(marks[at]!.gtids)
+    ) {
+      at++;
+    }
+    return at > begin ? marks[at]!.entry : null;
+  }
+
+  /** The name for a stored ROTATE, or null where the source's own is right. */
+  #otherName(piece: StreamPiece, offset: number): string | null {
+    const { file, chunk } = piece;
+    const event = eventAt(chunk, offset);
+    const { file: sourceNext } = decodeRotate(event, this.#checksum);
+    const { files } = this.#stream;
+    const next = files[fileIndex(files, file) + 1];
+    let name = next?.name;
+    if (next === undefined || next === file) {
+      const parsed = parseFileName(file.name);
+      const { base, number } = nextFileName(sourceNext, parsed?.base ?? null, file.number);
+      name = formatFileName(base, number);
+    }
+    return name === undefined || name === sourceNext ? null : name;
+  }
+
+  #rotate(chunk: Chunk, offset: number, name: string): void {
+    const stored = eventAt(chunk, offset);
+    if (this.#gap) this.#beat(this.position);
+    const body = new ByteWriter(8 + name.length).u64(4).text(name).finish();
+    const header = {
+      timestamp: readU32(stored, 0),
+      type: stored[4]!,
+      serverId: readU32(stored, 5),
+      logPos: readU32(stored, 13),
+      flags: stored[17]! | (stored[18]! << 8),
+    };
+    this.outbox.event(buildEvent(header, body, this.#crc));
+  }
+}
+
+/** A small event, whole in its body, by the offset of its frame. */
+function eventAt(chunk: Chunk, offset: number): Uint8Array {
+  const at = offset + FRAME_BYTES;
+  const size = readU32(chunk.body, at + 9);
+  return chunk.body.subarray(at, offset + framedSize(size));
+}

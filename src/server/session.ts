@@ -1,0 +1,401 @@
+/**
+ * One client after its login: reads commands and answers them until it leaves or begins a dump
+ * (manual, "Command Phase"). Whatever a client sends ends at most its own connection.
+ */
+import { encodeText, MalformedBytes } from "../base/bytes.ts";
+import { type Logger, printable } from "../base/logger.ts";
+import {
+  type BinlogDump,
+  type BinlogDumpGtid,
+  type Command,
+  DUMP_HEARTBEAT_V2,
+  DUMP_NON_BLOCK,
+  decodeCommand,
+  type RegisterReplica,
+} from "../mysql/commands.ts";
+import { ConnectionLost, type PacketConnection } from "../mysql/connection.ts";
+import {
+  MysqlError,
+  otherError,
+  packetsOutOfOrder,
+  packetTooLarge,
+  unknownCommand,
+  unknownThread,
+} from "../mysql/errors.ts";
+import { PacketTooLarge } from "../mysql/packet.ts";
+import { encodeErr, encodeOk, encodeResultEnd } from "../mysql/response.ts";
+import { encodeResultSet } from "../mysql/result-set.ts";
+import type { ServerLogin } from "../mysql/server-handshake.ts";
+import { Dump, type DumpOptions, type StopReason } from "./dump.ts";
+import type { ServerShared } from "./shared.ts";
+import {
+  type ProcessInfo,
+  type RegisteredReplica,
+  runStatement,
+  type StatementContext,
+} from "./statements.ts";
+import { UserVariables } from "./user-variables.ts";
+
+/** What a client may send while it dumps: COM_QUIT, and ACKs of clients that believe in semi-sync. */
+const MAX_DUMP_INPUT_BYTES = 16 * 1024 * 1024;
+
+export class ClientSession {
+  readonly id: number;
+  readonly login: ServerLogin;
+  readonly #shared: ServerShared;
+  readonly #connection: PacketConnection;
+  readonly #logger: Logger;
+  readonly #user = new UserVariables();
+  readonly #closed = new AbortController();
+  #database: string;
+  #replica: RegisterReplica | null = null;
+  #dump: Dump | null = null;
+  #command = "Sleep";
+  #info: string | null = null;
+  #sinceMs: number;
+  #stopping = false;
+  #busy = false;
+
+  constructor(id: number, login: ServerLogin, connection: PacketConnection, shared: ServerShared) {
+    this.id = id;
+    this.login = login;
+    this.#shared = shared;
+    this.#connection = connection;
+    this.#database = printable(login.database, 64);
+    this.#sinceMs = shared.platform.clock.mono();
+    this.#logger = shared.logger.with({
+      connection: id,
+      peer: connection.peer,
+      account: login.account.name,
+    });
+    void connection.closed.then(() => this.#closed.abort());
+  }
+
+  get dump(): Dump | null {
+    return this.#dump;
+  }
+
+  async run(): Promise<void> {
+    try {
+      while (!this.#closed.signal.aborted && !this.#stopping) {
+        if (!(await this.#turn())) return;
+      }
+    } catch (error) {
+      this.#fail(error);
+    } finally {
+      this.#connection.end();
+    }
+  }
+
+  /** One command. False when it was the last. */
+  async #turn(): Promise<boolean> {
+    const payload = await this.#readCommand();
+    this.#busy = true;
+    this.#sinceMs = this.#shared.platform.clock.mono();
+    this.#shared.counters.commands++;
+    try {
+      const command = decodeCommand(payload, this.login.capabilities);
+      return await this.#run(command);
+    } catch (error) {
+      if (!(error instanceof MysqlError)) throw error;
+      this.#connection.writePacket(encodeErr(error));
+      return true;
+    } finally {
+      this.#busy = false;
+      this.#command = "Sleep";
+      this.#info = null;
+      this.#sinceMs = this.#shared.platform.clock.mono();
+    }
+  }
+
+  async #readCommand(): Promise<Uint8Array> {
+    const { clock } = this.#shared.platform;
+    const cancel = clock.after(this.#shared.idleTimeoutMs, () => this.#connection.destroy());
+    try {
+      return await this.#connection.readCommand();
+    } finally {
+      cancel();
+    }
+  }
+
+  async #run(command: Command): Promise<boolean> {
+    const { capabilities } = this.login;
+    this.#command = "Query";
+    switch (command.kind) {
+      case "quit":
+        return false;
+      case "ping":
+        this.#ok();
+        return true;
+      case "query":
+        await this.#query(command.sql);
+        return true;
+      case "init-db":
+        this.#database = printable(command.database, 64);
+        this.#ok();
+        return true;
+      case "statistics":
+        this.#connection.writePacket(encodeText(this.#shared.statistics()));
+        return true;
+      case "field-list":
+      case "set-option":
+        this.#connection.writePacket(encodeResultEnd(capabilities));
+        return true;
+      case "reset-connection":
+        this.#user.clear();
+        this.#replica = null;
+        this.#ok();
+        return true;
+      case "kill":
+        this.#kill(command.connectionId);
+        this.#ok();
+        return true;
+      case "register-replica":
+        this.#register(command);
+        return true;
+      case "binlog-dump":
+      case "binlog-dump-gtid":
+        await this.#runDump(command);
+        return false;
+      case "prepare":
+        throw new MysqlError(
+          1295,
+          "HY000",
+          "This command is not supported in the prepared statement protocol yet",
+        );
+      case "change-user":
+        // A second login on one connection is refused, and whoever tries is sent away.
+        this.#connection.writePacket(encodeErr(unknownCommand()));
+        return false;
+      case "unknown":
+        throw unknownCommand();
+    }
+  }
+
+  #ok(): void {
+    this.#connection.writePacket(encodeOk());
+  }
+
+  async #query(sql: string): Promise<void> {
+    this.#info = printable(sql, 400);
+    const result = await runStatement(sql, this.#context());
+    if (result === null) {
+      this.#ok();
+      return;
+    }
+    const { columns, rows } = result;
+    const packets = encodeResultSet(columns, rows, this.login.capabilities);
+    if (!this.#connection.writePackets(packets)) await this.#connection.drained();
+  }
+
+  #context(): StatementContext {
+    const shared = this.#shared;
+    const { platform, logger, stream, formats } = shared;
+    return {
+      platform,
+      logger,
+      stream,
+      formats,
+      version: shared.version(),
+      serverId: shared.identity.serverId,
+      connectionId: this.id,
+      account: this.login.account.name,
+      host: hostOf(this.#connection.peer),
+      database: this.#database,
+      user: this.#user,
+      useDatabase: (name) => {
+        this.#database = printable(name, 64);
+      },
+      variables: () => shared.variables(),
+      status: () => shared.status(this.#connection.tls),
+      processes: () => shared.processes(),
+      registered: () => shared.registered(),
+      replicaStatus: () => shared.replicaStatus(),
+      kill: (id) => this.#kill(id),
+      waitUntil: (condition, ms) => this.#waitUntil(condition, ms),
+    };
+  }
+
+  #waitUntil(condition: () => boolean, ms: number): Promise<boolean> {
+    if (condition()) return Promise.resolve(true);
+    const { signal, platform } = this.#shared;
+    return new Promise((resolve) => {
+      const done = (): void => {
+        cancel();
+        signal.delete(advanced);
+        this.#closed.signal.removeEventListener("abort", done);
+        resolve(condition());
+      };
+      const advanced = (): void => {
+        if (this.#stopping || condition()) done();
+      };
+      const cancel = platform.clock.after(ms, done);
+      signal.add(advanced);
+      this.#closed.signal.addEventListener("abort", done, { once: true });
+    });
+  }
+
+  /** Only connections of the same account: there are no administrators here. */
+  #kill(id: number): void {
+    const session = this.#shared.session(id);
+    if (session === null || session.login.account.name !== this.login.account.name) {
+      throw unknownThread(String(id));
+    }
+    if (session === this) this.#stopping = true;
+    else session.close();
+  }
+
+  #register(command: RegisterReplica): void {
+    const refusal = this.#shared.refusal();
+    if (refusal !== null) throw otherError(refusal);
+    this.#shared.checkServerId(command.serverId);
+    this.#replica = command;
+    this.#ok();
+  }
+
+  async #runDump(command: BinlogDump | BinlogDumpGtid): Promise<void> {
+    const shared = this.#shared;
+    // Nothing that can pass is told with 1236: a close makes the replica try again.
+    if (this.#stopping || shared.refusal() !== null) {
+      this.#connection.destroy();
+      return;
+    }
+    const dump = new Dump(this.#connection, this.#dumpOptions(command), {
+      platform: shared.platform,
+      logger: this.#logger,
+      stream: shared.stream,
+      signal: shared.signal,
+      formats: shared.formats,
+      writeTimeoutMs: shared.writeTimeoutMs,
+      confirmMissing: () => shared.confirmMissing(),
+    });
+    this.#dump = dump;
+    this.#command = command.kind === "binlog-dump" ? "Binlog Dump" : "Binlog Dump GTID";
+    shared.counters.dumps++;
+    try {
+      void this.#watchInput();
+      await shared.registry.enter(
+        {
+          connectionId: this.id,
+          serverId: command.serverId,
+          uuid: printable(this.#user.replicaUuid, 64),
+          address: this.#connection.peer,
+          account: this.login.account.name,
+          attributes: this.login.attributes,
+          reportHost: printable(this.#replica?.host ?? "", 255),
+          reportPort: this.#replica?.port ?? 0,
+          tls: this.login.tls !== null,
+          compression: this.login.compression,
+          sinceMs: shared.platform.clock.wall(),
+          dump,
+        },
+        this.#closed.signal,
+      );
+      const end = await dump.run();
+      this.#logger.info("Dump ended", { end, sentBytes: dump.sentBytes });
+    } finally {
+      shared.counters.bytesSent += dump.sentBytes;
+      shared.registry.leave(this.id);
+      this.#dump = null;
+    }
+  }
+
+  #dumpOptions(command: BinlogDump | BinlogDumpGtid): DumpOptions {
+    const user = this.#user;
+    const isGtid = command.kind === "binlog-dump-gtid";
+    const v2 = (command.flags & DUMP_HEARTBEAT_V2) !== 0 && !user.isMariadb;
+    const heartbeatMs = user.heartbeatMs;
+    return {
+      request: {
+        gtids: isGtid ? command.gtids : null,
+        file: command.file,
+        position: Number(command.position),
+      },
+      nonBlock: (command.flags & DUMP_NON_BLOCK) !== 0 || command.serverId === 0,
+      heartbeatMs,
+      checksum: user.checksum,
+      heartbeatVersion: v2 ? 2 : 1,
+      mayPad: v2 && heartbeatMs > 0 && user.replicaUuid !== "",
+      serverId: this.#shared.identity.serverId,
+    };
+  }
+
+  /** A client in a dump has nothing to say; reading finds out that it left, and bounds what it sends. */
+  async #watchInput(): Promise<void> {
+    let bytes = 0;
+    try {
+      for (;;) {
+        const input = await this.#connection.readStream();
+        if (input === null) break;
+        bytes += input.length;
+        if (bytes > MAX_DUMP_INPUT_BYTES) break;
+      }
+    } catch {
+      // Malformed, or gone: the same end.
+    }
+    this.#connection.destroy();
+  }
+
+  /** Ends it now, a dump at the end of its transaction. */
+  close(graceMs?: number, reason: StopReason = "close"): void {
+    this.#stopping = true;
+    if (this.#dump !== null) this.#dump.stop(reason, graceMs);
+    else if (!this.#busy) this.#connection.end();
+    else void this.#shared.platform.clock.after(graceMs ?? 2_000, () => this.#connection.destroy());
+  }
+
+  destroy(): void {
+    this.#stopping = true;
+    this.#connection.destroy();
+  }
+
+  get process(): ProcessInfo {
+    const dump = this.#dump;
+    let state = this.#command === "Sleep" ? "" : "executing";
+    if (dump !== null) {
+      state = dump.caughtUp
+        ? "Source has sent all binlog to replica; waiting for more updates"
+        : "Sending binlog event to replica";
+    }
+    return {
+      id: this.id,
+      user: this.login.account.name,
+      address: this.#connection.peer,
+      database: this.#database,
+      command: this.#command,
+      seconds: Math.floor((this.#shared.platform.clock.mono() - this.#sinceMs) / 1000),
+      state,
+      info: this.#info,
+    };
+  }
+
+  get registered(): RegisteredReplica | null {
+    const replica = this.#replica;
+    if (replica === null) return null;
+    const host = printable(replica.host, 255);
+    const uuid = printable(this.#user.replicaUuid, 64);
+    return { serverId: replica.serverId, uuid, host, port: replica.port };
+  }
+
+  #fail(error: unknown): void {
+    if (error instanceof PacketTooLarge) this.#lastWords(packetTooLarge());
+    else if (error instanceof MalformedBytes) this.#lastWords(packetsOutOfOrder());
+    else if (!(error instanceof ConnectionLost) && !this.#closed.signal.aborted) {
+      const message = error instanceof Error ? error.message : String(error);
+      this.#logger.error("Connection ends with an unexpected error", {
+        error: printable(message),
+      });
+      this.#lastWords(otherError("Internal error: see the log of binraft"));
+    }
+  }
+
+  #lastWords(error: MysqlError): void {
+    if (this.#dump === null) this.#connection.writePacket(encodeErr(error));
+  }
+}
+
+/** "host:port" or "[host]:port" without the port. */
+export function hostOf(peer: string): string {
+  const colon = peer.lastIndexOf(":");
+  return printable(colon < 0 ? peer : peer.slice(0, colon).replace(/^\[|\]$/g, ""), 64);
+}

@@ -1,0 +1,242 @@
+/**
+ * Where a dump begins, and every reason to refuse one (manual, "COM_BINLOG_DUMP",
+ * "COM_BINLOG_DUMP_GTID"). The order of checks and the texts are a 9.7 source's.
+ *
+ * 1236 stops a replica for good, so it is sent only for what the cluster lacks too: `confirmMissing`
+ * (a read index) says so. Otherwise this node is behind: it waits a while for the stream, then
+ * gives up with NotHereYet, on which the connection is closed and the replica tries again.
+ *
+ * What differs from a source: "more GTIDs than the source" looks at every server_uuid that has
+ * been our source, since all of them wrote this log. The start file comes from our own record of
+ * what the stream had before each file, not from PREVIOUS_GTIDS events.
+ *
+ * Flag 4 ("my tagged GTIDs are left out"): a replica sets it only towards a server below 8.3, and
+ * our greeting never is. Where a proxy rewrote it we cannot know which tagged transactions the
+ * replica has: it is served all of them (a replica passes over what it has executed), and refused
+ * as purged when some were purged. None is ever left out that it may need.
+ */
+
+import { readU32 } from "../base/bytes.ts";
+import { ChunkFlag } from "../binlog/chunk.ts";
+import type { BinlogFile } from "../binlog/file-view.ts";
+import type { GtidSet } from "../gtid/gtid-set.ts";
+import { sidUuid } from "../gtid/sid.ts";
+import {
+  fatalDumpError,
+  fatalDumpErrorAt,
+  type MysqlError,
+  moreGtids,
+  positionBelowFour,
+  positionBeyondFile,
+  purgedGtids,
+  unknownFirstFile,
+} from "../mysql/errors.ts";
+import { Exclusion } from "./exclusion.ts";
+import { locate } from "./locate.ts";
+import type { BinlogStream, StreamPieces, StreamReader } from "./stream.ts";
+
+/** What the dump command asks for. */
+export interface DumpRequest {
+  /** Null for a dump by file and position. */
+  readonly gtids: GtidSet | null;
+  /** Empty: by the set, or the first file. */
+  readonly file: string;
+  readonly position: number;
+}
+
+export interface DumpStart {
+  readonly file: BinlogFile;
+  /** Where in the file the first event stands that may be sent; 4 for the whole file. */
+  readonly position: number;
+  readonly reader: StreamReader;
+  /** Read while the position was searched; the dump releases it. */
+  readonly batch: StreamPieces | null;
+  readonly exclusion: Exclusion | null;
+  /** Every FORMAT_DESCRIPTION goes out with `created` = 0: the replica did not start anew. */
+  readonly zeroCreated: boolean;
+}
+
+/** This node does not have it and cannot tell whether the cluster does: close, do not refuse. */
+export class NotHereYet extends Error {
+  constructor(what: string) {
+    super(`Not on this node yet: ${what}`);
+    this.name = "NotHereYet";
+  }
+}
+
+export interface StartOptions {
+  /** True when the cluster lacks what this node lacks. A rejection counts as false. */
+  confirmMissing(): Promise<boolean>;
+  /** Resolves when the stream has advanced (true) or it was waited for long enough (false). */
+  waitForMore(): Promise<boolean>;
+}
+
+type Choice =
+  | { readonly kind: "file"; readonly file: BinlogFile; readonly position: number }
+  /** It may come; `error` when nothing but a read index can tell that it will not. */
+  | { readonly kind: "missing"; readonly error: MysqlError | null; readonly what: string };
+
+export async function findStart(
+  stream: BinlogStream,
+  request: DumpRequest,
+  options: StartOptions,
+): Promise<DumpStart> {
+  if (request.position < 4) throw positionBelowFour();
+  const choice = await confirmed(stream, request, options);
+  const exclusion = request.gtids === null ? null : new Exclusion(request.gtids);
+  const { file, position } = choice;
+  if (position === 4) {
+    const zeroCreated =
+      exclusion !== null && request.file === "" && (await skipsFirst(stream, file, exclusion));
+    const reader = stream.read(file.startEntry);
+    return { file, position, reader, batch: null, exclusion, zeroCreated };
+  }
+  const found = await locate(stream, file, position);
+  switch (found.kind) {
+    case "found":
+      return {
+        file,
+        position,
+        reader: found.reader,
+        batch: found.batch,
+        exclusion,
+        zeroCreated: false,
+      };
+    case "inside-event":
+      throw notAnEvent(request, file, position, found.bytes);
+    case "hole":
+      throw fatalDumpError(
+        `Position ${position} of file "${file.name}" was not pulled from the source: use GTID auto-position`,
+      );
+    case "beyond":
+      throw new NotHereYet(`position ${position} of file "${file.name}"`);
+  }
+}
+
+async function confirmed(
+  stream: BinlogStream,
+  request: DumpRequest,
+  options: StartOptions,
+): Promise<{ file: BinlogFile; position: number }> {
+  for (;;) {
+    let choice = choose(stream, request);
+    if (choice.kind === "file") return choice;
+    if (choice.error !== null && (await options.confirmMissing().catch(() => false))) {
+      choice = choose(stream, request);
+      if (choice.kind === "file") return choice;
+      if (choice.error !== null) throw choice.error;
+    }
+    if (!(await options.waitForMore())) throw new NotHereYet(choice.what);
+  }
+}
+
+function choose(stream: BinlogStream, request: DumpRequest): Choice {
+  if (request.file !== "") return chooseNamed(stream, request);
+  if (request.gtids !== null) return chooseByGtid(stream, request.gtids);
+  const first = stream.files.find((file) => file.epoch === stream.epoch);
+  if (first === undefined) return { kind: "missing", error: null, what: "a first file" };
+  return checkSize(first, request.position);
+}
+
+function chooseNamed(stream: BinlogStream, request: DumpRequest): Choice {
+  const file = stream.files.find((candidate) => candidate.name === request.file);
+  // By GTID only the current epoch is served: the sets of an older one mean something else.
+  if (file === undefined || (request.gtids !== null && file.epoch !== stream.epoch)) {
+    return { kind: "missing", error: unknownFirstFile(), what: "the named file" };
+  }
+  return checkSize(file, request.position);
+}
+
+function checkSize(file: BinlogFile, position: number): Choice {
+  if (position <= file.size) return { kind: "file", file, position };
+  return { kind: "missing", error: positionBeyondFile(), what: `position ${position}` };
+}
+
+function chooseByGtid(stream: BinlogStream, gtids: GtidSet): Choice {
+  if (hasMore(stream, gtids)) {
+    return { kind: "missing", error: moreGtids(), what: "transactions that the replica has" };
+  }
+  if (!gtids.containsSet(stream.purged)) {
+    const missing = stream.purged.subtract(gtids);
+    const error = purgedGtids(gtids.toString(), missing.toString());
+    return { kind: "missing", error, what: "purged transactions" };
+  }
+  const files = stream.files.filter((file) => file.epoch === stream.epoch);
+  if (files.length === 0) return { kind: "missing", error: null, what: "a first file" };
+  const at = newestFileWithin(files, gtids);
+  if (at >= 0) return { kind: "file", file: files[at]!, position: 4 };
+  const missing = files[0]!.gtidsBefore.subtract(gtids);
+  const error = purgedGtids(gtids.toString(), missing.toString());
+  return { kind: "missing", error, what: "transactions before the first file" };
+}
+
+/** True when `gtids` has something of a source's uuid that this node does not have. */
+function hasMore(stream: BinlogStream, gtids: GtidSet): boolean {
+  for (const sid of gtids.sids()) {
+    if (!stream.sourceUuids.has(sidUuid(sid))) continue;
+    for (const { first, last } of gtids.intervals(sid)) {
+      if (!stream.executed.hasRange(sid, first, last)) return true;
+    }
+  }
+  return false;
+}
+
+/** What the stream had before each file only grows, so the files within the set come first. */
+function newestFileWithin(files: readonly BinlogFile[], gtids: GtidSet): number {
+  let low = 0;
+  let high = files.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (gtids.containsSet(files[middle]!.gtidsBefore)) low = middle + 1;
+    else high = middle;
+  }
+  return low - 1;
+}
+
+/** Whether the first transaction of the file is one that the replica has. */
+async function skipsFirst(
+  stream: BinlogStream,
+  file: BinlogFile,
+  exclusion: Exclusion,
+): Promise<boolean> {
+  const reader = stream.read(file.startEntry);
+  for (;;) {
+    const batch = await reader.next();
+    if (batch === null) return false;
+    try {
+      for (const piece of batch.pieces) {
+        if (piece.file !== file) return false;
+        // What was in the hole is in the set, or an older file would have been chosen.
+        if ((piece.chunk.flags & ChunkFlag.AFTER_HOLE) !== 0) return true;
+        const run = piece.chunk.runs[0];
+        if (run !== undefined) return exclusion.has(run.sid, run.first);
+      }
+    } finally {
+      batch.release();
+    }
+  }
+}
+
+/** What a source says when the bytes at the position are no event's header. */
+function notAnEvent(
+  request: DumpRequest,
+  file: BinlogFile,
+  position: number,
+  bytes: Uint8Array,
+): MysqlError {
+  const size = bytes.length >= 13 ? readU32(bytes, 9) : 0;
+  const place = {
+    startFile: request.file,
+    startPosition: request.position,
+    file: file.name,
+    lastEventEnd: position,
+    lastByteEnd: position,
+  };
+  let text = "bogus data in log event";
+  if (size > 0x4000_0000) {
+    text = "log event entry exceeded max_allowed_packet; Increase max_allowed_packet on source";
+  } else if (size >= 19 && position + size > file.size) {
+    text = "binlog truncated in the middle of event; consider out of disk space on source";
+  }
+  return fatalDumpErrorAt(text, place);
+}

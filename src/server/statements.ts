@@ -1,0 +1,132 @@
+/**
+ * The SQL surface: what replicas, mysqlbinlog, mysql, mysqladmin and change-data-capture clients
+ * send besides the dump, answered from one table. There is no SQL engine behind it, nothing is
+ * evaluated that is not listed, and nothing here changes a file or another account's connection.
+ * An unknown statement is error 1064 and the connection lives.
+ */
+import type { Logger } from "../base/logger.ts";
+import { type MysqlError, missingPrivilege } from "../mysql/errors.ts";
+import type { Platform } from "../platform/platform.ts";
+import type { FileFormats } from "./file-formats.ts";
+import { runSelect, type SelectResult } from "./select.ts";
+import { runSet } from "./set.ts";
+import { runShow } from "./show.ts";
+import { SqlCursor } from "./sql.ts";
+import type { BinlogStream } from "./stream.ts";
+import type { UserVariables } from "./user-variables.ts";
+import type { VariableContext } from "./variables.ts";
+
+/** A row of SHOW PROCESSLIST. */
+export interface ProcessInfo {
+  readonly id: number;
+  readonly user: string;
+  readonly address: string;
+  readonly database: string;
+  readonly command: string;
+  readonly seconds: number;
+  readonly state: string;
+  readonly info: string | null;
+}
+
+/** A row of SHOW REPLICAS. */
+export interface RegisteredReplica {
+  readonly serverId: number;
+  readonly uuid: string;
+  readonly host: string;
+  readonly port: number;
+}
+
+/** What statements see of the server and of their own session. */
+export interface StatementContext {
+  readonly platform: Pick<Platform, "clock" | "random">;
+  readonly logger: Logger;
+  readonly stream: BinlogStream;
+  readonly formats: FileFormats;
+  readonly version: string;
+  readonly serverId: number;
+  readonly connectionId: number;
+  readonly account: string;
+  readonly host: string;
+  readonly database: string;
+  readonly user: UserVariables;
+  useDatabase(name: string): void;
+  variables(): Promise<VariableContext>;
+  /** Of SHOW STATUS: name and value. */
+  status(): Iterable<readonly [name: string, value: string]>;
+  processes(): readonly ProcessInfo[];
+  registered(): readonly RegisteredReplica[];
+  /** Column → value of the syncer's state, or null to show no row. */
+  replicaStatus(): ReadonlyMap<string, string> | null;
+  /** Closes a connection of the same account; throws 1094 for any other. */
+  kill(connectionId: number): void;
+  /** Resolves true once `condition` holds, false when the time is over or the client is gone. */
+  waitUntil(condition: () => boolean, ms: number): Promise<boolean>;
+}
+
+/** Null: the answer is OK. */
+export type StatementResult = SelectResult | null;
+
+type Handler = (
+  cursor: SqlCursor,
+  context: StatementContext,
+) => StatementResult | Promise<StatementResult>;
+
+const TABLE: readonly (readonly [words: readonly string[], handler: Handler])[] = [
+  [["SELECT"], runSelect],
+  [["SHOW"], runShow],
+  [["SET"], runSet],
+  [["USE"], use],
+  [["KILL"], kill],
+  [["BEGIN"], nothing],
+  [["START", "TRANSACTION"], nothing],
+  [["COMMIT"], nothing],
+  [["ROLLBACK"], nothing],
+  [["PURGE"], refusal(missingPrivilege("SUPER or BINLOG_ADMIN"))],
+  [["FLUSH"], refusal(missingPrivilege("RELOAD"))],
+  [["RESET"], refusal(missingPrivilege("RELOAD"))],
+];
+
+/** Throws the MysqlError that answers it. */
+export async function runStatement(
+  sql: string,
+  context: StatementContext,
+): Promise<StatementResult> {
+  const cursor = new SqlCursor(sql);
+  if (cursor.isEmpty) return emptyQuery();
+  for (const [words, handler] of TABLE) {
+    if (cursor.accept(...words)) return handler(cursor, context);
+  }
+  return cursor.fail();
+}
+
+/** Comments alone: nothing to do, as a server answers a client's `/* ping *\/`. */
+function emptyQuery(): StatementResult {
+  return null;
+}
+
+function use(cursor: SqlCursor, context: StatementContext): null {
+  const name = cursor.name();
+  cursor.expectEnd();
+  context.useDatabase(name);
+  return null;
+}
+
+function kill(cursor: SqlCursor, context: StatementContext): null {
+  if (!cursor.accept("CONNECTION")) cursor.accept("QUERY");
+  const id = cursor.integer();
+  cursor.expectEnd();
+  context.kill(id);
+  return null;
+}
+
+/** Transaction control of clients that do it by habit. */
+function nothing(cursor: SqlCursor): null {
+  while (!cursor.atEnd) cursor.take();
+  return null;
+}
+
+function refusal(error: MysqlError): Handler {
+  return () => {
+    throw error;
+  };
+}
