@@ -267,7 +267,7 @@ function lastErrors(log: string): string {
   return lines.slice(-3).join(" | ");
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   for (let attempt = 0; attempt < 100; attempt++) {
     const port = randomInt(FIRST_PORT, LAST_PORT);
     const free = await new Promise<boolean>((resolve) => {

@@ -19,6 +19,7 @@ interface Saved {
   epoch: number;
   source: SourceIdentity | null;
   sourceUuids: string[];
+  origins: number[];
   base: string | null;
   highestFileNumber: number;
   files: {
@@ -67,6 +68,7 @@ export function encodeStreamState(state: StreamState): Uint8Array {
     epoch: state.epoch,
     source: state.source,
     sourceUuids: [...state.sourceUuids],
+    origins: [...state.origins],
     base: state.base,
     highestFileNumber: state.highestFileNumber,
     files: state.files.map((file) => ({ ...file, gtidsBefore: file.gtidsBefore.toString() })),
@@ -109,6 +111,7 @@ export function decodeStreamState(bytes: Uint8Array): StreamState {
   state.epoch = saved.epoch;
   state.source = saved.source;
   for (const uuid of saved.sourceUuids) state.sourceUuids.add(uuid);
+  for (const id of saved.origins) state.origins.add(id);
   state.base = saved.base;
   state.highestFileNumber = saved.highestFileNumber;
   for (const file of saved.files) {

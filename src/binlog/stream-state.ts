@@ -13,10 +13,14 @@
  *
  * Pure; the whole state goes into a checkpoint (stream-checkpoint.ts).
  */
+import { readU32 } from "../base/bytes.ts";
 import { GtidSet } from "../gtid/gtid-set.ts";
 import { type Chunk, ChunkFlag, type GtidRun, type Pull, UnitKind } from "./chunk.ts";
 import { type BinlogFile, type FileEnd, formatFileName, nextFileName } from "./file-view.ts";
+import { FRAME_BYTES } from "./frames.ts";
 import { addToMarks, type Mark } from "./marks.ts";
+
+const MAX_ORIGINS = 4096;
 
 /** A place in the log: body offset `offset` of the chunk in entry `entry`. */
 export interface StreamPoint {
@@ -82,6 +86,9 @@ export class StreamState {
   visibleSequence = 1;
   open: OpenTransaction | null = null;
   last: LastTransaction | null = null;
+  /** Server ids that events in the stream began with: a replica with one of them would drop those. */
+  readonly origins: Set<number> = new Set();
+  #lastOrigin = 0;
   /** Pulls in a row that broke inside the same transaction. */
   brokenPulls = 0;
   applied = 0;
@@ -227,6 +234,7 @@ export class StreamState {
     const complete = open ? units.length - 1 : units.length;
     for (let i = 0; i < complete; i++) {
       if (units.kinds[i] === UnitKind.TRANSACTION) {
+        if (i > 0 || this.open === null) this.#noteOrigin(chunk.body, offset);
         lastIndex = i;
         lastStart = offset;
         lastEvents = events;
@@ -257,6 +265,14 @@ export class StreamState {
     file.size = chunk.fileOffset + events;
     file.end = endOf(units.kinds[complete - 1]!);
     return true;
+  }
+
+  /** The server id in the header of the event that stands framed at `offset`. */
+  #noteOrigin(body: Uint8Array, offset: number): void {
+    const serverId = readU32(body, offset + FRAME_BYTES + 5);
+    if (serverId === this.#lastOrigin || this.origins.size >= MAX_ORIGINS) return;
+    this.#lastOrigin = serverId;
+    this.origins.add(serverId);
   }
 
   #execute(run: GtidRun, withoutLast: boolean): void {

@@ -1,0 +1,110 @@
+/** What must hold at the end of the demo; each check says what it compared. */
+import { GtidSet } from "../src/gtid/gtid-set.ts";
+import type { Load } from "./load.ts";
+import type { MysqlServer } from "./mysql/server.ts";
+import { differenceOf, rawFiles } from "./mysqlbinlog.ts";
+import type { NodeProcess } from "./node-process.ts";
+import { checksums, waitForReplica } from "./replica.ts";
+
+export interface Check {
+  readonly name: string;
+  readonly ok: boolean;
+  readonly detail: string;
+}
+
+export interface CheckContext {
+  readonly source: MysqlServer;
+  readonly node: NodeProcess;
+  readonly replicas: readonly MysqlServer[];
+  readonly load: Load;
+  readonly account: { readonly user: string; readonly password: string };
+  readonly puller: { readonly user: string; readonly password: string };
+}
+
+const CATCH_UP_MS = 120_000;
+
+export async function runChecks(context: CheckContext): Promise<Check[]> {
+  const checks: Check[] = [];
+  const add = async (name: string, check: () => Promise<string>): Promise<void> => {
+    try {
+      checks.push({ name, ok: true, detail: await check() });
+    } catch (error) {
+      checks.push({ name, ok: false, detail: (error as Error).message });
+    }
+  };
+  await add("replicas catch up", () => catchUp(context));
+  await add("gtid_executed equal", () => sameExecuted(context));
+  await add("CHECKSUM TABLE equal", () => sameChecksums(context));
+  await add("files equal mysqlbinlog --raw", () => sameFiles(context));
+  await add("no acknowledged commit lost", () => nothingLost(context));
+  await add("no commit went unacknowledged", () => noFallback(context.source));
+  return checks;
+}
+
+async function catchUp({ source, replicas }: CheckContext): Promise<string> {
+  for (const replica of replicas) await waitForReplica(source, replica, CATCH_UP_MS);
+  return `${replicas.length} replicas have all of the source's transactions`;
+}
+
+async function sameExecuted({ source, replicas, node }: CheckContext): Promise<string> {
+  const read = async (server: MysqlServer): Promise<GtidSet> =>
+    GtidSet.parse(await server.value("SELECT @@GLOBAL.gtid_executed"));
+  const wanted = await read(source);
+  for (const replica of replicas) {
+    const has = await read(replica);
+    if (!has.equals(wanted))
+      throw new Error(`replica ${replica.port} has ${has}, the source ${wanted}`);
+  }
+  const stored = GtidSet.parse((await node.status()).stream.executed);
+  if (!stored.equals(wanted)) throw new Error(`binraft has ${stored}, the source ${wanted}`);
+  return `${wanted.count()} transactions on the source, binraft and all replicas`;
+}
+
+async function sameChecksums({ source, replicas }: CheckContext): Promise<string> {
+  const wanted = await checksums(source);
+  for (const replica of replicas) {
+    const has = await checksums(replica);
+    if (has !== wanted) throw new Error(`replica ${replica.port}: ${has} instead of ${wanted}`);
+  }
+  return `${wanted.split("\n").length} tables`;
+}
+
+async function sameFiles({ source, node, account, puller }: CheckContext): Promise<string> {
+  const names = (await source.query("SHOW BINARY LOGS")).map((row) => row[0]!);
+  const theirs = await rawFiles({ host: source.host, port: source.port, ...puller }, names);
+  const exported = new Map<string, Uint8Array>();
+  for (const name of names) exported.set(name, await node.exportFile(name));
+  const ours = await rawFiles({ host: "127.0.0.1", port: node.mysqlPort, ...account }, names);
+  const difference = differenceOf(exported, theirs) ?? differenceOf(ours, theirs);
+  if (difference !== null) throw new Error(difference);
+  const bytes = [...theirs.values()].reduce((sum, file) => sum + file.length, 0);
+  return `${names.length} files, ${bytes} bytes, exported and by mysqlbinlog`;
+}
+
+/** Every row whose commit returned to the client is on the source and on every replica. */
+async function nothingLost({ source, replicas, load }: CheckContext): Promise<string> {
+  for (const server of [source, ...replicas]) {
+    const rows = await server.query(
+      "SELECT CAST(amount AS SIGNED) FROM shop.orders WHERE region = 'tr'",
+    );
+    const has = new Set(rows.map((row) => Number(row[0])));
+    const lost = [...load.acknowledged].filter((n) => !has.has(n));
+    if (lost.length > 0) {
+      throw new Error(
+        `server ${server.port} lacks ${lost.length} acknowledged commits, such as ${lost[0]}`,
+      );
+    }
+  }
+  if (load.failures.length > 0) throw new Error(`a statement failed: ${load.failures[0]}`);
+  return `${load.acknowledged.size} acknowledged commits traced on ${replicas.length + 1} servers`;
+}
+
+async function noFallback(source: MysqlServer): Promise<string> {
+  const counter = async (name: string): Promise<number> =>
+    Number(
+      (await source.query(`SHOW GLOBAL STATUS LIKE 'Rpl_semi_sync_source_${name}'`))[0]?.[1] ?? -1,
+    );
+  const without = await counter("no_tx");
+  if (without !== 0) throw new Error(`${without} commits went on without an ACK`);
+  return `${await counter("yes_tx")} commits waited for binraft's ACK, none went on without`;
+}

@@ -1,0 +1,99 @@
+/** A changing workload on the source from several sessions, and a record of what was acknowledged. */
+
+import type { MysqlServer } from "./mysql/server.ts";
+import { everyday, KINDS } from "./workload.ts";
+
+const SESSIONS = 4;
+/** Kinds that may run beside each other; one of them every so many transactions. */
+const MIXED = [
+  "ddl",
+  "myisam",
+  "savepoint",
+  "xa",
+  "statement",
+  "compressed",
+  "tagged",
+  "flush",
+] as const;
+const KIND_EVERY = 40;
+const KEPT_SAMPLES = 100_000;
+
+export class Load {
+  readonly #source: MysqlServer;
+  readonly #sessions: Promise<void>[] = [];
+  readonly #latencies: number[] = [];
+  #running = false;
+  #startedMs = 0;
+  #stoppedMs = 0;
+  #counter = 0;
+  /** Numbers of rows whose commit returned: each must be on every replica at the end. */
+  readonly acknowledged: Set<number> = new Set();
+  committed = 0;
+  /** Statements that failed with something else than a lost connection. */
+  readonly failures: string[] = [];
+
+  constructor(source: MysqlServer) {
+    this.#source = source;
+  }
+
+  get elapsedMs(): number {
+    return (this.#stoppedMs || performance.now()) - this.#startedMs;
+  }
+
+  start(): void {
+    this.#running = true;
+    this.#startedMs = performance.now();
+    for (let i = 0; i < SESSIONS; i++) this.#sessions.push(this.#session(i));
+  }
+
+  async #session(session: number): Promise<void> {
+    const shell = this.#source.openShell();
+    try {
+      while (this.#running) {
+        const n = ++this.#counter;
+        const began = performance.now();
+        try {
+          await shell.query(this.#statement(session, n), 600_000);
+        } catch (error) {
+          this.failures.push((error as Error).message);
+          if (this.failures.length > 100) return;
+          continue;
+        }
+        this.#committed(n, performance.now() - began);
+      }
+    } finally {
+      await shell.close();
+    }
+  }
+
+  /** Most are one traced row; now and then the other kinds. */
+  #statement(session: number, n: number): string {
+    if (n % KIND_EVERY === 0) {
+      const kind = MIXED[(n / KIND_EVERY) % MIXED.length]!;
+      return KINDS[kind]!(n);
+    }
+    if (n % 10 === 0 && session === 0) return everyday(n);
+    const note = `${"n".repeat(20 + (n % 200))}`;
+    return `INSERT INTO shop.orders (region, amount, note) VALUES ('tr', ${n}, '${note}')`;
+  }
+
+  #committed(n: number, ms: number): void {
+    this.committed++;
+    if (this.#latencies.length < KEPT_SAMPLES) this.#latencies.push(ms);
+    if (n % KIND_EVERY !== 0 && !(n % 10 === 0)) this.acknowledged.add(n);
+  }
+
+  async stop(): Promise<void> {
+    if (!this.#running) return;
+    this.#running = false;
+    await Promise.all(this.#sessions);
+    this.#stoppedMs = performance.now();
+  }
+
+  /** Of the time from a statement to its answer, milliseconds. */
+  percentile(p: number): number {
+    const sorted = [...this.#latencies].sort((a, b) => a - b);
+    const value = sorted[Math.min(sorted.length - 1, Math.floor((sorted.length * p) / 100))] ?? 0;
+    return Math.round(value * 100) / 100;
+  }
+}

@@ -1,0 +1,158 @@
+/** The binlog server of this node: its identity, accounts and status around server/server.ts. */
+import { assert } from "../base/assert.ts";
+import { fromHex, readU32 } from "../base/bytes.ts";
+import { uuidText } from "../binlog/gtid-event.ts";
+import type { Account } from "../mysql/auth/verifier.ts";
+import type { Address } from "../platform/net.ts";
+import { BinlogServer } from "../server/server.ts";
+import type { ServerIdentity } from "../server/shared.ts";
+import type { AccountSettings } from "./command.ts";
+import type { StartOptions } from "./node.ts";
+import type { NodeCore } from "./node-core.ts";
+import { NodeStream } from "./node-stream.ts";
+import type { ReplicaStatus, ServerStatus } from "./operations.ts";
+
+export class NodeServer {
+  readonly #server: BinlogServer;
+  readonly #identity: ServerIdentity;
+  readonly #tls: ServerStatus["tls"];
+  readonly #clock: () => number;
+  readonly #stop = new AbortController();
+  readonly #run: Promise<void>;
+  /** Upstream the cluster has one uuid, different from every node's. */
+  readonly clusterUuid: string;
+  readonly address: Address;
+
+  /** Rejects with NetError when it cannot listen. */
+  static async start(core: NodeCore, options: StartOptions): Promise<NodeServer> {
+    const { platform, settings, logger, tls } = options;
+    const { diskUuid, clusterId } = core.log.identity;
+    const diskBytes = fromHex(diskUuid);
+    const identity: ServerIdentity = {
+      serverUuid: uuidText(versioned(diskBytes)),
+      // Derived, so that it stays; not 0, and apart from the small numbers that people give.
+      serverId: settings.serverId ?? (readU32(diskBytes, 0) | 0x4000_0000) >>> 0,
+    };
+    const accounts = core.state.settings.accounts;
+    const server = new BinlogServer({
+      platform,
+      logger: logger.with({ part: "server" }),
+      stream: new NodeStream(core),
+      address: settings.mysqlAddress,
+      identity,
+      accounts: {
+        find: (user) => accountOf(user, core.state.settings.accounts.get(user)),
+        get someNative() {
+          return [...accounts.values()].some((account) => account.native !== null);
+        },
+      },
+      tls,
+      requireTls: settings.requireTls,
+      rsaKey: null,
+      fakeSecret: platform.random.bytes(32),
+      allowOriginServerIds: settings.allowOriginServerIds,
+      originServerIds: () => core.state.stream.origins,
+      // A cluster of one that leads knows all that there is to know.
+      confirmMissing: async () => core.driver.leads,
+      maxConnections: settings.maxConnections,
+    });
+    const stop = new AbortController();
+    const run = server.run(stop.signal);
+    await Promise.race([server.listening(), run]);
+    const address = server.address;
+    assert(address !== null, "the server listens");
+    return new NodeServer(
+      server,
+      identity,
+      uuidText(versioned(fromHex(clusterId))),
+      address,
+      options,
+      stop,
+      run,
+    );
+  }
+
+  private constructor(
+    server: BinlogServer,
+    identity: ServerIdentity,
+    clusterUuid: string,
+    address: Address,
+    options: StartOptions,
+    stop: AbortController,
+    run: Promise<void>,
+  ) {
+    this.#server = server;
+    this.#identity = identity;
+    this.clusterUuid = clusterUuid;
+    this.address = address;
+    const { tls, settings } = options;
+    this.#tls = tls === null ? "off" : settings.requireTls ? "required" : "offered";
+    this.#clock = () => options.platform.clock.mono();
+    this.#stop = stop;
+    this.#run = run;
+  }
+
+  status(): ServerStatus {
+    const { connections, replicas, listening } = this.#server.status();
+    return {
+      listening: listening !== null,
+      address: `${this.address.host}:${this.address.port}`,
+      tls: this.#tls,
+      ...this.#identity,
+      version: this.#server.version(),
+      connections,
+      replicas,
+    };
+  }
+
+  replicas(): ReplicaStatus[] {
+    return this.#server.registry.list().map((replica) => ({
+      serverId: replica.serverId,
+      uuid: replica.uuid,
+      address: replica.address,
+      account: replica.account,
+      file: replica.file,
+      position: replica.position,
+      sentBytes: replica.sentBytes,
+      lagBytes: replica.lagBytes ?? 0,
+      connectedMs: Math.round(this.#clock() - replica.sinceMs),
+      tls: replica.tls,
+      compression: replica.compression ?? "",
+      state: replica.caughtUp ? "waiting for more" : "sending",
+    }));
+  }
+
+  kick(uuid: string): boolean {
+    return this.#server.registry.kick(uuid) > 0;
+  }
+
+  /** Every replica reconnects and is judged anew. */
+  dropReplicas(): void {
+    for (const replica of this.#server.registry.list()) this.kick(replica.uuid);
+  }
+
+  /** The entry that the slowest connected replica still needs. */
+  slowestEntry(): number {
+    return this.#server.registry.slowest()?.entry ?? Number.POSITIVE_INFINITY;
+  }
+
+  async stop(graceMs: number): Promise<void> {
+    await this.#server.drain(graceMs);
+    this.#stop.abort();
+    await this.#run;
+  }
+}
+
+/** Random bytes as a version 4 uuid. */
+function versioned(bytes: Uint8Array): Uint8Array {
+  const copy = bytes.slice(0, 16);
+  copy[6] = (copy[6]! & 0x0f) | 0x40;
+  copy[8] = (copy[8]! & 0x3f) | 0x80;
+  return copy;
+}
+
+function accountOf(name: string, settings: AccountSettings | undefined): Account | null {
+  if (settings === undefined) return null;
+  const native = settings.native === null ? null : fromHex(settings.native);
+  return { name, verifiers: { sha2: fromHex(settings.sha2), native } };
+}
