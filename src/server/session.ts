@@ -326,7 +326,8 @@ export class ClientSession {
     try {
       for (;;) {
         const input = await this.#connection.readStream();
-        if (input === null) break;
+        // The peer's end, or our own: what was sent last may still be on its way, so no destroy.
+        if (input === null) return;
         bytes += input.length;
         if (bytes > MAX_DUMP_INPUT_BYTES) break;
       }
