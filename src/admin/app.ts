@@ -1,0 +1,82 @@
+/**
+ * The admin API: HTTP over NodeOperations. Reads are local and work without a quorum; writes are
+ * entries in the log. Everything that is checked before a route runs is in guards.ts, every shape
+ * in schema.ts, every error in problem.ts.
+ */
+import { OpenAPIHono } from "@hono/zod-openapi";
+import type { Logger } from "../base/logger.ts";
+import { VERSION } from "../base/version.ts";
+import type { NodeOperations } from "../cluster/operations.ts";
+import type { Crypto } from "../platform/crypto.ts";
+import { hostGuard, jsonGuard, siteGuard, sizeGuard, tokenGuard } from "./guards.ts";
+import { ApiError, answerError } from "./problem.ts";
+import { accountRoutes } from "./routes/accounts.ts";
+import { binlogRoutes } from "./routes/binlogs.ts";
+import { healthRoutes, isOpenPath } from "./routes/health.ts";
+import { statusRoutes } from "./routes/status.ts";
+import { syncerRoutes } from "./routes/syncer.ts";
+
+export interface AdminOptions {
+  readonly node: NodeOperations;
+  readonly crypto: Crypto;
+  readonly token: string;
+  /** Names and addresses by which this node is called, beside the loopback ones. */
+  readonly hostNames: readonly string[];
+  readonly logger: Logger;
+}
+
+/** A web-standard handler for the platform's HTTP server. */
+export function createApp(options: AdminOptions): OpenAPIHono {
+  const { node, crypto, token, logger } = options;
+  const app = new OpenAPIHono({
+    defaultHook: (result) => {
+      if (!result.success) throw new ApiError(400, "BR4006", describeIssues(result.error.issues));
+    },
+  });
+  app.onError((error, context) => answerError(context, invalidJson(error), logger));
+  app.notFound((context) => {
+    const error = new ApiError(
+      404,
+      "BR4007",
+      `There is no route ${context.req.method} ${context.req.path}`,
+    );
+    return answerError(context, error, logger);
+  });
+  app.use(async (context, next) => {
+    await next();
+    context.header("Cache-Control", "no-store");
+    context.header("X-Content-Type-Options", "nosniff");
+    context.header("Content-Security-Policy", "default-src 'self'; frame-ancestors 'none'");
+  });
+  app.use(hostGuard(options.hostNames), siteGuard(), tokenGuard(crypto, token, isOpenPath));
+  app.use(jsonGuard(), sizeGuard());
+
+  healthRoutes(app, node);
+  statusRoutes(app, node);
+  syncerRoutes(app, node);
+  binlogRoutes(app, node);
+  accountRoutes(app, node);
+  app.doc31("/openapi.json", { openapi: "3.1.0", info: { title: "binraft", version: VERSION } });
+  return app;
+}
+
+interface Issue {
+  readonly path: readonly PropertyKey[];
+  readonly message: string;
+}
+
+function describeIssues(issues: readonly Issue[]): string {
+  return issues
+    .map(({ path, message }) =>
+      path.length === 0 ? message : `${path.map(String).join(".")}: ${message}`,
+    )
+    .join("; ");
+}
+
+/** What the framework throws for a body that is no JSON. */
+function invalidJson(error: Error): Error {
+  if ("status" in error && error.status === 400) {
+    return new ApiError(400, "BR4006", "The body is not valid JSON");
+  }
+  return error;
+}

@@ -1,0 +1,139 @@
+/** `binraft status`: one node at a glance, for a tired person. */
+import type { Command } from "commander";
+import type { NodeStatus, ReplicaStatus } from "../../cluster/operations.ts";
+import { delay } from "../../platform/clock.ts";
+import type { SyncerStatus } from "../../syncer/host.ts";
+import type { AdminClient } from "../client.ts";
+import { CliError, ExitCode, type GlobalOptions } from "../context.ts";
+import { formatBytes, formatDuration, type Output, plural } from "../output.ts";
+import { act, type VerbTable } from "../verb.ts";
+import { printReplicas } from "./replica.ts";
+
+const WATCH_MS = 1000;
+
+interface StatusOptions extends GlobalOptions {
+  readonly watch?: boolean;
+}
+
+interface Shown extends NodeStatus {
+  readonly followers: readonly ReplicaStatus[];
+}
+
+export function addStatusVerb(program: Command, table: VerbTable): void {
+  program
+    .command("status")
+    .description("show what the node does, who follows it, and what needs an eye")
+    .option("--watch", "again every second, until interrupted")
+    .action(
+      act<StatusOptions>(table, async (verb) => {
+        const node = await verb.connect();
+        const { output } = verb;
+        if (verb.options.watch !== true) {
+          const status = await fetchStatus(node);
+          return output.result(status, () => printStatus(output, status));
+        }
+        await watch(verb.context.platform.clock, node, output);
+      }),
+    );
+}
+
+async function fetchStatus(node: AdminClient): Promise<Shown> {
+  const status = await node.get<NodeStatus>("/v1/status");
+  const { items } = await node.get<{ items: ReplicaStatus[] }>("/v1/replicas");
+  return { ...status, followers: items };
+}
+
+async function watch(
+  clock: Parameters<typeof delay>[0],
+  node: AdminClient,
+  output: Output,
+): Promise<void> {
+  for (;;) {
+    try {
+      const status = await fetchStatus(node);
+      if (output.json) output.jsonLine(status);
+      else {
+        output.clear();
+        printStatus(output, status);
+      }
+    } catch (error) {
+      // A restart of the node is what one watches for.
+      if (!(error instanceof CliError) || error.exit !== ExitCode.UNREACHABLE) throw error;
+      if (output.json) output.jsonLine({ unreachable: error.message });
+      else output.line(error.message);
+    }
+    await delay(clock, WATCH_MS);
+  }
+}
+
+function printStatus(output: Output, status: Shown): void {
+  const { node, raft, storage, stream, server, process } = status;
+  output.facts([
+    [
+      "node",
+      `${node.name} in ${node.region}, binraft ${node.version} on ${node.runtime}, pid ${process.pid}, up ${formatDuration(process.uptimeMs)}, ${formatBytes(process.rssBytes)} resident`,
+    ],
+    ["cluster", status.clusterId],
+    [
+      "raft",
+      `${raft.role}, term ${raft.term}, entries ${raft.firstIndex} to ${raft.lastIndex}, committed ${raft.commit}, applied ${raft.applied}`,
+    ],
+    [
+      "log",
+      `${formatBytes(storage.logBytes)} in ${plural(storage.segments, "segment")}, ${storage.dataDir}${storage.full ? ", THE DISK IS FULL" : ""}`,
+    ],
+    [
+      "stream",
+      `${plural(stream.files, "file")}${stream.file === "" ? "" : `, ends at ${stream.file}:${stream.position}`}${stream.open ? ", inside a transaction" : ""}`,
+    ],
+    ["executed", stream.executed === "" ? "nothing yet" : stream.executed],
+    ["purged", stream.purged],
+    [
+      "server",
+      `${server.listening ? server.address : "not listening"}, TLS ${server.tls}, server_id ${server.serverId}, ${plural(server.replicas, "replica")}`,
+    ],
+  ]);
+  printSyncer(output, status.syncer);
+  if (status.followers.length > 0) {
+    output.line();
+    printReplicas(output, status.followers);
+  }
+  if (status.alarms.length > 0) output.line();
+  for (const alarm of status.alarms) output.line(`${output.paint("red", "!")} ${alarm}`);
+}
+
+export function printSyncer(output: Output, syncer: SyncerStatus): void {
+  const colour =
+    syncer.state === "RUNNING"
+      ? "green"
+      : syncer.state === "CONNECTING" || syncer.state === "STOPPED"
+        ? "yellow"
+        : "red";
+  const acked =
+    syncer.ackedFile === ""
+      ? "no ACK yet"
+      : `acknowledged to ${syncer.ackedFile}:${syncer.ackedPosition}`;
+  output.facts([
+    [
+      "syncer",
+      `${output.paint(colour, syncer.state)}${syncer.reason === "" ? "" : `: ${syncer.reason}`}`,
+    ],
+    [
+      "source",
+      syncer.source === ""
+        ? "none"
+        : `${syncer.source}${syncer.sourceVersion === "" ? "" : `, MySQL ${syncer.sourceVersion}`}${syncer.sourceUuid === "" ? "" : `, ${syncer.sourceUuid}`}`,
+    ],
+    [
+      "pulled to",
+      syncer.file === ""
+        ? ""
+        : `${syncer.file}:${syncer.position}, ${formatBytes(syncer.receivedBytes)} on this connection`,
+    ],
+    ["semi-sync", syncer.state === "RUNNING" ? (syncer.semiSync ? `on, ${acked}` : "off") : ""],
+    ...Object.entries(syncer.gtids).map(
+      ([name, set]) => [name, set === "" ? "nothing" : set] as const,
+    ),
+    ["next", syncer.next],
+  ]);
+}

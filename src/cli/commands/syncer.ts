@@ -1,0 +1,211 @@
+/** `binraft syncer`: where the binlog comes from, and what only an operator may decide. */
+import type { Command } from "commander";
+import type { SyncerDocument } from "../../admin/schema.ts";
+import type { NodeStatus, SourceChange } from "../../cluster/operations.ts";
+import { parseSourceUrl } from "../../config/source-url.ts";
+import type { SourceCheck } from "../../syncer/host.ts";
+import { CliError, ExitCode, type GlobalOptions } from "../context.ts";
+import { act, type Verb, type VerbTable } from "../verb.ts";
+import { printChecks } from "./checks.ts";
+import { printSyncer } from "./status.ts";
+
+interface SetOptions extends GlobalOptions {
+  readonly passwordFile?: string;
+  readonly passwordEnv?: string;
+  readonly tls?: SourceChange["tls"] & string;
+  readonly tlsCa?: string;
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
+  readonly publicKeyFile?: string;
+  readonly semiSync?: string;
+  readonly serverId?: string;
+  readonly nativePassword?: string;
+}
+
+interface ConfirmOptions extends GlobalOptions {
+  readonly confirm?: string;
+}
+
+export function addSyncerVerbs(program: Command, table: VerbTable): void {
+  const syncer = program.command("syncer").description("the connection to the source");
+  syncer
+    .command("show")
+    .description("show its state, the reason and the next command")
+    .action(
+      act(table, async (verb) => {
+        const shown = await (await verb.connect()).get<SyncerDocument>("/v1/syncer");
+        show(verb, shown);
+      }),
+    );
+  syncer
+    .command("check")
+    .description("connect to the source and say what is wrong; changes nothing")
+    .action(
+      act(table, async (verb) => {
+        const answer = await (await verb.connect()).send<{ items: SourceCheck[] }>(
+          "POST",
+          "/v1/syncer/check",
+        );
+        verb.output.result(answer, () => printChecks(verb.output, answer.items));
+        if (answer.items.some((check) => check.level === "fail")) verb.exit = ExitCode.FAILED;
+      }),
+    );
+  addSet(syncer, table);
+  for (const [name, text] of [
+    ["start", "pull from the source, also after a restart"],
+    ["stop", "do not pull, also after a restart"],
+  ] as const) {
+    syncer
+      .command(name)
+      .description(text)
+      .action(
+        act(table, async (verb) => {
+          show(
+            verb,
+            await (await verb.connect()).send<SyncerDocument>("POST", `/v1/syncer/${name}`),
+          );
+        }),
+      );
+  }
+  addDecisions(syncer, table);
+}
+
+function show(verb: Verb, document: SyncerDocument): void {
+  verb.output.result(document, () => printSyncer(verb.output, document));
+}
+
+function addSet(syncer: Command, table: VerbTable): void {
+  syncer
+    .command("set")
+    .argument("[URL]", "mysql://user@host:3306")
+    .option("--password-file <PATH>", "file with the password, read by the node")
+    .option("--password-env <NAME>", "environment variable of the node with the password")
+    .option("--tls <MODE>", "disabled, verify-ca or verify-identity")
+    .option("--tls-ca <PATH>", "PEM file of the CA")
+    .option("--tls-cert <PATH>", "PEM file of the certificate that binraft shows")
+    .option("--tls-key <PATH>", "PEM file of its key")
+    .option("--public-key-file <PATH>", "PEM file of the source's RSA key")
+    .option("--semi-sync <true|false>", "acknowledge transactions")
+    .option("--server-id <NUMBER>", "server_id that the source sees")
+    .option("--native-password <true|false>", "allow mysql_native_password")
+    .description("point to a source, or change how; what is left out stays")
+    .action(
+      act<SetOptions>(table, async (verb, url) => {
+        const node = await verb.connect();
+        show(verb, await node.send<SyncerDocument>("PUT", "/v1/syncer", sourceChange(verb, url)));
+      }),
+    );
+}
+
+function sourceChange(verb: Verb<SetOptions>, url: string | undefined): Record<string, unknown> {
+  const { options } = verb;
+  // The node may run elsewhere in the file system: it gets absolute paths.
+  const path = (given: string): string => verb.context.platform.disk(given).root;
+  const change: Record<string, unknown> = {};
+  if (url !== undefined) {
+    const address = parseSourceUrl(url);
+    if (typeof address === "string") throw usage(`Invalid URL: ${address}`);
+    Object.assign(change, address);
+  }
+  if (options.passwordFile !== undefined)
+    change["passwordRef"] = `file:${path(options.passwordFile)}`;
+  if (options.passwordEnv !== undefined) change["passwordRef"] = `env:${options.passwordEnv}`;
+  for (const name of ["tlsCa", "tlsCert", "tlsKey", "publicKeyFile"] as const) {
+    const given = options[name];
+    if (given !== undefined) change[name] = given === "" ? null : path(given);
+  }
+  if (options.tls !== undefined) change["tls"] = options.tls;
+  for (const name of ["semiSync", "nativePassword"] as const) {
+    const given = options[name];
+    if (given !== undefined && given !== "true" && given !== "false")
+      throw usage(`Invalid value "${given}": expected true or false`);
+    if (given !== undefined) change[name] = given === "true";
+  }
+  if (options.serverId !== undefined) change["serverId"] = Number(options.serverId);
+  if (Object.keys(change).length === 0)
+    throw usage("Nothing to change: give a URL or an option (binraft syncer set --help)");
+  return change;
+}
+
+function addDecisions(syncer: Command, table: VerbTable): void {
+  syncer
+    .command("accept-gap")
+    .argument(
+      "[SET]",
+      "the GTIDs that are lost to replicas; what the syncer shows as missing by default",
+    )
+    .option("--confirm <CLUSTER_ID>", "do it; without, only show what it would do")
+    .description("give up transactions that the source has purged")
+    .action(
+      act<ConfirmOptions>(table, async (verb, given) => {
+        const node = await verb.connect();
+        const { confirm } = verb.options;
+        const status = await node.get<NodeStatus>("/v1/status");
+        const gtids = given ?? status.syncer.gtids["missing"] ?? "";
+        if (gtids === "") throw usage("There is no gap: name the GTID set that is to be given up");
+        if (confirm !== undefined) {
+          return show(
+            verb,
+            await node.send<SyncerDocument>("POST", "/v1/syncer/accept-gap", { gtids, confirm }),
+          );
+        }
+        const command = `binraft syncer accept-gap '${gtids}' --confirm ${status.clusterId}`;
+        const effect =
+          "These transactions count as executed and purged from then on: no replica gets them, and one that lacks them gets error 1236.";
+        explain(
+          verb,
+          { gtids, executed: status.stream.executed, purged: status.stream.purged },
+          effect,
+          command,
+        );
+      }),
+    );
+  syncer
+    .command("new-timeline")
+    .option("--confirm <CLUSTER_ID>", "do it; without, only show what it would do")
+    .description("begin anew with the present source")
+    .action(
+      act<ConfirmOptions>(table, async (verb) => {
+        const node = await verb.connect();
+        const { confirm } = verb.options;
+        if (confirm !== undefined) {
+          return show(
+            verb,
+            await node.send<SyncerDocument>("POST", "/v1/syncer/new-timeline", { confirm }),
+          );
+        }
+        const status = await node.get<NodeStatus>("/v1/status");
+        const command = `binraft syncer new-timeline --confirm ${status.clusterId}`;
+        const effect =
+          "The stream begins anew as with an empty log: replicas of the present one have to be rebuilt. Its files stay and can be exported.";
+        explain(
+          verb,
+          { executed: status.stream.executed, purged: status.stream.purged },
+          effect,
+          command,
+        );
+      }),
+    );
+}
+
+function explain(
+  verb: Verb,
+  sets: Readonly<Record<string, string>>,
+  effect: string,
+  command: string,
+): void {
+  const { output } = verb;
+  output.result({ ...sets, effect, command, code: "BR5002" }, () => {
+    output.facts(
+      Object.entries(sets).map(([name, set]) => [name, set === "" ? "nothing" : set] as const),
+    );
+    output.line(effect);
+    output.line("Nothing was changed. To do it:");
+    output.line(`  ${command}`);
+  });
+  verb.exit = ExitCode.USAGE;
+}
+
+function usage(message: string): CliError {
+  return new CliError(ExitCode.USAGE, "BR5003", message);
+}

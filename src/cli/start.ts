@@ -1,0 +1,151 @@
+/**
+ * `binraft start`: the node with its admin API, from the configuration to the exit code.
+ *
+ * Order: configuration → secrets and certificate → node (takes the data directory's lock) → admin
+ * API → wait for a signal or a failed log. A signal drains and ends with 0 within 25 s.
+ */
+import { createApp } from "../admin/app.ts";
+import { toHex } from "../base/bytes.ts";
+import type { Logger } from "../base/logger.ts";
+import { VERSION } from "../base/version.ts";
+import type { AccountSettings } from "../cluster/command.ts";
+import { type NodeSettings, type RunningNode, startNode } from "../cluster/node.ts";
+import { formatHostPort } from "../config/kinds.ts";
+import type { NodeConfig } from "../config/node-config.ts";
+import { createVerifiers } from "../mysql/auth/verifier.ts";
+import { delay } from "../platform/clock.ts";
+import type { HttpServer } from "../platform/http.ts";
+import type { Platform } from "../platform/platform.ts";
+import { adminToken, tokenPath } from "./admin-token.ts";
+import { adminCredentials, replicaCredentials } from "./certificate.ts";
+import { type CliContext, ExitCode, type GlobalOptions } from "./context.ts";
+import { createLogger } from "./logger.ts";
+import { readSecret } from "./secrets.ts";
+import { loadSettings } from "./settings.ts";
+import { describeFatal, describeStartError } from "./start-error.ts";
+
+const STOP_MS = 24_000;
+const ADMIN_STOP_MS = 2_000;
+
+export async function runStart(
+  { platform }: CliContext,
+  options: GlobalOptions,
+): Promise<ExitCode> {
+  const { config, file } = await loadSettings(platform, options);
+  const logger = await createLogger({ process: platform.process, debug: options.debug === true });
+  const running = await startAll(platform, config, logger).catch((error: unknown) => {
+    throw describeStartError(error);
+  });
+  const { node, admin } = running;
+  logger.info("binraft is ready", {
+    version: VERSION,
+    node: config.node.name,
+    region: config.node.region,
+    mysql: formatHostPort(node.mysqlAddress),
+    admin: formatHostPort(admin.address),
+    dataDir: config.node.dataDir,
+    config: file === "" ? "none" : file,
+    adminToken: config.admin.tokenRef ?? `file:${tokenPath(config)}`,
+  });
+  const failure = await Promise.race([node.failed, untilSignal(platform, logger)]);
+  const stopped = await stopAll(platform, running, logger);
+  if (failure !== null) throw describeFatal(failure);
+  if (!stopped) logger.warn("Some connections did not end in time: they were cut");
+  logger.info("binraft has stopped");
+  return ExitCode.OK;
+}
+
+interface Running {
+  readonly node: RunningNode;
+  readonly admin: HttpServer;
+}
+
+async function startAll(platform: Platform, config: NodeConfig, logger: Logger): Promise<Running> {
+  const settings = await nodeSettings(platform, config);
+  const adminTls = await adminCredentials(platform, config);
+  const tls = await replicaCredentials(platform, config);
+  const node = await startNode({ platform, logger, settings, tls });
+  try {
+    const app = createApp({
+      node,
+      crypto: platform.crypto,
+      token: await adminToken(platform, config),
+      hostNames: [config.listen.admin.host, platform.process.hostname()],
+      logger: logger.with({ part: "admin" }),
+    });
+    const handler = (request: Request): Response | Promise<Response> => app.fetch(request);
+    const admin = await platform.http.serve(
+      config.listen.admin,
+      handler,
+      adminTls === null ? undefined : { role: "server", clientCert: "none", ...adminTls },
+    );
+    return { node, admin };
+  } catch (error) {
+    await node.stop();
+    throw error;
+  }
+}
+
+/** What the node takes, with the accounts' passwords turned into verifiers. */
+export async function nodeSettings(platform: Platform, config: NodeConfig): Promise<NodeSettings> {
+  const accounts = new Map<string, AccountSettings>();
+  for (const { name, passwordRef, native } of config.accounts) {
+    const password = await readSecret(
+      platform.process,
+      passwordRef,
+      `accounts.${name}.password_file`,
+    );
+    const verifiers = createVerifiers(platform.crypto, password, { native });
+    accounts.set(name, {
+      sha2: toHex(verifiers.sha2),
+      native: verifiers.native === null ? null : toHex(verifiers.native),
+    });
+  }
+  return {
+    name: config.node.name,
+    region: config.node.region,
+    version: VERSION,
+    dataDir: config.node.dataDir,
+    serverId: config.node.serverId,
+    mysqlAddress: config.listen.mysql,
+    segmentBytes: config.storage.segmentBytes,
+    retentionBytes: config.storage.retentionBytes,
+    retentionHours: config.storage.retentionHours,
+    requireTls: config.replicas.requireTls,
+    maxConnections: config.replicas.maxConnections,
+    allowOriginServerIds: config.replicas.allowOriginServerIds,
+    source: config.source,
+    accounts,
+  };
+}
+
+/** Resolves with null at the first signal; a second one ends the process at once. */
+function untilSignal({ process }: Platform, logger: Logger): Promise<null> {
+  return new Promise((resolve) => {
+    let seen = false;
+    const onSignal = (signal: string): void => {
+      if (seen) process.exit(ExitCode.FAILED);
+      seen = true;
+      logger.info("Stopping; a second signal ends it at once", { signal });
+      resolve(null);
+    };
+    for (const signal of ["SIGTERM", "SIGINT"] as const)
+      process.onSignal(signal, () => onSignal(signal));
+  });
+}
+
+/** False when it took too long. */
+async function stopAll(
+  platform: Platform,
+  { node, admin }: Running,
+  logger: Logger,
+): Promise<boolean> {
+  const stop = async (): Promise<boolean> => {
+    await admin.stop(ADMIN_STOP_MS);
+    await node
+      .stop()
+      .catch((error: Error) => logger.error("Stopping failed", { reason: error.message }));
+    return true;
+  };
+  return Promise.race([stop(), delay(platform.clock, STOP_MS).then(() => false)]);
+}

@@ -1,0 +1,73 @@
+/**
+ * The configuration as the rest of the program takes it: complete, checked, paths absolute. No
+ * secret is in it, only where one is: `file:PATH` or `env:NAME`.
+ */
+import type { HostPort } from "./kinds.ts";
+
+export interface NodeConfig {
+  readonly node: {
+    readonly name: string;
+    readonly region: string;
+    readonly dataDir: string;
+    /** Null: derived from the node's UUID. */
+    readonly serverId: number | null;
+  };
+  readonly listen: {
+    readonly mysql: HostPort;
+    readonly peer: HostPort;
+    readonly admin: HostPort;
+  };
+  /** Null without any of its keys: a fresh directory becomes a cluster of one. */
+  readonly cluster: ClusterSection | null;
+  /** Seeds the replicated settings at the first start; null when no url is given. */
+  readonly source: SourceSection | null;
+  readonly accounts: readonly AccountSection[];
+  readonly replicas: {
+    readonly tlsCert: string | null;
+    readonly tlsKey: string | null;
+    readonly requireTls: boolean;
+    readonly maxConnections: number;
+    readonly allowOriginServerIds: boolean;
+  };
+  readonly storage: {
+    readonly segmentBytes: number;
+    readonly retentionBytes: number | null;
+    readonly retentionHours: number | null;
+  };
+  readonly admin: {
+    /** Null: made in the data directory at the first start. */
+    readonly tokenRef: string | null;
+    readonly tlsCert: string | null;
+    readonly tlsKey: string | null;
+    readonly dashboard: boolean;
+  };
+}
+
+export interface ClusterSection {
+  readonly secretRef: string | null;
+  readonly join: readonly HostPort[];
+  readonly bootstrapExpect: number | null;
+  readonly discovery: "static" | "fly";
+}
+
+/** The same shape as the replicated settings of the source. */
+export interface SourceSection {
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  readonly passwordRef: string | null;
+  readonly tls: "disabled" | "verify-ca" | "verify-identity";
+  readonly tlsCa: string | null;
+  readonly tlsCert: string | null;
+  readonly tlsKey: string | null;
+  readonly publicKeyFile: string | null;
+  readonly semiSync: boolean;
+  readonly serverId: number;
+  readonly nativePassword: boolean;
+}
+
+export interface AccountSection {
+  readonly name: string;
+  readonly passwordRef: string;
+  readonly native: boolean;
+}
