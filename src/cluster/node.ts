@@ -431,6 +431,8 @@ export class RunningNode implements NodeOperations {
       gtids: set.toString(),
     });
     await this.#core.driver.command({ type: "accept-gap", gtids: set.toString() });
+    // Those that lack the gap must be told so, not fed what comes behind it.
+    this.#server.dropReplicas();
     this.#syncer.restart();
   }
 

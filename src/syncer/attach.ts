@@ -44,9 +44,13 @@ export interface Attached {
   readonly pushed: readonly Uint8Array[];
 }
 
-/** The first file, and what our set lacks or has too many, checked before anything is asked for. */
-export function checkSets(host: SyncerHost, facts: SourceFacts): void {
-  const { executed, source } = host.stream;
+/** What our set lacks or has too many against the source's. `executed` is ours. */
+export function checkSets(
+  host: SyncerHost,
+  facts: SourceFacts,
+  executed: GtidSet = host.stream.executed,
+): void {
+  const { source } = host.stream;
   const missing = facts.purged.subtract(executed);
   const extra = executed.subtract(facts.executed);
   if (!extra.isEmpty) {

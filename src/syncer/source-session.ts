@@ -29,7 +29,7 @@ import { storeStop } from "./stop-event.ts";
 export const HEARTBEAT_MS = 5_000;
 /** Without any packet for so long the source, or the way to it, is gone. */
 const SILENCE_MS = 3 * HEARTBEAT_MS + 1_000;
-const PURGED_CHECK_MS = 60_000;
+const SETS_CHECK_MS = 60_000;
 const PENDING_BYTES = 32 * 1024 * 1024;
 const QUIET_ACK_MS = 100;
 
@@ -64,7 +64,7 @@ export class SourceSession {
   readonly #pull: Pull;
   readonly #clients = new Set<MysqlClient>();
   #silenceTimer: Cancel = () => {};
-  #purgedTimer: Cancel = () => {};
+  #setsTimer: Cancel = () => {};
   #flushQueued = false;
   #failure: Error | null = null;
   /** Pull sequences of chunks with a transaction that a session of the source waits for. */
@@ -102,7 +102,7 @@ export class SourceSession {
       signal.removeEventListener("abort", abort);
       unobserve();
       this.#silenceTimer();
-      this.#purgedTimer();
+      this.#setsTimer();
       for (const client of this.#clients) client.connection.destroy();
       this.#progress.running = false;
     }
@@ -136,7 +136,7 @@ export class SourceSession {
     await this.#host.settled();
     await this.#introduce(facts);
     const attached = await this.#attach(control, facts);
-    this.#watchPurged(control);
+    this.#watchSets(control, facts);
     return await this.#stream(attached, facts, onRunning);
   }
 
@@ -192,25 +192,18 @@ export class SourceSession {
     return await begin(dump, this.#host, facts, name);
   }
 
-  #watchPurged(control: MysqlClient): void {
-    const check = (): void => {
-      this.#purgedTimer = this.#platform.clock.after(PURGED_CHECK_MS, () => {
-        gtidSets(control)
-          .then(({ purged }) => this.#checkPurged(purged))
-          .then(check, (error: Error) => this.#fail(error));
-      });
-    };
-    check();
-  }
-
-  /** Purged at the source and not here: it will never come. */
-  #checkPurged(purged: SourceFacts["purged"]): void {
-    const facts = this.#progress.facts;
-    if (facts === null) return;
-    const { stream } = this.#host;
-    const missing = purged.subtract(stream.executed);
-    if (missing.isEmpty) return;
-    checkSets(this.#host, { ...facts, purged, executed: stream.executed });
+  /** What was purged or reset at the source while we pull shows at no event: it is asked for. */
+  #watchSets(control: MysqlClient, facts: SourceFacts): void {
+    this.#setsTimer = this.#platform.clock.after(SETS_CHECK_MS, () => {
+      // Taken before the question: what comes in meanwhile may not be in the answer.
+      const stored = this.#host.stream.executed.clone();
+      gtidSets(control)
+        .then((sets) => checkSets(this.#host, { ...facts, ...sets }, stored))
+        .then(
+          () => this.#watchSets(control, facts),
+          (error: Error) => this.#fail(error),
+        );
+    });
   }
 
   async #stream(attached: Attached, facts: SourceFacts, onRunning: () => void): Promise<never> {

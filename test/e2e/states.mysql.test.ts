@@ -104,6 +104,7 @@ test("gtid_purged extended on the live source is a GAP", async () => {
 test("A RESET of the source is a FORK; new-timeline is the way out, old files stay for export", async () => {
   const files = node.node.files().map((file) => file.name);
   await source.exec("RESET BINARY LOGS AND GTIDS");
+  await source.exec(everyday(6));
   await node.syncerIs("FORK");
   assert.match(node.node.status().syncer.next, /new-timeline/);
   await source.exec(everyday(7));
@@ -145,7 +146,7 @@ test("A server that lacks our transactions is REFUSED; one that has them is take
   assert.match(gtids["missing at the source"] ?? "", new RegExp(uuid));
   assert.match(reason, /lacks/);
   // It catches up from us, is promoted, and is accepted: the files go on under new numbers.
-  await lagging.exec("RESET BINARY LOGS AND GTIDS");
+  await lagging.exec(`DROP USER ${SOURCE_USER.user}; RESET BINARY LOGS AND GTIDS`);
   await startReplica(lagging, node.endpoint);
   await waitForReplica(source, lagging, 30_000);
   await lagging.exec("STOP REPLICA; RESET REPLICA ALL");
