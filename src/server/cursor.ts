@@ -8,7 +8,9 @@
  * - A transaction that the replica has is left out from its GTID event on. Before the next event
  *   that is sent, or at the end, a HEARTBEAT says where we are; the same for what was never pulled.
  * - ROTATE is never skipped; STOP is when the transaction before it was.
- * - Where the file's name is not the source's own, a stored ROTATE gets the name we serve next.
+ * - ROTATE waits for the next file to begin. A source has that at once, we may not: a replica
+ *   would then believe in a file that nobody has, and 5.6 takes no heartbeat between the two.
+ * - Where the next file's name is not the source's own, ROTATE gets the name that we serve.
  *
  * Packet numbers are the only bytes of a stored body that differ between replicas. When much is to
  * come, up to 255 heartbeats of the current position bring a replica's numbers in step with the
@@ -25,7 +27,14 @@ import {
   heartbeat,
   patchFormatDescription,
 } from "../binlog/control-events.ts";
-import { buildEvent } from "../binlog/event.ts";
+import {
+  buildEvent,
+  eventFlags,
+  eventLogPos,
+  eventServerId,
+  eventTimestamp,
+  eventType,
+} from "../binlog/event.ts";
 import {
   type BinlogFile,
   formatFileName,
@@ -72,6 +81,8 @@ export class DumpCursor {
   /** False inside a transaction: nothing may be put in between. */
   #openTail: Chunk | null = null;
   #checksum: Checksum;
+  /** The file's stored ROTATE, until the next file begins. */
+  #rotate: Uint8Array | null = null;
   /** Something was left out since the last event that was sent. */
   #gap = false;
   /** The last transaction was one that the replica has. */
@@ -120,12 +131,18 @@ export class DumpCursor {
     this.streamOffset = Math.max(this.streamOffset, chunk.streamOffset);
     if (from === 0 && (chunk.flags & ChunkFlag.NEW_FILE) !== 0) from = this.#beginFile(piece);
     if (from === 0 && (chunk.flags & ChunkFlag.AFTER_HOLE) !== 0) this.#gap = true;
-    if (from < piece.to) {
-      if (this.#needsWalk(piece)) this.#walk(piece, from);
-      else this.#range(chunk, from, piece.to, chunk.fileOffset);
-    }
     const bytes = eventBytesBefore(chunk, piece.to);
-    this.position = chunk.fileOffset + bytes;
+    const end = chunk.fileOffset + bytes;
+    let to = piece.to;
+    if (piece.file.end === "rotate" && end === piece.file.size) {
+      to = lastUnitAt(chunk);
+      this.#rotate = eventAt(chunk, to).slice();
+    }
+    if (from < to) {
+      if (this.#needsWalk(chunk)) this.#walk(chunk, from, to);
+      else this.#range(chunk, from, to, chunk.fileOffset);
+    }
+    this.position = end - (this.#rotate?.length ?? 0);
     this.streamOffset = chunk.streamOffset + bytes;
     this.#openTail = piece.to === chunk.body.length ? chunk : null;
   }
@@ -150,6 +167,7 @@ export class DumpCursor {
   /** Sends what begins a file; returns where in the body the rest stands. */
   #beginFile(piece: StreamPiece): number {
     const { chunk, file } = piece;
+    this.#sendRotate(file.name);
     this.file = file;
     this.position = 4;
     this.#gap = false;
@@ -178,12 +196,7 @@ export class DumpCursor {
   }
 
   /** Whether units must be looked at one by one. */
-  #needsWalk(piece: StreamPiece): boolean {
-    const { chunk } = piece;
-    if (piece.file.name !== piece.file.sourceName) {
-      const units = chunk.units();
-      if (units.kinds[units.length - 1] === UnitKind.ROTATE) return true;
-    }
+  #needsWalk(chunk: Chunk): boolean {
     const exclusion = this.#exclusion;
     if (exclusion === null) return false;
     if (chunk.runs.length === 0) return this.#skipping;
@@ -195,8 +208,7 @@ export class DumpCursor {
     return false;
   }
 
-  #walk(piece: StreamPiece, from: number): void {
-    const { chunk, to } = piece;
+  #walk(chunk: Chunk, from: number, to: number): void {
     const units = chunk.units();
     let run = 0;
     let inRun = 0;
@@ -221,13 +233,10 @@ export class DumpCursor {
       } else if (kind === UnitKind.STOP) {
         skip = this.#skipping;
       }
-      const name = kind === UnitKind.ROTATE && end > from ? this.#otherName(piece, offset) : null;
-      if (end > from && (skip || name !== null)) {
+      if (end > from && skip) {
         if (rangeFrom >= 0) this.#range(chunk, rangeFrom, offset, rangeAt);
         rangeFrom = -1;
-        this.position = chunk.fileOffset + events;
-        if (name !== null) this.#rotate(chunk, offset, name);
-        else this.#gap = true;
+        this.#gap = true;
       } else if (end > from && rangeFrom < 0) {
         rangeFrom = Math.max(offset, from);
         rangeAt = chunk.fileOffset + events;
@@ -322,35 +331,48 @@ export class DumpCursor {
     return at > begin ? marks[at]!.entry : null;
   }
 
-  /** The name for a stored ROTATE, or null where the source's own is right. */
-  #otherName(piece: StreamPiece, offset: number): string | null {
-    const { file, chunk } = piece;
-    const event = eventAt(chunk, offset);
-    const { file: sourceNext } = decodeRotate(event, this.#checksum);
-    const { files } = this.#stream;
-    const next = files[fileIndex(files, file) + 1];
-    let name = next?.name;
-    if (next === undefined || next === file) {
-      const parsed = parseFileName(file.name);
-      const { base, number } = nextFileName(sourceNext, parsed?.base ?? null, file.number);
-      name = formatFileName(base, number);
-    }
-    return name === undefined || name === sourceNext ? null : name;
+  /** The end of the log for a client that does not wait: it gets the file's last event, too. */
+  finish(): void {
+    this.catchUp(false);
+    if (this.file !== null) this.#sendRotate(null);
   }
 
-  #rotate(chunk: Chunk, offset: number, name: string): void {
-    const stored = eventAt(chunk, offset);
+  /** With the name that the next file has here; null when it has not begun, and the name is foreseen. */
+  #sendRotate(next: string | null): void {
+    const stored = this.#rotate;
+    if (stored === null) return;
     if (this.#gap) this.#beat(this.position);
-    const body = new ByteWriter(8 + name.length).u64(4).text(name).finish();
-    const header = {
-      timestamp: readU32(stored, 0),
-      type: stored[4]!,
-      serverId: readU32(stored, 5),
-      logPos: readU32(stored, 13),
-      flags: stored[17]! | (stored[18]! << 8),
-    };
-    this.outbox.event(buildEvent(header, body, this.#crc));
+    const { file: sourceNext } = decodeRotate(stored, this.#checksum);
+    const name = next ?? this.#foreseen(sourceNext);
+    this.outbox.event(name === sourceNext ? stored : renamed(stored, name, this.#crc));
+    this.position += stored.length;
+    this.#rotate = null;
   }
+
+  #foreseen(sourceNext: string): string {
+    const { name, number } = this.file!;
+    const parsed = parseFileName(name);
+    const next = nextFileName(sourceNext, parsed?.base ?? null, number);
+    return formatFileName(next.base, next.number);
+  }
+}
+
+function renamed(rotate: Uint8Array, name: string, crc: Crc | null): Uint8Array {
+  const body = new ByteWriter(8 + name.length).u64(4).text(name).finish();
+  const header = {
+    timestamp: eventTimestamp(rotate),
+    type: eventType(rotate),
+    serverId: eventServerId(rotate),
+    logPos: eventLogPos(rotate),
+    flags: eventFlags(rotate),
+  };
+  return buildEvent(header, body, crc);
+}
+
+/** Where the frame of a chunk's last unit stands. */
+function lastUnitAt(chunk: Chunk): number {
+  const { framedBytes, length } = chunk.units();
+  return chunk.body.length - framedBytes[length - 1]!;
 }
 
 /** A small event, whole in its body, by the offset of its frame. */

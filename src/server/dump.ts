@@ -178,9 +178,13 @@ export class Dump {
       if (stream.epoch !== this.#epoch && this.#options.request.gtids !== null) {
         return this.#endStopped();
       }
+      if (this.#options.nonBlock) {
+        cursor.finish();
+        await this.#write(null);
+        return this.#endOfLog();
+      }
       cursor.catchUp(this.#heartbeatDue);
       await this.#write(null);
-      if (this.#options.nonBlock) return this.#endOfLog();
       this.caughtUp = true;
       await this.#idle(version);
     }

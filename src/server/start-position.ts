@@ -18,7 +18,7 @@
 
 import { readU32 } from "../base/bytes.ts";
 import { ChunkFlag } from "../binlog/chunk.ts";
-import type { BinlogFile } from "../binlog/file-view.ts";
+import { type BinlogFile, parseFileName } from "../binlog/file-view.ts";
 import type { GtidSet } from "../gtid/gtid-set.ts";
 import { sidUuid } from "../gtid/sid.ts";
 import {
@@ -140,11 +140,22 @@ function choose(stream: BinlogStream, request: DumpRequest): Choice {
 
 function chooseNamed(stream: BinlogStream, request: DumpRequest): Choice {
   const file = stream.files.find((candidate) => candidate.name === request.file);
+  if (file === undefined && isAnnounced(stream, request.file)) {
+    return { kind: "missing", error: null, what: "the file that the last ROTATE names" };
+  }
   // By GTID only the current epoch is served: the sets of an older one mean something else.
   if (file === undefined || (request.gtids !== null && file.epoch !== stream.epoch)) {
     return { kind: "missing", error: unknownFirstFile(), what: "the named file" };
   }
   return checkSize(file, request.position);
+}
+
+/** A replica that was sent the last file's ROTATE asks for the next one, which has not begun yet. */
+function isAnnounced(stream: BinlogStream, name: string): boolean {
+  const last = stream.files.at(-1);
+  if (last === undefined || last.end !== "rotate") return false;
+  const [asked, known] = [parseFileName(name), parseFileName(last.name)];
+  return asked !== null && asked.base === known?.base && asked.number > known.number;
 }
 
 function checkSize(file: BinlogFile, position: number): Choice {
