@@ -59,9 +59,10 @@ const PURGED =
 /** The replica needs transactions that were purged. Both sets as text. */
 export function purgedGtids(sent: string, missing: string): MysqlError {
   const full = `${PURGED} The GTID set sent by the replica is '${sent}', and the missing transactions are '${missing}'`;
-  if (encodeText(full).length <= MESSAGE_MAX_BYTES) return fatalDumpError(full);
+  // A server's buffer is one byte longer than what it sends.
+  if (encodeText(full).length <= MESSAGE_MAX_BYTES + 1) return fatalDumpError(full);
   return fatalDumpError(
-    `${PURGED} To find the missing purged transactions, see the source's error log or the manual for GTID_SUBTRACT.`,
+    `${PURGED} The GTID sets and the missing purged transactions are too long to print in this message. For more information, please see the source's error log or the manual for GTID_SUBTRACT`,
   );
 }
 

@@ -119,9 +119,11 @@ export class DumpCursor {
     this.file = file;
     this.position = position;
     this.#announce(file, position);
-    this.#checkCapable(format.description.checksum);
+    this.#checkCapable(format.description.checksum, 4 + format.event.length);
     this.#checksum = format.description.checksum;
-    const patch = { zeroCreated: true, zeroLogPos: true };
+    // By position the replica must not count it, nor take it for a restart of the source.
+    const zero = this.#exclusion === null;
+    const patch = { zeroCreated: zero, zeroLogPos: zero };
     this.outbox.event(patchFormatDescription(format.event, patch, this.#crc32));
   }
 
@@ -152,15 +154,15 @@ export class DumpCursor {
     this.outbox.event(fakeRotate(file.name, position, serverId, this.#crc));
   }
 
-  #checkCapable(checksum: Checksum): void {
+  #checkCapable(checksum: Checksum, descriptionEnd: number): void {
     if (checksum === "NONE" || this.#format.checksum !== null) return;
     const { request } = this.#format;
     throw replicaCannotChecksum({
       startFile: request.file,
       startPosition: request.position,
       file: this.file!.name,
-      lastEventEnd: this.position,
-      lastByteEnd: this.position,
+      lastEventEnd: descriptionEnd,
+      lastByteEnd: descriptionEnd,
     });
   }
 
@@ -176,7 +178,7 @@ export class DumpCursor {
     const event = formatEventOf(chunk);
     const { checksum } = decodeFormatDescription(event);
     this.position += event.length;
-    this.#checkCapable(checksum);
+    this.#checkCapable(checksum, this.position);
     this.#checksum = checksum;
     const units = chunk.units();
     let end = units.framedBytes[0]!;

@@ -15,14 +15,16 @@
  * Not here: semi-sync towards replicas. They ask for the variable, get 1193 and go on without.
  */
 import { type Logger, printable } from "../base/logger.ts";
+import { FILE_START } from "../binlog/event.ts";
+import type { BinlogFile } from "../binlog/file-view.ts";
 import { ConnectionLost, type PacketConnection } from "../mysql/connection.ts";
 import { type DumpPlace, fatalDumpErrorAt, MysqlError, sameReplica } from "../mysql/errors.ts";
 import { encodeEof, encodeErr } from "../mysql/response.ts";
 import { NetError } from "../platform/net.ts";
 import type { Platform } from "../platform/platform.ts";
 import { DumpCursor, type DumpFormat } from "./cursor.ts";
-import type { FileFormats } from "./file-formats.ts";
-import { type DumpRequest, findStart, NotHereYet } from "./start-position.ts";
+import type { FileFormat, FileFormats } from "./file-formats.ts";
+import { type BrokenPosition, type DumpRequest, findStart, NotHereYet } from "./start-position.ts";
 import { type BinlogStream, type StreamPieces, StreamPurged, type StreamReader } from "./stream.ts";
 import type { StreamSignal } from "./stream-signal.ts";
 
@@ -154,10 +156,22 @@ export class Dump {
       const format = await formats.of(start.file);
       if (format === null) throw new NotHereYet(`file "${start.file.name}"`);
       cursor.beginInside(start.file, start.position, format);
+      if (start.broken !== null) this.#throwBroken(start.broken, start.file, format);
       await this.#write(null);
     }
     if (start.batch !== null) await this.#send(start.batch);
     this.#armHeartbeat(this.#options.heartbeatMs);
+  }
+
+  #throwBroken(broken: BrokenPosition, file: BinlogFile, format: FileFormat): never {
+    const { request } = this.#options;
+    throw fatalDumpErrorAt(broken.text, {
+      startFile: request.file,
+      startPosition: request.position,
+      file: file.name,
+      lastEventEnd: request.gtids === null ? FILE_START + format.event.length : format.headEnd,
+      lastByteEnd: broken.lastByteEnd,
+    });
   }
 
   async #stream(): Promise<DumpEnd> {

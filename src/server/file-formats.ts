@@ -5,8 +5,9 @@
  */
 import { assert } from "../base/assert.ts";
 import { readU32 } from "../base/bytes.ts";
-import { type Chunk, ChunkFlag } from "../binlog/chunk.ts";
+import { type Chunk, ChunkFlag, UnitKind } from "../binlog/chunk.ts";
 import { decodeFormatDescription, type FormatDescription } from "../binlog/control-events.ts";
+import { FILE_START } from "../binlog/event.ts";
 import type { BinlogFile } from "../binlog/file-view.ts";
 import { FRAME_BYTES } from "../binlog/frames.ts";
 import type { BinlogStream } from "./stream.ts";
@@ -15,6 +16,8 @@ export interface FileFormat {
   /** The event as it is stored. */
   readonly event: Uint8Array;
   readonly description: FormatDescription;
+  /** Where PREVIOUS_GTIDS ends, or the description when there is none. */
+  readonly headEnd: number;
 }
 
 /** The first event of a chunk that begins a file. */
@@ -43,7 +46,10 @@ export class FileFormats {
       const chunk = batch.pieces[0]!.chunk;
       if ((chunk.flags & ChunkFlag.NEW_FILE) === 0) return null;
       const event = formatEventOf(chunk).slice();
-      const format = { event, description: decodeFormatDescription(event) };
+      const { kinds, eventBytes } = chunk.units();
+      const previous = kinds[1] === UnitKind.PREVIOUS_GTIDS ? eventBytes[1]! : 0;
+      const headEnd = FILE_START + event.length + previous;
+      const format = { event, description: decodeFormatDescription(event), headEnd };
       this.#known.set(file, format);
       return format;
     } finally {

@@ -2,7 +2,7 @@
  * Finding a file position in the stream, and walking events from there. Offsets are counted from
  * the chunks' 64-bit ones, never taken from event headers, which wrap at 4 GiB.
  */
-import { readU24 } from "../base/bytes.ts";
+import { concatBytes, readU24 } from "../base/bytes.ts";
 import { type Chunk, ChunkFlag } from "../binlog/chunk.ts";
 import type { BinlogFile } from "../binlog/file-view.ts";
 import { type FramedEvent, PACKET_HEADER_BYTES, walkEvents } from "../binlog/frames.ts";
@@ -121,19 +121,26 @@ function from(batch: StreamPieces, index: number, offset: number): StreamPieces 
   return { pieces, release: () => batch.release() };
 }
 
+const HEADER_BYTES = 19;
+
 function inPiece(
   piece: StreamPiece,
   position: number,
 ): { kind: "at"; at: number } | { kind: "inside-event"; bytes: Uint8Array } {
   let at = -1;
-  let bytes = new Uint8Array(0);
+  const parts: Uint8Array[] = [];
+  let wanted = HEADER_BYTES;
+  const { body } = piece.chunk;
   walkPiece(piece, (event, offset) => {
     if (offset === position) at = event.frameAt;
-    else if (offset < position && position < offset + event.size) {
-      const inner = event.eventAt + (position - offset);
-      bytes = piece.chunk.body.slice(inner, inner + 19);
+    else if (position < offset + event.size) {
+      // The bytes of the file there, which go on in the next event.
+      const from = event.eventAt + Math.max(0, position - offset);
+      const part = body.slice(from, Math.min(event.eventAt + event.size, from + wanted));
+      parts.push(part);
+      wanted -= part.length;
     }
-    return offset < position;
+    return at < 0 && wanted > 0;
   });
-  return at >= 0 ? { kind: "at", at } : { kind: "inside-event", bytes };
+  return at >= 0 ? { kind: "at", at } : { kind: "inside-event", bytes: concatBytes(parts) };
 }

@@ -16,14 +16,13 @@
  * as purged when some were purged. None is ever left out that it may need.
  */
 
-import { readU32 } from "../base/bytes.ts";
 import { ChunkFlag } from "../binlog/chunk.ts";
+import { EVENT_HEADER_BYTES, eventSize } from "../binlog/event.ts";
 import { type BinlogFile, parseFileName } from "../binlog/file-view.ts";
 import type { GtidSet } from "../gtid/gtid-set.ts";
 import { sidUuid } from "../gtid/sid.ts";
 import {
   fatalDumpError,
-  fatalDumpErrorAt,
   type MysqlError,
   moreGtids,
   positionBelowFour,
@@ -52,8 +51,16 @@ export interface DumpStart {
   /** Read while the position was searched; the dump releases it. */
   readonly batch: StreamPieces | null;
   readonly exclusion: Exclusion | null;
+  /** No event begins at the position: the description is sent, then this. */
+  readonly broken: BrokenPosition | null;
   /** Every FORMAT_DESCRIPTION goes out with `created` = 0: the replica did not start anew. */
   readonly zeroCreated: boolean;
+}
+
+/** What a source says when it takes the bytes at a position for an event's header. */
+export interface BrokenPosition {
+  readonly text: string;
+  readonly lastByteEnd: number;
 }
 
 /** This node does not have it and cannot tell whether the cluster does: close, do not refuse. */
@@ -89,21 +96,17 @@ export async function findStart(
     const zeroCreated =
       exclusion !== null && request.file === "" && (await skipsFirst(stream, file, exclusion));
     const reader = stream.read(file.startEntry);
-    return { file, position, reader, batch: null, exclusion, zeroCreated };
+    return { file, position, reader, batch: null, exclusion, broken: null, zeroCreated };
   }
   const found = await locate(stream, file, position);
+  const start = { file, position, exclusion, zeroCreated: false };
   switch (found.kind) {
     case "found":
-      return {
-        file,
-        position,
-        reader: found.reader,
-        batch: found.batch,
-        exclusion,
-        zeroCreated: false,
-      };
-    case "inside-event":
-      throw notAnEvent(request, file, position, found.bytes);
+      return { ...start, reader: found.reader, batch: found.batch, broken: null };
+    case "inside-event": {
+      const broken = readAsEvent(found.bytes, position, file.size);
+      return { ...start, reader: stream.read(file.startEntry), batch: null, broken };
+    }
     case "hole":
       throw fatalDumpError(
         `Position ${position} of file "${file.name}" was not pulled from the source: use GTID auto-position`,
@@ -132,7 +135,7 @@ async function confirmed(
 
 function choose(stream: BinlogStream, request: DumpRequest): Choice {
   if (request.file !== "") return chooseNamed(stream, request);
-  if (request.gtids !== null) return chooseByGtid(stream, request.gtids);
+  if (request.gtids !== null) return chooseByGtid(stream, request.gtids, request.position);
   const first = stream.files.find((file) => file.epoch === stream.epoch);
   if (first === undefined) return { kind: "missing", error: null, what: "a first file" };
   return checkSize(first, request.position);
@@ -163,7 +166,7 @@ function checkSize(file: BinlogFile, position: number): Choice {
   return { kind: "missing", error: positionBeyondFile(), what: `position ${position}` };
 }
 
-function chooseByGtid(stream: BinlogStream, gtids: GtidSet): Choice {
+function chooseByGtid(stream: BinlogStream, gtids: GtidSet, position: number): Choice {
   if (hasMore(stream, gtids)) {
     return { kind: "missing", error: moreGtids(), what: "transactions that the replica has" };
   }
@@ -175,7 +178,7 @@ function chooseByGtid(stream: BinlogStream, gtids: GtidSet): Choice {
   const files = stream.files.filter((file) => file.epoch === stream.epoch);
   if (files.length === 0) return { kind: "missing", error: null, what: "a first file" };
   const at = newestFileWithin(files, gtids);
-  if (at >= 0) return { kind: "file", file: files[at]!, position: 4 };
+  if (at >= 0) return checkSize(files[at]!, position);
   const missing = files[0]!.gtidsBefore.subtract(gtids);
   const error = purgedGtids(gtids.toString(), missing.toString());
   return { kind: "missing", error, what: "transactions before the first file" };
@@ -228,26 +231,23 @@ async function skipsFirst(
   }
 }
 
-/** What a source says when the bytes at the position are no event's header. */
-function notAnEvent(
-  request: DumpRequest,
-  file: BinlogFile,
-  position: number,
-  bytes: Uint8Array,
-): MysqlError {
-  const size = bytes.length >= 13 ? readU32(bytes, 9) : 0;
-  const place = {
-    startFile: request.file,
-    startPosition: request.position,
-    file: file.name,
-    lastEventEnd: position,
-    lastByteEnd: position,
-  };
-  let text = "bogus data in log event";
-  if (size > 0x4000_0000) {
-    text = "log event entry exceeded max_allowed_packet; Increase max_allowed_packet on source";
-  } else if (size >= 19 && position + size > file.size) {
-    text = "binlog truncated in the middle of event; consider out of disk space on source";
+const EVENT_MAX_BYTES = 0x4000_0000;
+
+/** `bytes` are as many of the 19 of a header as the file has there. */
+function readAsEvent(bytes: Uint8Array, position: number, fileSize: number): BrokenPosition {
+  const header = position + EVENT_HEADER_BYTES;
+  if (bytes.length < EVENT_HEADER_BYTES) return truncated(fileSize);
+  const size = eventSize(bytes);
+  if (size > EVENT_MAX_BYTES) {
+    const text =
+      "log event entry exceeded max_allowed_packet; Increase max_allowed_packet on source";
+    return { text, lastByteEnd: header };
   }
-  return fatalDumpErrorAt(text, place);
+  if (size >= EVENT_HEADER_BYTES && position + size > fileSize) return truncated(fileSize);
+  return { text: "bogus data in log event", lastByteEnd: header };
+}
+
+function truncated(fileSize: number): BrokenPosition {
+  const text = "binlog truncated in the middle of event; consider out of disk space on source";
+  return { text, lastByteEnd: fileSize };
 }
