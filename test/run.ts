@@ -1,0 +1,235 @@
+/**
+ * The one test command. Runs every group that this checkout has, one after the other, prints a
+ * line for each test file and everything about a failure, and names at the end what was skipped.
+ *
+ *   npm test                          all groups
+ *   npm test -- --only unit,e2e       some of them
+ *
+ * Fails when a test fails, and also when a group ran no test: silence is not success.
+ */
+import { spawnSync } from "node:child_process";
+import { existsSync, globSync } from "node:fs";
+import path from "node:path";
+import { run } from "node:test";
+import { inspect, parseArgs } from "node:util";
+
+const ROOT = path.join(import.meta.dirname, "..");
+
+interface Group {
+  readonly name: string;
+  readonly what: string;
+  /** Folders or files; those that do not exist are passed over, unless none is left. */
+  readonly files: readonly string[];
+  readonly concurrency: number;
+  readonly fileTimeoutMs: number;
+  /** Runs first; throws when the group cannot run. */
+  readonly prepare?: () => Promise<void>;
+}
+
+interface Outcome {
+  readonly group: string;
+  readonly tests: number;
+  readonly failures: readonly string[];
+  readonly skips: readonly string[];
+  readonly ms: number;
+}
+
+const MINUTE_MS = 60_000;
+const GROUPS: readonly Group[] = [
+  {
+    name: "tidy",
+    what: "layout, import directions, generated pages",
+    files: ["test/tidy.test.ts"],
+    concurrency: 1,
+    fileTimeoutMs: MINUTE_MS,
+  },
+  {
+    name: "unit",
+    what: "units, properties and fuzzers",
+    files: ["test/unit", "test/fuzz"],
+    concurrency: 2,
+    fileTimeoutMs: 3 * MINUTE_MS,
+  },
+  {
+    name: "conformance",
+    what: "one suite over every platform",
+    files: ["test/conformance"],
+    concurrency: 2,
+    fileTimeoutMs: 3 * MINUTE_MS,
+  },
+  {
+    name: "e2e",
+    what: "real MySQL servers as source and replica",
+    files: ["test/e2e"],
+    concurrency: 2,
+    fileTimeoutMs: 8 * MINUTE_MS,
+    prepare: installMysql,
+  },
+];
+/** Groups that are no test files. */
+const TYPES = "types";
+const NAMES = ["tidy", TYPES, ...GROUPS.slice(1).map((group) => group.name)];
+
+async function main(): Promise<number> {
+  const { values } = parseArgs({ options: { only: { type: "string" } } });
+  const wanted = values.only?.split(",") ?? NAMES;
+  const unknown = wanted.filter((name) => !NAMES.includes(name));
+  if (unknown.length > 0) {
+    console.error(`Unknown group "${unknown[0]}": expected ${NAMES.join(", ")}`);
+    return 2;
+  }
+  const startedMs = performance.now();
+  const outcomes: Outcome[] = [];
+  for (const name of NAMES) {
+    if (!wanted.includes(name)) continue;
+    const group = GROUPS.find((one) => one.name === name);
+    outcomes.push(group === undefined ? checkTypes() : await runGroup(group));
+  }
+  return summarise(outcomes, performance.now() - startedMs);
+}
+
+function heading(name: string, what: string): void {
+  console.log(`\n── ${name}: ${what} ${"─".repeat(Math.max(3, 70 - name.length - what.length))}`);
+}
+
+function checkTypes(): Outcome {
+  heading(TYPES, "tsc, the core without any runtime's types");
+  const startedMs = performance.now();
+  const configs = ["tsconfig.json", "tsconfig.runtime.json"];
+  const failures: string[] = [];
+  for (const config of configs) {
+    const tsc = path.join(ROOT, "node_modules/.bin/tsc");
+    const result = spawnSync(tsc, ["-p", config], { cwd: ROOT, encoding: "utf8" });
+    const passed = result.status === 0;
+    console.log(`${passed ? "ok  " : "FAIL"}  ${config}`);
+    if (passed) continue;
+    console.log(`${result.stdout}${result.stderr}`);
+    failures.push(`types: ${config}`);
+  }
+  const ms = performance.now() - startedMs;
+  return { group: TYPES, tests: configs.length, failures, skips: [], ms };
+}
+
+async function installMysql(): Promise<void> {
+  const { findMysql } = await import("../demo/mysql/install.ts");
+  const { version } = await findMysql({ onProgress: (line) => console.log(`      ${line}`) });
+  console.log(`      MySQL ${version}`);
+}
+
+function filesOf(group: Group): string[] {
+  return group.files
+    .flatMap((entry) => {
+      if (entry.endsWith(".ts")) return existsSync(path.join(ROOT, entry)) ? [entry] : [];
+      return globSync(`${entry}/**/*.test.ts`, { cwd: ROOT });
+    })
+    .sort()
+    .map((file) => path.join(ROOT, file));
+}
+
+async function runGroup(group: Group): Promise<Outcome> {
+  heading(group.name, group.what);
+  const startedMs = performance.now();
+  const failures: string[] = [];
+  const skips: string[] = [];
+  let tests = 0;
+  try {
+    await group.prepare?.();
+    const files = filesOf(group);
+    if (files.length > 0) tests = await runFiles(group, files, failures, skips);
+  } catch (error) {
+    console.log(`FAIL  ${(error as Error).message}`);
+    failures.push(`${group.name}: ${(error as Error).message}`);
+  }
+  if (tests === 0 && failures.length === 0) {
+    console.log("FAIL  no test ran");
+    failures.push(`${group.name}: no test ran`);
+  }
+  return { group: group.name, tests, failures, skips, ms: performance.now() - startedMs };
+}
+
+async function runFiles(
+  group: Group,
+  files: readonly string[],
+  failures: string[],
+  skips: string[],
+): Promise<number> {
+  let tests = 0;
+  const events = run({
+    files,
+    cwd: ROOT,
+    concurrency: group.concurrency,
+    timeout: group.fileTimeoutMs,
+  });
+  const output = new Map<string, string>();
+  for await (const { type, data } of events) {
+    if (type === "test:stdout" || type === "test:stderr") {
+      // Shown with the failure, if there is one.
+      const said = `${output.get(data.file) ?? ""}${data.message}`;
+      output.set(data.file, said.slice(-8000));
+    } else if (type === "test:pass" || type === "test:fail") {
+      const { skip } = data;
+      const where = relative(data.file ?? data.name);
+      if (skip !== undefined && skip !== false) {
+        skips.push(`${where}: ${data.name}: ${typeof skip === "string" ? skip : "no reason given"}`);
+      }
+      if (type === "test:fail" && isOwnFailure(data)) {
+        failures.push(`${where}: ${data.name}`);
+        printFailure(where, data);
+      }
+    } else if (type === "test:summary" && data.file !== undefined) {
+      const { counts, success, duration_ms: ms } = data;
+      tests += counts.passed + counts.failed;
+      const skipped = counts.skipped === 0 ? "" : `, ${counts.skipped} skipped`;
+      const line = `${relative(data.file)}  ${counts.tests} tests${skipped}, ${seconds(ms)}`;
+      console.log(`${success ? "ok  " : "FAIL"}  ${line}`);
+      const said = output.get(data.file) ?? "";
+      if (!success && said !== "") console.log(indent(`what it printed last:\n${said}`));
+    }
+  }
+  return tests;
+}
+
+interface Failure {
+  readonly name: string;
+  readonly details: { readonly error: Error };
+}
+
+/** A suite fails because of a test in it, which is reported by itself. */
+function isOwnFailure({ details }: Failure): boolean {
+  return (details.error as { failureType?: string }).failureType !== "subtestsFailed";
+}
+
+function printFailure(where: string, { name, details }: Failure): void {
+  const error = details.error.cause ?? details.error;
+  const text = error instanceof Error ? inspect(error, { depth: 4 }) : String(error);
+  console.log(`FAIL  ${where}: ${name}\n${indent(text)}`);
+}
+
+function indent(text: string): string {
+  return text.trimEnd().replaceAll(/^/gm, "      ");
+}
+
+function relative(file: string): string {
+  return path.isAbsolute(file) ? path.relative(ROOT, file) : file;
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(1)} s`;
+}
+
+function summarise(outcomes: readonly Outcome[], ms: number): number {
+  const skips = outcomes.flatMap((outcome) => outcome.skips);
+  const failures = outcomes.flatMap((outcome) => outcome.failures);
+  heading("summary", `${seconds(ms)} in all`);
+  for (const { group, tests, failures: failed, skips: skipped, ms: took } of outcomes) {
+    const counts = `${tests} tests, ${failed.length} failed, ${skipped.length} skipped, ${seconds(took)}`;
+    console.log(`${failed.length === 0 ? "ok  " : "FAIL"}  ${group.padEnd(12)} ${counts}`);
+  }
+  if (skips.length > 0) console.log("\nNot run here:");
+  for (const skip of skips) console.log(`      ${skip}`);
+  if (failures.length > 0) console.log("\nFailed:");
+  for (const failure of failures) console.log(`      ${failure}`);
+  return failures.length === 0 ? 0 : 1;
+}
+
+process.exitCode = await main();
