@@ -29,7 +29,7 @@ import { storeStop } from "./stop-event.ts";
 export const HEARTBEAT_MS = 5_000;
 /** Without any packet for so long the source, or the way to it, is gone. */
 const SILENCE_MS = 3 * HEARTBEAT_MS + 1_000;
-const SETS_CHECK_MS = 60_000;
+const SETS_CHECK_MS = 10_000;
 const PENDING_BYTES = 32 * 1024 * 1024;
 const QUIET_ACK_MS = 100;
 
@@ -192,7 +192,7 @@ export class SourceSession {
     return await begin(dump, this.#host, facts, name);
   }
 
-  /** What was purged or reset at the source while we pull shows at no event: it is asked for. */
+  /** What is purged or reset at the source while we pull shows in no event: it is asked for. */
   #watchSets(control: MysqlClient, facts: SourceFacts): void {
     this.#setsTimer = this.#platform.clock.after(SETS_CHECK_MS, () => {
       // Taken before the question: what comes in meanwhile may not be in the answer.
