@@ -186,6 +186,12 @@ function accountSections(collected: Collected, values: Values): AccountSection[]
 
 function crossCheck(config: NodeConfig, problem: (message: string) => void): void {
   const { listen, source, replicas, admin, node } = config;
+  if (config.cluster !== null) {
+    // Silently becoming a cluster of one would be the worst answer to these keys.
+    problem(
+      "This version runs single nodes: it cannot join or form a cluster, leave [cluster] out",
+    );
+  }
   const listeners = Object.entries(listen);
   for (const [index, [name, address]] of listeners.entries()) {
     for (const [other, second] of listeners.slice(index + 1)) {

@@ -80,7 +80,13 @@ export const OPTIONS: readonly Option[] = [
   ),
 
   option("listen", "mysql", hostPort, "127.0.0.1:3307", "Where replicas connect."),
-  option("listen", "peer", hostPort, "127.0.0.1:4306", "Where other nodes of the cluster connect."),
+  option(
+    "listen",
+    "peer",
+    hostPort,
+    "127.0.0.1:4306",
+    "Where other nodes of the cluster connect. Not used yet.",
+  ),
   option(
     "listen",
     "admin",
@@ -89,7 +95,11 @@ export const OPTIONS: readonly Option[] = [
     "Where the admin API answers. Off loopback it needs `admin.token_file` and TLS.",
   ),
 
-  secretFile("cluster", "secret_file", "File with the secret that all nodes of the cluster share."),
+  secretFile(
+    "cluster",
+    "secret_file",
+    "File with the secret that all nodes of the cluster share. `[cluster]` is refused yet.",
+  ),
   option("cluster", "join", hostPorts, null, "Addresses of nodes to join."),
   option(
     "cluster",
@@ -218,7 +228,7 @@ export const OPTIONS: readonly Option[] = [
     "PEM file of the admin API's certificate; plain HTTP when left out.",
   ),
   option("admin", "tls_key", path, null, "PEM file of that certificate's key."),
-  option("admin", "dashboard", yesNo, true, "Serve the dashboard at `/`."),
+  option("admin", "dashboard", yesNo, true, "Serve the dashboard at `/`. Not used yet."),
 ];
 
 /** `[accounts]` is a table of names: `repl = { password_file = "…", native = false }`. */

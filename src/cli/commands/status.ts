@@ -69,28 +69,52 @@ async function watch(
 function printStatus(output: Output, status: Shown): void {
   const { node, raft, storage, stream, server, process } = status;
   output.facts([
+    ["node", list(`${node.name} in ${node.region}`, `binraft ${node.version} on ${node.runtime}`)],
     [
-      "node",
-      `${node.name} in ${node.region}, binraft ${node.version} on ${node.runtime}, pid ${process.pid}, up ${formatDuration(process.uptimeMs)}, ${formatBytes(process.rssBytes)} resident`,
+      "process",
+      list(
+        `pid ${process.pid}`,
+        `up ${formatDuration(process.uptimeMs)}`,
+        `${formatBytes(process.rssBytes)} resident`,
+      ),
     ],
     ["cluster", status.clusterId],
     [
       "raft",
-      `${raft.role}, term ${raft.term}, entries ${raft.firstIndex} to ${raft.lastIndex}, committed ${raft.commit}, applied ${raft.applied}`,
+      list(
+        raft.role,
+        `term ${raft.term}`,
+        `entries ${raft.firstIndex} to ${raft.lastIndex}`,
+        `committed ${raft.commit}`,
+        `applied ${raft.applied}`,
+      ),
     ],
     [
       "log",
-      `${formatBytes(storage.logBytes)} in ${plural(storage.segments, "segment")}, ${storage.dataDir}${storage.full ? ", THE DISK IS FULL" : ""}`,
+      list(
+        `${formatBytes(storage.logBytes)} in ${plural(storage.segments, "segment")}`,
+        storage.dataDir,
+        storage.full ? output.paint("red", "the disk is full") : "",
+      ),
     ],
     [
       "stream",
-      `${plural(stream.files, "file")}${stream.file === "" ? "" : `, ends at ${stream.file}:${stream.position}`}${stream.open ? ", inside a transaction" : ""}`,
+      list(
+        plural(stream.files, "file"),
+        stream.file === "" ? "" : `ends at ${stream.file}:${stream.position}`,
+        stream.open ? "inside a transaction" : "",
+      ),
     ],
     ["executed", stream.executed === "" ? "nothing yet" : stream.executed],
     ["purged", stream.purged],
     [
       "server",
-      `${server.listening ? server.address : "not listening"}, TLS ${server.tls}, server_id ${server.serverId}, ${plural(server.replicas, "replica")}`,
+      list(
+        server.listening ? server.address : "not listening",
+        `TLS ${server.tls}`,
+        `server_id ${server.serverId}`,
+        plural(server.replicas, "replica"),
+      ),
     ],
   ]);
   printSyncer(output, status.syncer);
@@ -102,38 +126,38 @@ function printStatus(output: Output, status: Shown): void {
   for (const alarm of status.alarms) output.line(`${output.paint("red", "!")} ${alarm}`);
 }
 
+const STATE_COLOURS = { RUNNING: "green", CONNECTING: "yellow", STOPPED: "yellow" } as const;
+
 export function printSyncer(output: Output, syncer: SyncerStatus): void {
-  const colour =
-    syncer.state === "RUNNING"
-      ? "green"
-      : syncer.state === "CONNECTING" || syncer.state === "STOPPED"
-        ? "yellow"
-        : "red";
-  const acked =
-    syncer.ackedFile === ""
-      ? "no ACK yet"
-      : `acknowledged to ${syncer.ackedFile}:${syncer.ackedPosition}`;
+  const { state, reason, source, sourceVersion, sourceUuid, gtids } = syncer;
+  const colour = state in STATE_COLOURS ? STATE_COLOURS[state as "RUNNING"] : "red";
+  const version = sourceVersion === "" ? "" : `MySQL ${sourceVersion}`;
   output.facts([
-    [
-      "syncer",
-      `${output.paint(colour, syncer.state)}${syncer.reason === "" ? "" : `: ${syncer.reason}`}`,
-    ],
-    [
-      "source",
-      syncer.source === ""
-        ? "none"
-        : `${syncer.source}${syncer.sourceVersion === "" ? "" : `, MySQL ${syncer.sourceVersion}`}${syncer.sourceUuid === "" ? "" : `, ${syncer.sourceUuid}`}`,
-    ],
+    ["syncer", `${output.paint(colour, state)}${reason === "" ? "" : `: ${reason}`}`],
+    ["source", source === "" ? "none" : list(source, version, sourceUuid)],
     [
       "pulled to",
       syncer.file === ""
         ? ""
-        : `${syncer.file}:${syncer.position}, ${formatBytes(syncer.receivedBytes)} on this connection`,
+        : list(
+            `${syncer.file}:${syncer.position}`,
+            `${formatBytes(syncer.receivedBytes)} received`,
+          ),
     ],
-    ["semi-sync", syncer.state === "RUNNING" ? (syncer.semiSync ? `on, ${acked}` : "off") : ""],
-    ...Object.entries(syncer.gtids).map(
-      ([name, set]) => [name, set === "" ? "nothing" : set] as const,
-    ),
+    ["semi-sync", state === "RUNNING" ? semiSync(syncer) : ""],
+    ...Object.entries(gtids).map(([name, set]) => [name, set === "" ? "nothing" : set] as const),
     ["next", syncer.next],
   ]);
+}
+
+function semiSync({ semiSync: on, ackedFile, ackedPosition }: SyncerStatus): string {
+  if (!on) return "off: the source's commits do not wait for binraft";
+  return list(
+    "on",
+    ackedFile === "" ? "no ACK yet" : `acknowledged to ${ackedFile}:${ackedPosition}`,
+  );
+}
+
+function list(...parts: readonly string[]): string {
+  return parts.filter((part) => part !== "").join(", ");
 }

@@ -151,7 +151,8 @@ function addDecisions(syncer: Command, table: VerbTable): void {
         }
         const command = `binraft syncer accept-gap '${gtids}' --confirm ${status.clusterId}`;
         const effect =
-          "These transactions count as executed and purged from then on: no replica gets them, and one that lacks them gets error 1236.";
+          "These transactions count as executed and purged from then on: no replica gets them, and " +
+          "one that lacks them gets error 1236.";
         explain(
           verb,
           { gtids, executed: status.stream.executed, purged: status.stream.purged },
@@ -177,7 +178,8 @@ function addDecisions(syncer: Command, table: VerbTable): void {
         const status = await node.get<NodeStatus>("/v1/status");
         const command = `binraft syncer new-timeline --confirm ${status.clusterId}`;
         const effect =
-          "The stream begins anew as with an empty log: replicas of the present one have to be rebuilt. Its files stay and can be exported.";
+          "The stream begins anew as with an empty log: replicas of the present one have to be " +
+          "rebuilt. Its files stay and can be exported.";
         explain(
           verb,
           { executed: status.stream.executed, purged: status.stream.purged },
