@@ -84,9 +84,7 @@ async function sameFiles({ source, node, account, puller }: CheckContext): Promi
 /** Every row whose commit returned to the client is on the source and on every replica. */
 async function nothingLost({ source, replicas, load }: CheckContext): Promise<string> {
   for (const server of [source, ...replicas]) {
-    const rows = await server.query(
-      "SELECT CAST(amount AS SIGNED) FROM shop.orders WHERE region = 'tr'",
-    );
+    const rows = await server.query("SELECT n FROM shop.traced");
     const has = new Set(rows.map((row) => Number(row[0])));
     const lost = [...load.acknowledged].filter((n) => !has.has(n));
     if (lost.length > 0) {

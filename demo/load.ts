@@ -74,7 +74,7 @@ export class Load {
     }
     if (n % 10 === 0 && session === 0) return everyday(n);
     const note = `${"n".repeat(20 + (n % 200))}`;
-    return `INSERT INTO shop.orders (region, amount, note) VALUES ('tr', ${n}, '${note}')`;
+    return `INSERT INTO shop.traced (n, note) VALUES (${n}, '${note}')`;
   }
 
   #committed(n: number, ms: number): void {

@@ -96,7 +96,10 @@ export async function scanSegment(
     if ((verdict.kind === "whole" || verdict.kind === "payload-damage") && !wrong) {
       for (const record of verdict.records) {
         if (record.whole) continue;
-        const why = `payload at ${at} does not match its CRC`;
+        const extent = await lastNonZero(window, at);
+    // The usual end: nothing was ever written from here on.
+    if (extent === at) return { end: at, tornUntil: 0, corrupt: null, damage };
+    const why = `payload at ${at} does not match its CRC`;
         damage.push({ fromIndex: record.index, toIndex: record.index, why });
       }
       const batch = {
@@ -144,8 +147,6 @@ export async function scanSegment(
         damage,
       };
     }
-    const extent = await lastNonZero(window, at);
-    if (extent === at) return { end: at, tornUntil: 0, corrupt: null, damage };
     if (verdict.kind === "incomplete" && !wrong)
       return { end: at, tornUntil: extent, corrupt: null, damage };
     return { end: at, tornUntil: 0, corrupt: `batch ${number} at ${at}: ${why}`, damage };
