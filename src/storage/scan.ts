@@ -96,10 +96,7 @@ export async function scanSegment(
     if ((verdict.kind === "whole" || verdict.kind === "payload-damage") && !wrong) {
       for (const record of verdict.records) {
         if (record.whole) continue;
-        const extent = await lastNonZero(window, at);
-    // The usual end: nothing was ever written from here on.
-    if (extent === at) return { end: at, tornUntil: 0, corrupt: null, damage };
-    const why = `payload at ${at} does not match its CRC`;
+        const why = `payload at ${at} does not match its CRC`;
         damage.push({ fromIndex: record.index, toIndex: record.index, why });
       }
       const batch = {
@@ -116,6 +113,9 @@ export async function scanSegment(
       at = batch.end;
       continue;
     }
+    const extent = await lastNonZero(window, at);
+    // The usual end: nothing was ever written from here on.
+    if (extent === at) return { end: at, tornUntil: 0, corrupt: null, damage };
     const why =
       verdict.kind === "corrupt"
         ? verdict.why
