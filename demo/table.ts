@@ -65,9 +65,9 @@ export class LiveTable {
       while (lags.length < this.#servers) lags.push("away");
       const mib = (status.stream.visibleBytes / 1_048_576).toFixed(2).padStart(11);
       const rss = String(Math.round(status.process.rssBytes / 1_048_576));
-      this.#say(
-        `${start}  ${mib}   ${status.syncer.state.padEnd(11)}  ${lags.join("  ").padEnd(24)}  ${rss}`,
-      );
+      const { state, reason } = status.syncer;
+      const flow = `${start}  ${mib}   ${state.padEnd(11)}  ${lags.join("  ").padEnd(24)}  ${rss}`;
+      this.#say(state === "RUNNING" ? flow : `${flow}  ${reason}`);
     } catch {
       this.#say(`${start}  ${"".padStart(11)}   the node does not answer`);
     }
