@@ -4,6 +4,7 @@
  * in schema.ts, every error in problem.ts.
  */
 import { OpenAPIHono } from "@hono/zod-openapi";
+import { HTTPException } from "hono/http-exception";
 import type { Logger } from "../base/logger.ts";
 import { VERSION } from "../base/version.ts";
 import type { NodeOperations } from "../cluster/operations.ts";
@@ -75,7 +76,7 @@ function describeIssues(issues: readonly Issue[]): string {
 
 /** What the framework throws for a body that is no JSON. */
 function invalidJson(error: Error): Error {
-  if ("status" in error && error.status === 400) {
+  if (error instanceof HTTPException && error.status === 400) {
     return new ApiError(400, "BR4006", "The body is not valid JSON");
   }
   return error;

@@ -1,0 +1,185 @@
+/** A node that answers from memory and remembers what it was told. */
+import type { BinlogFile } from "../../../src/binlog/file-view.ts";
+import type { AccountSettings, SourceSettings } from "../../../src/cluster/command.ts";
+import {
+  type NodeOperations,
+  type NodeStatus,
+  OperationError,
+} from "../../../src/cluster/operations.ts";
+import { GtidSet } from "../../../src/gtid/gtid-set.ts";
+
+export const CANARY = "canary-secret";
+const GTIDS = "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5";
+
+export class FakeNode implements NodeOperations {
+  readonly calls: string[] = [];
+  ready: string | null = null;
+  syncerState: NodeStatus["syncer"]["state"] = "RUNNING";
+  fail: Error | null = null;
+  exported: readonly Uint8Array[] = [
+    new Uint8Array([0xfe, 0x62, 0x69, 0x6e]),
+    new Uint8Array([1, 2]),
+  ];
+  exportEnded = false;
+
+  async #told(call: string): Promise<void> {
+    this.calls.push(call);
+    if (this.fail !== null) throw this.fail;
+  }
+
+  status(): NodeStatus {
+    const missing = this.syncerState === "GAP" ? { missing: GTIDS } : {};
+    // A careless status would carry more than the contract: it must not get out.
+    return {
+      secret: CANARY,
+      node: { name: "n1", region: "iad", version: "0.1.0", runtime: "test", password: CANARY },
+      clusterId: "c1d",
+      raft: { id: 1, role: "leader", term: 1, commit: 2, applied: 2, lastIndex: 2, firstIndex: 1 },
+      storage: {
+        dataDir: "d",
+        logBytes: 1,
+        segments: 1,
+        full: false,
+        appendedBytes: 1,
+        syncs: 1,
+        damage: [],
+      },
+      stream: {
+        executed: GTIDS,
+        purged: "",
+        files: 1,
+        file: "b.000001",
+        position: 4,
+        visibleBytes: 4,
+        deadBytes: 0,
+        open: false,
+      },
+      syncer: {
+        state: this.syncerState,
+        reason: "",
+        next: "",
+        gtids: missing,
+        source: "mysql://u@h:1",
+        sourceUuid: "",
+        sourceVersion: "",
+        file: "",
+        position: 0,
+        semiSync: true,
+        acksSent: 0,
+        ackedFile: "",
+        ackedPosition: 0,
+        attempts: 1,
+        connectedMs: 0,
+        receivedBytes: 0,
+        brokenPulls: 0,
+        checks: [],
+        password: CANARY,
+      },
+      server: {
+        listening: true,
+        address: "127.0.0.1:3307",
+        tls: "offered",
+        serverUuid: "u",
+        serverId: 1,
+        version: "9",
+        connections: 0,
+        replicas: 0,
+      },
+      alarms: [],
+      process: { pid: 1, rssBytes: 1, cpuMs: 1, uptimeMs: 1 },
+    } as NodeStatus;
+  }
+  notReady(): string | null {
+    return this.ready;
+  }
+  replicas(): [] {
+    return [];
+  }
+  gtid(): ReturnType<NodeOperations["gtid"]> {
+    return { executed: GTIDS, purged: "", sourceUuids: ["3e11fa47-71ca-11e1-9e33-c80aa9429562"] };
+  }
+  files(): readonly BinlogFile[] {
+    return [
+      {
+        name: "b.000001",
+        number: 1,
+        sourceName: "b.000001",
+        sourceUuid: "u",
+        epoch: 1,
+        startEntry: 1,
+        gtidsBefore: GtidSet.parse(""),
+        size: 5_000_000_000,
+        end: "open",
+        partial: false,
+        firstTimestamp: 1_700_000_000,
+        lastTimestamp: 0,
+      },
+    ];
+  }
+  exportFile(name: string): AsyncIterable<Uint8Array> {
+    if (name !== "b.000001")
+      throw new OperationError("not-found", `There is no binlog file "${name}"`);
+    const { exported } = this;
+    const end = (): void => {
+      this.exportEnded = true;
+    };
+    return (async function* () {
+      try {
+        yield* exported;
+      } finally {
+        end();
+      }
+    })();
+  }
+  async purge(firstKept: string, dryRun: boolean): Promise<readonly string[]> {
+    await this.#told(`purge ${firstKept} ${dryRun}`);
+    return ["b.000000"];
+  }
+  source(): SourceSettings | null {
+    return {
+      host: "h",
+      port: 1,
+      user: "u",
+      passwordRef: "file:/p",
+      tls: "disabled",
+      tlsCa: null,
+      tlsCert: null,
+      tlsKey: null,
+      publicKeyFile: null,
+      semiSync: true,
+      serverId: 4000,
+      nativePassword: false,
+    };
+  }
+  setSource(change: object): Promise<void> {
+    return this.#told(`set ${JSON.stringify(change)}`);
+  }
+  startSyncer(): Promise<void> {
+    return this.#told("start");
+  }
+  stopSyncer(): Promise<void> {
+    return this.#told("stop");
+  }
+  async checkSource(): Promise<{ name: string; level: "ok" | "fail"; message: string }[]> {
+    await this.#told("check");
+    return [{ name: "connect", level: "fail", message: "no route" }];
+  }
+  acceptGap(gtids: string, confirm: string): Promise<void> {
+    return this.#told(`accept-gap ${gtids} ${confirm}`);
+  }
+  newTimeline(confirm: string): Promise<void> {
+    return this.#told(`new-timeline ${confirm}`);
+  }
+  accounts(): { name: string; native: boolean }[] {
+    return [{ name: "repl", native: false, sha2: CANARY } as { name: string; native: boolean }];
+  }
+  setAccount(name: string, account: AccountSettings): Promise<void> {
+    return this.#told(`account ${name} ${account.sha2} ${account.native}`);
+  }
+  removeAccount(name: string): Promise<void> {
+    return this.#told(`remove ${name}`);
+  }
+  kickReplica(uuid: string): boolean {
+    return uuid === "known";
+  }
+}

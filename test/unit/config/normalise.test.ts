@@ -1,0 +1,79 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { load, problems } from "./config-support.ts";
+
+test("normalise wants a password for the source's user, and a url for the rest", async () => {
+  const found = await problems({ toml: '[source]\nurl = "mysql://binraft@db"' });
+  assert.match(
+    found[0]!,
+    /No password for the source's user "binraft".*source\.password_file.*BINRAFT_SOURCE_PASSWORD/,
+  );
+  assert.match(
+    (await problems({ toml: "[source]\nsemi_sync = false" }))[0]!,
+    /source\.semi_sync is set and source\.url is not/,
+  );
+});
+
+test("normalise keeps listeners apart", async () => {
+  const same = '[listen]\nmysql = "127.0.0.1:3307"\nadmin = "127.0.0.1:3307"';
+  assert.match(
+    (await problems({ toml: same }))[0]!,
+    /listen\.mysql and listen\.admin are both 127\.0\.0\.1:3307/,
+  );
+  const any = '[listen]\nmysql = "0.0.0.0:4306"';
+  assert.match((await problems({ toml: any }))[0]!, /its own port/);
+  assert.deepEqual(
+    await problems({ toml: '[listen]\nmysql = "127.0.0.1:0"\nadmin = "127.0.0.1:0"' }),
+    [],
+  );
+});
+
+test("normalise refuses an admin address off loopback without token and TLS", async () => {
+  const open = '[listen]\nadmin = "0.0.0.0:8306"\n';
+  assert.match((await problems({ toml: open }))[0]!, /can be reached from other machines/);
+  assert.equal((await problems({ toml: `${open}[admin]\ntoken_file = "t"` })).length, 1);
+  const safe = `${open}[admin]\ntoken_file = "t"\ntls_cert = "c"\ntls_key = "k"`;
+  assert.deepEqual(await problems({ toml: safe }), []);
+});
+
+test("normalise wants certificates with their keys, and TLS options only with TLS", async () => {
+  assert.match(
+    (await problems({ toml: '[replicas]\ntls_cert = "c"' }))[0]!,
+    /replicas\.tls_cert is set and replicas\.tls_key is not/,
+  );
+  const source = '[source]\nurl = "mysql://u@h"\npassword_file = "p"\n';
+  assert.match(
+    (await problems({ toml: `${source}tls = "disabled"\ntls_ca = "c"` }))[0]!,
+    /leave these out/,
+  );
+  assert.match(
+    (await problems({ toml: `${source}server_id = 9\n[node]\nserver_id = 9` }))[0]!,
+    /each needs its own/,
+  );
+});
+
+test("normalise refuses [cluster] instead of quietly becoming a cluster of one", async () => {
+  assert.match(
+    (await problems({ toml: '[cluster]\njoin = ["a:1"]' }))[0]!,
+    /leave \[cluster\] out/,
+  );
+});
+
+test("normalise gives the source the shape of the replicated settings", async () => {
+  const toml =
+    '[source]\nurl = "mysql://us%40er@[::1]:3310"\npassword_file = "/p"\nnative_password = true';
+  assert.deepEqual((await load({ toml })).config.source, {
+    user: "us@er",
+    host: "::1",
+    port: 3310,
+    passwordRef: "file:/p",
+    tls: "verify-identity",
+    tlsCa: null,
+    tlsCert: null,
+    tlsKey: null,
+    publicKeyFile: null,
+    semiSync: true,
+    serverId: 4000,
+    nativePassword: true,
+  });
+});
