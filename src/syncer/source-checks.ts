@@ -25,6 +25,7 @@ export interface SourceFacts {
 }
 
 const HOUR_MS = 3_600_000;
+const UUID_AHEAD = /(?=[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}:)/g;
 
 /** Null when the server has no such variable. */
 async function variable(client: MysqlClient, name: string): Promise<string | null> {
@@ -206,9 +207,13 @@ export async function gtidSets(
   return { executed, purged };
 }
 
-/** "uuid:5#17:6#18,…": each number with the thread that owns it. */
+/**
+ * "uuid:7#11:6#10uuid:tag:1#9": each number with the thread that owns it, and between two sids
+ * nothing at all. A uuid is found by its shape: its first eight digits may look like a thread's.
+ */
 export function parseOwned(text: string): GtidSet {
-  return GtidSet.parse(text.replaceAll(/#[0-9]+/g, ""));
+  const separated = text.replaceAll(UUID_AHEAD, ",").replace(/^,/, "");
+  return GtidSet.parse(separated.replaceAll(/#[0-9]+/g, ""));
 }
 
 async function oldestLog(

@@ -1,0 +1,274 @@
+/**
+ * `npm run bench`: the single-node rows of the speed targets, each against the source itself in the
+ * same run. Prints a table and writes docs/benchmarks.md. Figures of shared machines are noisy:
+ * read them as ratios.
+ *
+ *   --small N   small transactions (default 300000)   --bulk N   transactions of 1 MiB (default 400)
+ */
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import os from "node:os";
+import path from "node:path";
+import { parseArgs } from "node:util";
+import { MysqlServer } from "../../demo/mysql/server.ts";
+import { NodeProcess } from "../../demo/node-process.ts";
+import { nodePlatform } from "../../runtime/node/platform.ts";
+import { GtidSet } from "../../src/gtid/gtid-set.ts";
+import { connect } from "../../src/mysql/client.ts";
+import { ACCOUNT, createSourceUser, SOURCE_USER } from "../support/local-node.ts";
+import { waitFor } from "../support/wait-for.ts";
+import { idleReplicas } from "./idle.ts";
+import { liveDelay } from "./live.ts";
+import { cpuMs, deviceBytes, peakRssMiB, rssMiB, runDrain, serve } from "./measure.ts";
+import { type Row, writeReport } from "./report.ts";
+
+const { values } = parseArgs({
+  options: {
+    small: { type: "string", default: "300000" },
+    bulk: { type: "string", default: "400" },
+  },
+});
+const SMALL = Number(values.small);
+const BULK = Number(values.bulk);
+const RUNS = 3;
+const rows: Row[] = [];
+const folder = await mkdtemp(path.join(os.tmpdir(), "binraft-bench-"));
+const platform = nodePlatform();
+
+function row(
+  what: string,
+  target: string,
+  measured: string,
+  peer: string,
+  met: boolean | null,
+): void {
+  rows.push({ what, target, measured, peer, met });
+  console.log(
+    `${met === null ? "    " : met ? "ok  " : "miss"}  ${what}: ${measured} (source: ${peer}; at least ${target})`,
+  );
+}
+
+async function newSource(serverId: number): Promise<MysqlServer> {
+  const source = await MysqlServer.start({
+    folder: path.join(folder, `mysql-${serverId}`),
+    serverId,
+    args: [
+      "--sync-binlog=0",
+      "--innodb-flush-log-at-trx-commit=0",
+      "--max-binlog-size=1G",
+      "--innodb-buffer-pool-size=512M",
+      "--max-allowed-packet=64M",
+    ],
+  });
+  await createSourceUser(source);
+  await source.exec(
+    "CREATE DATABASE bench; CREATE TABLE bench.t (id BIGINT PRIMARY KEY AUTO_INCREMENT, v LONGTEXT)",
+  );
+  return source;
+}
+
+/** Rows by a stored procedure, four sessions at once. */
+async function fill(source: MysqlServer, transactions: number, valueBytes: number): Promise<void> {
+  const session = () =>
+    connect(
+      {
+        host: "127.0.0.1",
+        port: source.port,
+        user: "root",
+        password: "",
+        tls: { mode: "disabled" },
+        queryTimeoutMs: 3_600_000,
+      },
+      platform,
+    );
+  const first = await session();
+  await first.execute("DROP PROCEDURE IF EXISTS bench.fill");
+  await first.execute(
+    `CREATE PROCEDURE bench.fill(n INT) BEGIN DECLARE i INT DEFAULT 0;
+     WHILE i < n DO INSERT INTO bench.t (v) VALUES (REPEAT('x', ${valueBytes})); SET i = i + 1; END WHILE; END`,
+  );
+  const sessions = [first, await session(), await session(), await session()];
+  await Promise.all(
+    sessions.map((s) => s.execute(`CALL bench.fill(${Math.ceil(transactions / sessions.length)})`)),
+  );
+  for (const s of sessions) s.close();
+}
+
+async function startNode(name: string, source: MysqlServer): Promise<NodeProcess> {
+  const secret = path.join(folder, "source-password");
+  await writeFile(secret, SOURCE_USER.password);
+  const toml = `[source]
+url = "mysql://${SOURCE_USER.user}@127.0.0.1:${source.port}"
+password_file = ${JSON.stringify(secret)}
+tls = "disabled"
+public_key_file = ${JSON.stringify(path.join(source.binlogDir, "public_key.pem"))}`;
+  const node = await NodeProcess.create({
+    folder: path.join(folder, name),
+    toml,
+    account: ACCOUNT,
+  });
+  await node.start();
+  return node;
+}
+
+/** Seconds from the first to the last byte pulled. */
+async function ingest(
+  node: NodeProcess,
+  source: MysqlServer,
+): Promise<{ seconds: number; bytes: number }> {
+  const wanted = GtidSet.parse(await source.value("SELECT @@GLOBAL.gtid_executed"));
+  let began = 0;
+  let bytes = 0;
+  await waitFor(
+    async () => {
+      const status = await node.status();
+      bytes = status.stream.visibleBytes;
+      if (began === 0 && bytes > 1000) began = performance.now();
+      return GtidSet.parse(status.stream.executed).containsSet(wanted);
+    },
+    { deadlineMs: 600_000, what: "the node to have all", pollMs: 5 },
+  );
+  return { seconds: (performance.now() - began) / 1000, bytes };
+}
+
+const ratio = (ours: number, theirs: number): string => `${(ours / theirs).toFixed(2)} ×`;
+
+async function small(): Promise<void> {
+  const source = await newSource(1);
+  console.log(`Filling the source with ${SMALL} small transactions`);
+  await fill(source, SMALL, 190);
+  const own = { port: source.port, ...SOURCE_USER, gtids: "", bytes: 0 };
+  const theirs1 = await serve(source.pid!, { ...own, clients: 1 }, RUNS);
+  const drainSeconds = (await runDrain({ ...own, clients: 1 })).seconds;
+  const node = await startNode("small", source);
+  const pulled = await ingest(node, source);
+  const status = await node.status();
+  const perSecond = SMALL / pulled.seconds;
+  const drained = SMALL / drainSeconds;
+  row(
+    "ingest, small transactions, real fsync",
+    "0.8 × drain",
+    `${Math.round(perSecond / 1000)} k/s, ${ratio(perSecond, drained)} drain, peak RSS ${Math.round(peakRssMiB(node.pid))} MiB`,
+    `drain ${Math.round(drained / 1000)} k/s`,
+    perSecond >= 0.8 * drained,
+  );
+  const factor = status.storage.appendedBytes / pulled.bytes;
+  const device = deviceBytes(node.pid) / pulled.bytes;
+  row(
+    "log bytes per binlog byte; to the device",
+    "≤ 1.1; ≤ 2.2",
+    `${factor.toFixed(3)}; ${device.toFixed(2)}`,
+    "1",
+    factor <= 1.1 && device <= 2.2,
+  );
+  const ours = { port: node.mysqlPort, ...ACCOUNT, gtids: "", bytes: 0 };
+  const ours1 = await serve(node.pid, { ...ours, clients: 1 }, RUNS);
+  const theirs16 = await serve(source.pid!, { ...own, clients: 16 }, RUNS);
+  const ours16 = await serve(node.pid, { ...ours, clients: 16 }, RUNS);
+  const cpu = (a: { cpuSecondsPerGb: number }): string =>
+    `${a.cpuSecondsPerGb.toFixed(2)} CPU-s/GB`;
+  row(
+    "serve small, 1 replica",
+    "1.5 × the source, ≤ 0.4 × its CPU",
+    `${Math.round(ours1.mbPerSecond)} MB/s, ${ratio(ours1.mbPerSecond, theirs1.mbPerSecond)}, ${cpu(ours1)}`,
+    `${Math.round(theirs1.mbPerSecond)} MB/s, ${cpu(theirs1)}`,
+    ours1.mbPerSecond >= 1.5 * theirs1.mbPerSecond &&
+      ours1.cpuSecondsPerGb <= 0.4 * theirs1.cpuSecondsPerGb,
+  );
+  row(
+    "serve small, 16 replicas in sum",
+    "3 × the source, ≤ 0.4 × its CPU",
+    `${Math.round(ours16.mbPerSecond)} MB/s, ${ratio(ours16.mbPerSecond, theirs16.mbPerSecond)}, ${cpu(ours16)}`,
+    `${Math.round(theirs16.mbPerSecond)} MB/s, ${cpu(theirs16)}`,
+    ours16.mbPerSecond >= 3 * theirs16.mbPerSecond &&
+      ours16.cpuSecondsPerGb <= 0.4 * theirs16.cpuSecondsPerGb,
+  );
+  const executed = GtidSet.parse(await source.value("SELECT @@GLOBAL.gtid_executed"));
+  const sid = executed.sids()[0]!;
+  const skipTo = `${sid}:1-${executed.intervals(sid)[0]!.last - 5n}`;
+  const skipOurs = await runDrain({ ...ours, clients: 1, gtids: skipTo });
+  const skipTheirs = await runDrain({ ...own, clients: 1, gtids: skipTo });
+  row(
+    `reconnect that skips ${Math.round(SMALL / 1000)} k transactions in one file`,
+    "first new event < 100 ms",
+    `${Math.round(skipOurs.firstByteMs)} ms`,
+    `${Math.round(skipTheirs.firstByteMs)} ms`,
+    skipOurs.firstByteMs < 100,
+  );
+  const delayTheirs = await liveDelay(source, { port: source.port, ...SOURCE_USER });
+  const delayOurs = await liveDelay(source, { port: node.mysqlPort, ...ACCOUNT });
+  row(
+    "live delay p50 (p99)",
+    "direct + one fsync + 0.3 ms",
+    `${delayOurs.p50.toFixed(2)} (${delayOurs.p99.toFixed(2)}) ms`,
+    `direct ${delayTheirs.p50.toFixed(2)} (${delayTheirs.p99.toFixed(2)}) ms`,
+    null,
+  );
+  const idle = await idleReplicas(node, ACCOUNT, 1000);
+  row(
+    "memory of an idle replica, 1,000 held",
+    "≤ 64 KiB",
+    `${idle.kibPerReplica.toFixed(0)} KiB, node ${Math.round(rssMiB(node.pid))} MiB`,
+    "—",
+    idle.held === 1000 && idle.kibPerReplica <= 64,
+  );
+  await node.kill();
+  const killed = performance.now();
+  await node.start();
+  row(
+    "start after kill -9, this log",
+    "serving in < 3 s",
+    `${Math.round(performance.now() - killed)} ms with ${Math.round(pulled.bytes / 1e6)} MB of log`,
+    "—",
+    null,
+  );
+  await node.stop();
+  await source.remove();
+}
+
+async function bulk(): Promise<void> {
+  const source = await newSource(2);
+  console.log(`Filling the source with ${BULK} transactions of 1 MiB`);
+  await fill(source, BULK, 1024 * 1024);
+  const own = { port: source.port, ...SOURCE_USER, gtids: "", bytes: 0 };
+  const theirs1 = await serve(source.pid!, { ...own, clients: 1 }, RUNS);
+  const node = await startNode("bulk", source);
+  const pulled = await ingest(node, source);
+  const mb = pulled.bytes / 1e6 / pulled.seconds;
+  row(
+    "ingest, 1 MiB transactions",
+    "450 MB/s where the disk allows",
+    `${Math.round(mb)} MB/s, ${(cpuMs(node.pid) / 1000).toFixed(1)} CPU-s, peak RSS ${Math.round(peakRssMiB(node.pid))} MiB`,
+    `drain ${Math.round(theirs1.mbPerSecond)} MB/s`,
+    mb >= 450,
+  );
+  const ours = { port: node.mysqlPort, ...ACCOUNT, gtids: "", bytes: 0 };
+  const ours1 = await serve(node.pid, { ...ours, clients: 1 }, RUNS);
+  const theirs16 = await serve(source.pid!, { ...own, clients: 16 }, RUNS);
+  const ours16 = await serve(node.pid, { ...ours, clients: 16 }, RUNS);
+  row(
+    "serve bulk, 1 replica",
+    "0.8 × the source",
+    `${Math.round(ours1.mbPerSecond)} MB/s, ${ratio(ours1.mbPerSecond, theirs1.mbPerSecond)}, ${ours1.cpuSecondsPerGb.toFixed(2)} CPU-s/GB`,
+    `${Math.round(theirs1.mbPerSecond)} MB/s, ${theirs1.cpuSecondsPerGb.toFixed(2)} CPU-s/GB`,
+    ours1.mbPerSecond >= 0.8 * theirs1.mbPerSecond,
+  );
+  row(
+    "serve bulk, 16 replicas, bytes per CPU-second",
+    "0.9 × the source's",
+    `${Math.round(ours16.mbPerSecond)} MB/s, ${ours16.cpuSecondsPerGb.toFixed(2)} CPU-s/GB, ${ratio(theirs16.cpuSecondsPerGb, ours16.cpuSecondsPerGb)}`,
+    `${Math.round(theirs16.mbPerSecond)} MB/s, ${theirs16.cpuSecondsPerGb.toFixed(2)} CPU-s/GB`,
+    theirs16.cpuSecondsPerGb >= 0.9 * ours16.cpuSecondsPerGb,
+  );
+  console.log(`peak RSS of the node ${Math.round(peakRssMiB(node.pid))} MiB`);
+  await node.stop();
+  await source.remove();
+}
+
+try {
+  await small();
+  await bulk();
+  await writeReport(rows, { small: SMALL, bulk: BULK });
+} finally {
+  await rm(folder, { recursive: true, force: true });
+}
+process.exit(0);
