@@ -170,7 +170,9 @@ async function runFiles(
       const { skip } = data;
       const where = relative(data.file ?? data.name);
       if (skip !== undefined && skip !== false) {
-        skips.push(`${where}: ${data.name}: ${typeof skip === "string" ? skip : "no reason given"}`);
+        skips.push(
+          `${where}: ${data.name}: ${typeof skip === "string" ? skip : "no reason given"}`,
+        );
       }
       if (type === "test:fail" && isOwnFailure(data)) {
         failures.push(`${where}: ${data.name}`);

@@ -1,0 +1,194 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { OperationError } from "../../../src/cluster/operations.ts";
+import { CliWorld } from "./cli-support.ts";
+
+test("exit codes: ok, failed, usage, unreachable, no quorum", async () => {
+  const world = new CliWorld();
+  assert.equal((await world.run("status")).exit, 0);
+  assert.equal((await world.run("version")).exit, 0);
+  assert.equal((await world.run("--help")).exit, 0);
+  assert.equal((await world.run("syncer", "check")).exit, 1);
+  assert.equal((await world.run("replica", "kick", "other")).exit, 1);
+  for (const argv of [
+    ["stats"],
+    ["status", "--jsn"],
+    ["replica", "kick"],
+    ["account", "set", "x"],
+    [],
+    ["syncer"],
+  ]) {
+    assert.equal((await world.run(...argv)).exit, 2, argv.join(" "));
+  }
+  world.node.fail = new OperationError("unavailable", "This node does not lead");
+  assert.equal((await world.run("syncer", "start")).exit, 4);
+  world.up = false;
+  const { exit, stderr } = await world.run("status");
+  assert.equal(exit, 3);
+  assert.match(
+    stderr,
+    /Cannot reach a node at http:\/\/127\.0\.0\.1:8306: ECONNREFUSED \(BR5001\)\n {2}next: start it/,
+  );
+});
+
+test("errors are a sentence with a code and the next step, never a stack", async () => {
+  const world = new CliWorld();
+  world.env["BINRAFT_TOKEN"] = "wrong";
+  const refused = await world.run("status");
+  assert.equal(refused.exit, 1);
+  assert.equal(
+    refused.stderr,
+    "binraft: The token is wrong (BR4001)\n" +
+      "  next: give it with --token or BINRAFT_TOKEN; it is in the node's data directory, admin-token\n",
+  );
+  assert.ok(!refused.stderr.includes("    at "));
+  assert.match((await world.run("status", "--debug")).stderr, /\n {4}at /);
+  const typo = await world.run("stats");
+  assert.match(typo.stderr, /unknown command 'stats'/);
+  assert.match(typo.stderr, /Did you mean status/);
+});
+
+test("the token comes from the flag, the environment, or the data directory", async () => {
+  const world = new CliWorld();
+  const token = world.token;
+  world.env["BINRAFT_TOKEN"] = undefined;
+  assert.equal((await world.run("status")).exit, 1);
+  assert.equal((await world.run("status", "--token", token)).exit, 0);
+  world.file("./data/admin-token", `${token}\n`);
+  assert.equal((await world.run("status")).exit, 0);
+  world.file("binraft.toml", '[admin]\ntoken_file = "secret"\n');
+  assert.equal((await world.run("status")).exit, 1);
+  world.file("secret", token);
+  assert.equal((await world.run("status")).exit, 0);
+});
+
+test("a URL must be one", async () => {
+  const world = new CliWorld();
+  assert.equal((await world.run("status", "--server", "127.0.0.1:8306")).exit, 2);
+  world.env["BINRAFT_URL"] = "http://localhost:8306/";
+  assert.equal((await world.run("status")).exit, 0);
+});
+
+test("--json prints what the API answers", async () => {
+  const world = new CliWorld();
+  const status = JSON.parse((await world.run("status", "--json")).stdout) as Record<
+    string,
+    unknown
+  >;
+  assert.deepEqual(status["clusterId"], "c1d");
+  assert.deepEqual(status["followers"], []);
+  for (const argv of [
+    "syncer show",
+    "server show",
+    "replica list",
+    "account list",
+    "binlog list",
+    "version",
+  ]) {
+    JSON.parse((await world.run(...argv.split(" "), "--json")).stdout);
+  }
+});
+
+test("accept-gap and new-timeline only explain until the cluster is named", async () => {
+  const world = new CliWorld();
+  assert.equal((await world.run("syncer", "accept-gap")).exit, 2);
+  world.node.syncerState = "GAP";
+  const asked = await world.run("syncer", "accept-gap");
+  assert.equal(asked.exit, 2);
+  const set = "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5";
+  assert.match(asked.stdout, new RegExp(`binraft syncer accept-gap '${set}' --confirm c1d`));
+  assert.match(asked.stdout, /Nothing was changed/);
+  const timeline = await world.run("syncer", "new-timeline");
+  assert.equal(timeline.exit, 2);
+  assert.match(timeline.stdout, /binraft syncer new-timeline --confirm c1d/);
+  assert.deepEqual(world.node.calls, []);
+  assert.equal((await world.run("syncer", "accept-gap", set, "--confirm", "c1d")).exit, 0);
+  assert.equal((await world.run("syncer", "new-timeline", "--confirm", "c1d")).exit, 0);
+  assert.deepEqual(world.node.calls, [`accept-gap ${set} c1d`, "new-timeline c1d"]);
+});
+
+test("syncer set sends only what was given, with absolute references", async () => {
+  const world = new CliWorld();
+  const flags = [
+    "--password-file",
+    "/etc/pw",
+    "--tls",
+    "disabled",
+    "--semi-sync",
+    "false",
+    "--server-id",
+    "7",
+  ];
+  assert.equal((await world.run("syncer", "set", "mysql://u@db:3310", ...flags)).exit, 0);
+  assert.equal((await world.run("syncer", "set", "--native-password", "true")).exit, 0);
+  assert.deepEqual(world.node.calls, [
+    'set {"host":"db","port":3310,"user":"u","passwordRef":"file:/etc/pw","tls":"disabled","semiSync":false,"serverId":7}',
+    'set {"nativePassword":true}',
+  ]);
+  const secret = await world.run("syncer", "set", "mysql://u:hunter2@db");
+  assert.equal(secret.exit, 2);
+  assert.ok(!secret.stderr.includes("hunter2"));
+  assert.equal((await world.run("syncer", "set")).exit, 2);
+  assert.equal((await world.run("syncer", "set", "--semi-sync", "maybe")).exit, 2);
+  assert.equal((await world.run("syncer", "set", "--tls", "maybe")).exit, 1);
+});
+
+test("account set turns the password into verifiers, which alone travel", async () => {
+  const world = new CliWorld();
+  world.file("/pw", "replica-password\n");
+  assert.equal((await world.run("account", "set", "repl", "--password-file", "/pw")).exit, 0);
+  const [call] = world.node.calls;
+  assert.match(call!, /^account repl [0-9a-f]{64} null$/);
+  assert.equal(
+    (await world.run("account", "set", "old", "--password-file", "/pw", "--native")).exit,
+    0,
+  );
+  assert.match(world.node.calls[1]!, /^account old [0-9a-f]{64} [0-9a-f]{40}$/);
+  world.file("/empty", "\n");
+  const refused = await world.run("account", "set", "repl", "--password-file", "/empty");
+  assert.equal(refused.exit, 1);
+  assert.match(refused.stderr, /BR1006/);
+});
+
+test("binlog export writes the bytes, purge shows what goes", async () => {
+  const world = new CliWorld();
+  const exported = await world.run("binlog", "export", "b.000001", "--output", "/out");
+  assert.equal(exported.exit, 0, exported.stderr);
+  assert.equal(world.files.get("/out")?.length, 6);
+  assert.equal((await world.run("binlog", "export", "x")).exit, 1);
+  assert.match(
+    (await world.run("binlog", "purge", "--to", "b.000001", "--dry-run")).stdout,
+    /Would drop 1 file/,
+  );
+  assert.deepEqual(world.node.calls, ["purge b.000001 true"]);
+});
+
+test("wrong configuration ends start with 2 and every problem", async () => {
+  const world = new CliWorld();
+  world.file("binraft.toml", '[node]\nregoin = "x"\n[listen]\nmysql = "x"\n');
+  const { exit, stderr } = await world.run("start");
+  assert.equal(exit, 2);
+  assert.match(
+    stderr,
+    /did you mean "region"\? \(BR1003\)\nbinraft: Invalid value "x" for listen\.mysql.*\(BR1004\)\n$/,
+  );
+  assert.equal((await world.run("start", "--config", "other.toml")).exit, 2);
+  assert.equal((await world.run("start", "--node-server-id", "x")).exit, 2);
+});
+
+test("demo gets the arguments behind it", async () => {
+  assert.equal((await new CliWorld().run("demo", "--seconds", "5")).exit, 2);
+});
+
+test("doctor tells a wrong configuration and a node that is down", async () => {
+  const world = new CliWorld();
+  world.up = false;
+  const down = await world.run("doctor");
+  assert.match(down.stdout, /warn {2}node +No node answers/);
+  assert.match(down.stdout, /ok {4}data_dir/);
+  assert.match(down.stdout, /ok {4}ports +listen\.mysql 127\.0\.0\.1:3307 is free/);
+  world.file("binraft.toml", "[nod]\n");
+  const wrong = await world.run("doctor");
+  assert.equal(wrong.exit, 1);
+  assert.match(wrong.stdout, /fail {2}config +Unknown section "\[nod\]"/);
+});

@@ -1,0 +1,20 @@
+/** A configuration on a real folder. */
+import { nodePlatform } from "../../../runtime/node/platform.ts";
+import { loadConfig } from "../../../src/config/load.ts";
+import type { NodeConfig } from "../../../src/config/node-config.ts";
+import type { Platform } from "../../../src/platform/platform.ts";
+
+export const platform: Platform = nodePlatform();
+
+export async function configFor(
+  dir: string,
+  flags: Record<string, string> = {},
+): Promise<NodeConfig> {
+  const loaded = await loadConfig({
+    process: { ...platform.process, env: {} },
+    disk: platform.disk,
+    flags: new Map(Object.entries({ "node.data_dir": dir, ...flags })),
+    file: null,
+  });
+  return loaded.config;
+}
