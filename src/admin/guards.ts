@@ -10,7 +10,6 @@
  * 5. The body is small.
  */
 import type { MiddlewareHandler } from "hono";
-import { bodyLimit } from "hono/body-limit";
 import { encodeText } from "../base/bytes.ts";
 import type { Crypto } from "../platform/crypto.ts";
 import { ApiError } from "./problem.ts";
@@ -105,11 +104,19 @@ export function jsonGuard(): MiddlewareHandler {
   };
 }
 
+/**
+ * By the length that the request states, which the HTTP server holds it to. A body without one is
+ * refused: nothing has to be read to know that it is too much.
+ */
 export function sizeGuard(): MiddlewareHandler {
-  return bodyLimit({
-    maxSize: MAX_BODY_BYTES,
-    onError: () => {
+  return async (context, next) => {
+    const length = Number(context.req.header("content-length") ?? 0);
+    if (context.req.header("transfer-encoding") !== undefined) {
+      throw new ApiError(411, "BR4005", "A body needs the header Content-Length");
+    }
+    if (!(length <= MAX_BODY_BYTES)) {
       throw new ApiError(413, "BR4005", `The body is larger than ${MAX_BODY_BYTES} bytes`);
-    },
-  });
+    }
+    await next();
+  };
 }

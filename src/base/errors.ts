@@ -259,9 +259,9 @@ const ADMIN: readonly CatalogueEntry[] = [
   {
     code: "BR4005",
     title: "The body is too large",
-    cause: "Bodies are at most 64 KiB.",
+    cause: "Bodies are at most 64 KiB, and state their length.",
     normal: "No.",
-    todo: "Send less.",
+    todo: "Send less, with a `Content-Length` header.",
   },
   {
     code: "BR4006",

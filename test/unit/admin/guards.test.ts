@@ -138,9 +138,14 @@ test("writes must be JSON and small", async () => {
   }
   const json = { Authorization, "Content-Type": "application/json; charset=utf-8" };
   assert.equal((await answer(json, { path, method, body: "{}" })).status, 200);
-  const large = `{"x":"${"y".repeat(MAX_BODY_BYTES)}"}`;
-  assert.deepEqual(await answer(json, { path, method, body: large }), {
+  const large = { ...json, "Content-Length": String(MAX_BODY_BYTES + 1) };
+  assert.deepEqual(await answer(large, { path, method, body: "{}" }), {
     status: 413,
+    code: "BR4005",
+  });
+  const chunked = { ...json, "Transfer-Encoding": "chunked" };
+  assert.deepEqual(await answer(chunked, { path, method, body: "{}" }), {
+    status: 411,
     code: "BR4005",
   });
 });
