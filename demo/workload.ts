@@ -49,7 +49,7 @@ XA START 'z${n}'; INSERT INTO shop.orders (region) VALUES ('x1'); XA END 'z${n}'
 SET SESSION binlog_format = STATEMENT;
 SET @a = ${n};
 INSERT INTO shop.orders (region, amount, note) VALUES ('st', @a, RAND());
-INSERT INTO shop.orders (region, amount) SELECT 'cp', amount FROM shop.orders ORDER BY id LIMIT 3;
+INSERT INTO shop.orders (region, amount) SELECT 'cp', amount FROM shop.orders ORDER BY id LIMIT 1;
 SET SESSION binlog_format = MIXED;
 INSERT INTO shop.orders (region, note) VALUES ('mx', UUID());
 INSERT INTO shop.orders (region, note) VALUES ('mx', 'plain');
