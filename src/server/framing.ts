@@ -7,12 +7,20 @@
  * range is copied and its numbers are shifted. Small ranges are gathered into one buffer either
  * way: a send costs more than a copy of them.
  */
+import { readU24 } from "../base/bytes.ts";
 import type { Chunk } from "../binlog/chunk.ts";
-import { framedSize, frameEvent, MAX_PACKET_PAYLOAD, shiftSequences } from "../binlog/frames.ts";
+import {
+  framedSize,
+  frameEvent,
+  MAX_PACKET_PAYLOAD,
+  PACKET_HEADER_BYTES,
+  shiftSequences,
+} from "../binlog/frames.ts";
 
 /** Ranges from here on are sent in place when their numbers fit. */
 export const VIEW_MIN_BYTES: number = 16 * 1024;
-const GATHER_MAX_BYTES = 256 * 1024;
+const GATHER_MAX_BYTES = 64 * 1024;
+const COPY_BYTES = 64 * 1024;
 
 interface Segment {
   readonly bytes: Uint8Array;
@@ -95,7 +103,8 @@ export class Outbox {
         gathered = segment.bytes.length;
         continue;
       }
-      parts.push(segment.shift === 0 ? segment.bytes : shifted(segment));
+      if (segment.shift === 0) parts.push(segment.bytes);
+      else pushShifted(segment, parts);
       from = i + 1;
       gathered = 0;
     }
@@ -106,10 +115,20 @@ export class Outbox {
   }
 }
 
-function shifted(segment: Segment): Uint8Array {
-  const copy = segment.bytes.slice();
-  shiftSequences(copy, segment.headerAt, segment.shift);
-  return copy;
+/** Copies in pieces that the allocator uses again at once; a large one is new memory each time. */
+function pushShifted(segment: Segment, parts: Uint8Array[]): void {
+  const { bytes, shift } = segment;
+  const first = parts.length;
+  for (let at = 0; at < bytes.length; at += COPY_BYTES) {
+    parts.push(bytes.slice(at, at + COPY_BYTES));
+  }
+  for (let at = segment.headerAt; at < bytes.length; ) {
+    const numberAt = at + 3;
+    const piece = parts[first + Math.floor(numberAt / COPY_BYTES)]!;
+    const inPiece = numberAt % COPY_BYTES;
+    piece[inPiece] = piece[inPiece]! + shift;
+    at += PACKET_HEADER_BYTES + readU24(bytes, at);
+  }
 }
 
 function gather(

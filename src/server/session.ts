@@ -315,7 +315,8 @@ export class ClientSession {
       heartbeatMs,
       checksum: user.checksum,
       heartbeatVersion: v2 ? 2 : 1,
-      mayPad: v2 && heartbeatMs > 0 && user.replicaUuid !== "",
+      // A replica of MySQL: tried with 5.6 and 9.7.
+      mayPad: heartbeatMs > 0 && user.replicaUuid !== "" && !user.isMariadb,
       serverId: this.#shared.identity.serverId,
     };
   }
