@@ -92,9 +92,11 @@ export class MemoryConn implements Conn {
     return this.#outboxBytes;
   }
 
-  write(parts: readonly Uint8Array[]): boolean {
-    if (this.#cause !== null || this.#gone || !this.life.alive) return false;
+  write(parts: readonly Uint8Array[], onSent?: () => void): boolean {
+    // Copied at once: the parts are free before this returns.
     const bytes = concatBytes(parts);
+    onSent?.();
+    if (this.#cause !== null || this.#gone || !this.life.alive) return false;
     if (bytes.length > 0) this.#outbox.push(bytes);
     this.#outboxBytes += bytes.length;
     this.#pump();

@@ -29,6 +29,7 @@ const WRITE_HIGH_BYTES = 1024 * 1024;
 const ZERO_COPY_BYTES = 16 * 1024;
 /** How long the other side may take to close after us, once everything was sent. */
 const LINGER_MS = 2_000;
+const NOTHING = new Uint8Array(0);
 /** How long `end` tries to send what is queued to a peer that does not read. */
 const FLUSH_MS = 30_000;
 
@@ -169,10 +170,13 @@ export class NodeConn implements Conn {
     return this.#stream.writableLength;
   }
 
-  write(parts: readonly Uint8Array[]): boolean {
+  write(parts: readonly Uint8Array[], onSent?: () => void): boolean {
     const stream = this.#stream;
-    if (this.#cause !== null || this.#gone || this.#handedOver) return false;
-    if (parts.length === 1) {
+    if (this.#cause !== null || this.#gone || this.#handedOver) {
+      onSent?.();
+      return false;
+    }
+    if (parts.length === 1 && onSent === undefined) {
       stream.write(parts[0], this.#onWritten);
     } else {
       stream.cork();
@@ -185,7 +189,12 @@ export class NodeConn implements Conn {
         if (part !== undefined) stream.write(part, this.#onWritten);
         from = at + 1;
       }
-      stream.uncork();
+      if (onSent === undefined) stream.uncork();
+      else {
+        // In order behind the parts, so it is called when they are through.
+        stream.write(NOTHING, () => onSent());
+        stream.uncork();
+      }
     }
     return stream.writableLength < WRITE_HIGH_BYTES;
   }

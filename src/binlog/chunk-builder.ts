@@ -205,7 +205,7 @@ export function sealChunk(
   }
   payload.set(table, size - table.length);
   const head = {
-    flags: cursor.flags,
+    flags: cursor.flags | (options.open ? ChunkFlag.ENDS_OPEN : 0),
     firstSequence: cursor.sequence & 0xff,
     epoch: cursor.epoch,
     pull: cursor.pull,

@@ -52,6 +52,8 @@ export const ChunkFlag = {
   AFTER_HOLE: 8,
   /** With NEW_FILE: this pull read the file before to its end, so that file has ended. */
   AFTER_END: 16,
+  /** Its last unit does not end in it. */
+  ENDS_OPEN: 32,
 } as const;
 
 /** Names a pull: one dump connection of one leader. Later pulls have a higher (term, id). */

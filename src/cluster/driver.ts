@@ -170,9 +170,9 @@ export class Driver implements Service {
     let led = this.leads;
     while (this.applied < this.#node.commit && this.damaged === null) {
       try {
-        const lease = await this.#log.read(this.applied + 1, APPLY_BYTES, "within");
+        const lease = await this.#log.read(this.applied + 1, APPLY_BYTES);
         try {
-          for (const entry of lease.block.entries) {
+          for (const entry of lease.entries) {
             if (entry.index > this.#node.commit) break;
             if (entry.index > this.applied) this.#applyEntry(entry);
           }

@@ -57,8 +57,8 @@ export class LogStreamReader implements StreamReader {
       if (this.#entry === visible.entry && this.#offset >= visible.offset) return null;
       if (this.#entry < this.#log.firstIndex) throw new StreamPurged(this.#entry);
       const lease = await this.#log.read(this.#entry, READ_BYTES);
-      const pieces = this.#take(lease.block.entries);
-      if (pieces.length > 0) return { pieces, release: lease.release };
+      const pieces = this.#take(lease.entries);
+      if (pieces.length > 0) return { pieces, release: lease.release, hold: lease.hold };
       lease.release();
     }
   }

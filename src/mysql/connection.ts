@@ -148,9 +148,14 @@ export class PacketConnection {
     return this.writePacket(payload);
   }
 
-  /** Sends bytes that are already framed as packets; `sequence` is the caller's business. */
-  writeFramed(parts: readonly Uint8Array[]): boolean {
-    if (this.#codec === null || this.#frames === null) return this.#conn.write(parts);
+  /**
+   * Sends bytes that are already framed as packets; `sequence` is the caller's business. `onSent`
+   * is called once, when the parts are no longer needed.
+   */
+  writeFramed(parts: readonly Uint8Array[], onSent?: () => void): boolean {
+    if (this.#codec === null || this.#frames === null) return this.#conn.write(parts, onSent);
+    // Compressed bytes are new ones.
+    onSent?.();
     const framed = encodeCompressedFrames(this.#codec, parts, this.#frames.sequence);
     this.#frames.sequence = framed.sequence;
     return this.#conn.write(framed.parts);

@@ -35,9 +35,10 @@ export interface Conn {
   /**
    * Queues the parts in order, as one send where possible; the parts must not change until they
    * are sent. False when more is queued than the high-water mark: await `drained()`. Writing to
-   * a closed connection is a no-op that returns false.
+   * a closed connection is a no-op that returns false. `onSent` is called once, when the parts are
+   * no longer needed: handed to the kernel, or dropped with the connection.
    */
-  write(parts: readonly Uint8Array[]): boolean;
+  write(parts: readonly Uint8Array[], onSent?: () => void): boolean;
   /** Resolves when the queue is below the mark; rejects with NetError when the connection closes. */
   drained(): Promise<void>;
   /** Bytes accepted by `write` and not yet handed to the kernel. */

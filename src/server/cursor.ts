@@ -79,7 +79,7 @@ export class DumpCursor {
   position = 4;
   streamOffset = 0;
   /** False inside a transaction: nothing may be put in between. */
-  #openTail: Chunk | null = null;
+  #openTail = false;
   #checksum: Checksum;
   /** The file's stored ROTATE, until the next file begins. */
   #rotate: Uint8Array | null = null;
@@ -105,9 +105,8 @@ export class DumpCursor {
     this.outbox = new Outbox(1, compressed);
   }
 
-  /** Decided only when it is asked for: it needs the table of the last chunk. */
   get atUnitEnd(): boolean {
-    return this.#openTail === null || !this.#openTail.units().lastOpen;
+    return !this.#openTail;
   }
 
   get #crc(): Crc | null {
@@ -146,7 +145,8 @@ export class DumpCursor {
     }
     this.position = end - (this.#rotate?.length ?? 0);
     this.streamOffset = chunk.streamOffset + bytes;
-    this.#openTail = piece.to === chunk.body.length ? chunk : null;
+    const atEnd = piece.to === chunk.body.length;
+    this.#openTail = atEnd && (chunk.flags & ChunkFlag.ENDS_OPEN) !== 0;
   }
 
   #announce(file: BinlogFile, position: number): void {
@@ -295,7 +295,7 @@ export class DumpCursor {
   /** At the end of what there is: says where we are if something was left out, or if it is due. */
   catchUp(heartbeatDue: boolean): void {
     // Nothing is open there, and an idle replica keeps no chunk in memory.
-    this.#openTail = null;
+    this.#openTail = false;
     if (this.file !== null && (this.#gap || heartbeatDue)) this.#beat(this.position);
   }
 

@@ -157,7 +157,7 @@ export class Dump {
       if (format === null) throw new NotHereYet(`file "${start.file.name}"`);
       cursor.beginInside(start.file, start.position, format);
       if (start.broken !== null) this.#throwBroken(start.broken, start.file, format);
-      await this.#write(null);
+      await this.#write(null, null);
     }
     if (start.batch !== null) await this.#send(start.batch);
     this.#armHeartbeat(this.#options.heartbeatMs);
@@ -194,11 +194,11 @@ export class Dump {
       }
       if (this.#options.nonBlock) {
         cursor.finish();
-        await this.#write(null);
+        await this.#write(null, null);
         return this.#endOfLog();
       }
       cursor.catchUp(this.#heartbeatDue);
-      await this.#write(null);
+      await this.#write(null, null);
       this.caughtUp = true;
       await this.#idle(version);
     }
@@ -220,7 +220,7 @@ export class Dump {
         this.#bytesSinceYield += Math.max(0, cursor.streamOffset - before);
       }
       if (this.#heartbeatDue && cursor.atUnitEnd) cursor.keepAlive();
-      await this.#write(release);
+      await this.#write(batch, release);
     } finally {
       release();
     }
@@ -247,7 +247,7 @@ export class Dump {
   }
 
   /** Writes what the cursor has, and waits until the socket took it. */
-  async #write(release: (() => void) | null): Promise<void> {
+  async #write(batch: StreamPieces | null, release: (() => void) | null): Promise<void> {
     const outbox = this.#cursor!.outbox;
     const bytes = outbox.bytes;
     this.#heartbeatDue = false;
@@ -256,7 +256,7 @@ export class Dump {
     this.sentBytes += bytes;
     this.#lastSentMs = this.#parts.platform.clock.mono();
     if (this.#connection.compressed) return this.#writeCompressed(parts);
-    if (!this.#connection.writeFramed(parts)) await this.#drained(release);
+    if (!this.#connection.writeFramed(parts, batch?.hold())) await this.#drained(release);
   }
 
   async #writeCompressed(parts: readonly Uint8Array[]): Promise<void> {

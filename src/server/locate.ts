@@ -118,7 +118,7 @@ export async function locate(
 function from(batch: StreamPieces, index: number, offset: number): StreamPieces {
   const pieces = batch.pieces.slice(index);
   pieces[0] = { ...pieces[0]!, from: offset };
-  return { pieces, release: () => batch.release() };
+  return { pieces, release: () => batch.release(), hold: () => batch.hold() };
 }
 
 const HEADER_BYTES = 19;

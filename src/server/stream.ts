@@ -44,7 +44,10 @@ export interface StreamReader {
 
 export interface StreamPieces {
   readonly pieces: readonly StreamPiece[];
+  /** Done with reading them; bytes that a socket still has to send are held by `hold`. */
   release(): void;
+  /** The bytes must stay as they are until the function that this returns is called. */
+  hold(): () => void;
 }
 
 /** A part of one chunk: whole units, except that a transaction may span several pieces. */

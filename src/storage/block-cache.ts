@@ -4,10 +4,11 @@
  * wants a block beyond the bound waits until another lets one go.
  */
 import type { Entry } from "../raft/types.ts";
+import type { PinnedBuffer } from "./pinned-buffer.ts";
 
 export interface Block {
   readonly entries: readonly Entry[];
-  readonly bytes: number;
+  readonly buffer: PinnedBuffer;
 }
 
 interface Slot {
@@ -17,10 +18,13 @@ interface Slot {
   users: number;
 }
 
-/** A block in use; call `release` once when its bytes are no longer needed. */
+/** Entries in use. */
 export interface Lease {
-  readonly block: Block;
+  readonly entries: readonly Entry[];
+  /** Done with reading: the memory counts as free, except for what is held. */
   release(): void;
+  /** The bytes must stay as they are until the function that this returns is called. */
+  hold(): () => void;
 }
 
 export class BlockCache {
@@ -55,13 +59,16 @@ export class BlockCache {
     slot.users++;
     const held = slot;
     try {
-      const block = await held.loaded;
+      const { entries, buffer } = await held.loaded;
+      const unpin = buffer.pin();
       let released = false;
       return {
-        block,
+        entries,
+        hold: () => buffer.pin(),
         release: () => {
           if (released) return;
           released = true;
+          unpin();
           this.#release(held);
         },
       };
@@ -91,8 +98,7 @@ export class BlockCache {
     for (const slot of this.#slots.values()) {
       if (this.#bytes + bytes <= this.#maxBytes) return true;
       if (slot.users > 0) continue;
-      this.#slots.delete(slot.key);
-      this.#bytes -= slot.bytes;
+      this.#evict(slot);
     }
     return this.#bytes + bytes <= this.#maxBytes || this.#slots.size === 0;
   }
@@ -101,8 +107,14 @@ export class BlockCache {
   drop(prefix: string): void {
     for (const slot of this.#slots.values()) {
       if (!slot.key.startsWith(prefix) || slot.users > 0) continue;
-      this.#slots.delete(slot.key);
-      this.#bytes -= slot.bytes;
+      this.#evict(slot);
     }
+  }
+
+  #evict(slot: Slot): void {
+    this.#slots.delete(slot.key);
+    this.#bytes -= slot.bytes;
+    // One that is still loading has a user and is not evicted.
+    void slot.loaded.then((block) => block.buffer.drop());
   }
 }

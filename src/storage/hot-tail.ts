@@ -1,14 +1,24 @@
 /** The newest entries, in memory since they were appended: what live readers and peers want. */
 import type { BufferPool } from "../base/buffer-pool.ts";
 import type { Entry } from "../raft/types.ts";
+import { PinnedBuffer } from "./pinned-buffer.ts";
+
+interface Slot {
+  readonly entry: Entry;
+  readonly buffer: PinnedBuffer;
+}
+
+export interface HotRun {
+  readonly entries: readonly Entry[];
+  /** Their bytes stay until the function that this returns is called. */
+  pin(): () => void;
+}
 
 export class HotTail {
   readonly #maxBytes: number;
   readonly #pool: BufferPool;
-  #entries: Entry[] = [];
-  /** Entries whose bytes a reader may still be sending: their buffers are left to the collector. */
-  readonly #lent = new WeakSet<Entry>();
-  /** Entries before this position were evicted. */
+  #slots: Slot[] = [];
+  /** Slots before this position were evicted. */
   #head = 0;
   #bytes = 0;
 
@@ -17,50 +27,51 @@ export class HotTail {
     this.#pool = pool;
   }
 
-  get firstIndex(): number {
-    return this.#entries[this.#head]?.index ?? Number.POSITIVE_INFINITY;
-  }
-
   push(entry: Entry): void {
-    this.#entries.push(entry);
+    this.#slots.push({ entry, buffer: new PinnedBuffer(this.#pool, entry.data) });
     this.#bytes += cost(entry);
-    while (this.#bytes > this.#maxBytes && this.#head < this.#entries.length - 1) {
-      this.#evict(this.#entries[this.#head]!);
+    while (this.#bytes > this.#maxBytes && this.#head < this.#slots.length - 1) {
+      this.#drop(this.#slots[this.#head]!);
       this.#head++;
     }
-    if (this.#head > 1024 && this.#head * 2 > this.#entries.length) {
-      this.#entries = this.#entries.slice(this.#head);
+    if (this.#head > 1024 && this.#head * 2 > this.#slots.length) {
+      this.#slots = this.#slots.slice(this.#head);
       this.#head = 0;
     }
   }
 
-  #evict(entry: Entry): void {
-    this.#bytes -= cost(entry);
-    if (!this.#lent.has(entry)) this.#pool.give(entry.data);
+  #drop(slot: Slot): void {
+    this.#bytes -= cost(slot.entry);
+    slot.buffer.drop();
   }
 
   truncateAfter(index: number): void {
-    while (this.#entries.length > this.#head && this.#entries.at(-1)!.index > index) {
-      this.#bytes -= cost(this.#entries.pop()!);
+    while (this.#slots.length > this.#head && this.#slots.at(-1)!.entry.index > index) {
+      this.#drop(this.#slots.pop()!);
     }
   }
 
-  /**
-   * Consecutive entries from `index` on, at most `maxBytes` but at least one; null when not here.
-   * `lend` says that their bytes may be in use for an unknown time.
-   */
-  read(index: number, maxBytes: number, lend: boolean): readonly Entry[] | null {
-    const first = this.#entries[this.#head];
-    if (first === undefined || index < first.index) return null;
-    const from = this.#head + (index - first.index);
+  /** Consecutive entries from `index` on, at most `maxBytes` but at least one; null when not here. */
+  read(index: number, maxBytes: number): HotRun | null {
+    const first = this.#slots[this.#head];
+    if (first === undefined || index < first.entry.index) return null;
+    const from = this.#head + (index - first.entry.index);
     let to = from;
     let bytes = 0;
-    while (to < this.#entries.length && (to === from || bytes < maxBytes)) {
-      const entry = this.#entries[to++]!;
-      if (lend) this.#lent.add(entry);
-      bytes += cost(entry);
+    while (to < this.#slots.length && (to === from || bytes < maxBytes)) {
+      bytes += this.#slots[to++]!.entry.data.length + 64;
     }
-    return to > from ? this.#entries.slice(from, to) : null;
+    if (to === from) return null;
+    const slots = this.#slots.slice(from, to);
+    return {
+      entries: slots.map((slot) => slot.entry),
+      pin: () => {
+        const pins = slots.map((slot) => slot.buffer.pin());
+        return () => {
+          for (const unpin of pins) unpin();
+        };
+      },
+    };
   }
 }
 

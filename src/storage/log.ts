@@ -24,6 +24,7 @@ import {
   SEGMENT_HEADER_BYTES,
 } from "./format.ts";
 import { HotTail } from "./hot-tail.ts";
+import { PinnedBuffer } from "./pinned-buffer.ts";
 import { BLOCK_BYTES, type BlockRef, type LogIndex, type TermRun } from "./log-index.ts";
 import type { Identity, ManifestStore, SegmentEntry } from "./manifest.ts";
 import { encodeSegmentIndex, NextSegment, segmentPath } from "./segment-file.ts";
@@ -304,19 +305,19 @@ export class DurableLog {
 
   /**
    * Consecutive entries from `index` on: at least one, about `maxBytes`. Release the lease when
-   * their bytes are no longer used; with `within` the caller is done with them when it returns, and
-   * their buffers can be used again. Rejects with EntryDamaged.
+   * they were read, and hold what a socket still has to send. Rejects with EntryDamaged.
    */
-  async read(index: number, maxBytes: number, use: "lend" | "within" = "lend"): Promise<Lease> {
+  async read(index: number, maxBytes: number): Promise<Lease> {
     assert(index >= this.firstIndex && index <= this.lastIndex, `entry ${index} is in the log`);
-    const hot = this.#hot.read(index, maxBytes, use === "lend");
-    if (hot !== null) return { block: { entries: hot, bytes: 0 }, release() {} };
+    const hot = this.#hot.read(index, maxBytes);
+    if (hot !== null) return { entries: hot.entries, release: hot.pin(), hold: hot.pin };
     const ref = this.#index.blocks[this.#index.find(index)];
     if (ref === undefined) throw new EntryDamaged(index, this.#damageAt(index) ?? "it was lost");
     const key = `${ref.segment}:${ref.at}`;
     const bytes = ref.end - ref.at;
-    const lease = await this.#cache.acquire(key, bytes, () => this.#loadBlock(ref, bytes));
-    const entries = lease.block.entries;
+    const cost = Math.max(bytes, this.#parts.options.pool.bufferBytes);
+    const lease = await this.#cache.acquire(key, cost, () => this.#loadBlock(ref, bytes));
+    const { entries } = lease;
     const from = entries.findIndex((entry) => entry.index === index);
     if (from < 0) {
       lease.release();
@@ -326,7 +327,7 @@ export class DurableLog {
     let to = from + 1;
     while (to < entries.length && entries[to]!.index === entries[to - 1]!.index + 1) to++;
     const run = from === 0 && to === entries.length ? entries : entries.slice(from, to);
-    return { block: { entries: run, bytes }, release: lease.release };
+    return { entries: run, release: lease.release, hold: lease.hold };
   }
 
   #damageAt(index: number): string | undefined {
@@ -336,7 +337,9 @@ export class DurableLog {
   async #loadBlock(ref: BlockRef, size: number): Promise<Block> {
     const file = this.#files.get(ref.segment);
     assert(file !== undefined, "the segment is open");
-    const bytes = new Uint8Array(size);
+    const { pool } = this.#parts.options;
+    const pooled = size <= pool.bufferBytes ? pool.take() : new Uint8Array(size);
+    const bytes = pooled.subarray(0, size);
     const read = await file.read(ref.at, bytes);
     const entries: Entry[] = [];
     let at = 0;
@@ -364,7 +367,7 @@ export class DurableLog {
       }
       at += found.bytes;
     }
-    return { entries, bytes: size };
+    return { entries, buffer: new PinnedBuffer(pool, pooled) };
   }
 
   #damaged(fromIndex: number, toIndex: number, why: string): void {

@@ -191,7 +191,8 @@ class MemoryReader implements StreamReader {
       }
       if (pieces.length === 0) continue;
       this.#stream.held++;
-      return { pieces, release: () => void this.#stream.held-- };
+      const hold = (): (() => void) => () => {};
+      return { pieces, release: () => void this.#stream.held--, hold };
     }
   }
 }

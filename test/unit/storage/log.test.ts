@@ -92,7 +92,7 @@ test("DurableLog never truncates or serves a damaged byte: each byte of a segmen
     for (let index = 1; index <= 3; index++) {
       try {
         const lease = await world.settle(log.read(index, 1));
-        assert.deepEqual(lease.block.entries[0]!.data, payloads[index - 1], `byte ${offset}`);
+        assert.deepEqual(lease.entries[0]!.data, payloads[index - 1], `byte ${offset}`);
         lease.release();
       } catch (error) {
         assert.ok(error instanceof EntryDamaged, `${offset}: ${error}`);

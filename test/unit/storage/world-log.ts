@@ -64,7 +64,7 @@ export class LogWorld {
     const out: Entry[] = [];
     for (let index = log.firstIndex; index <= log.lastIndex; ) {
       const lease = await this.settle(log.read(index, 10_000));
-      for (const entry of lease.block.entries) out.push({ ...entry, data: entry.data.slice() });
+      for (const entry of lease.entries) out.push({ ...entry, data: entry.data.slice() });
       lease.release();
       index = out.at(-1)!.index + 1;
     }
