@@ -122,7 +122,8 @@ test("syncer set sends only what was given, with absolute references", async () 
   assert.equal((await world.run("syncer", "set", "mysql://u@db:3310", ...flags)).exit, 0);
   assert.equal((await world.run("syncer", "set", "--native-password", "true")).exit, 0);
   assert.deepEqual(world.node.calls, [
-    'set {"host":"db","port":3310,"user":"u","passwordRef":"file:/etc/pw","tls":"disabled","semiSync":false,"serverId":7}',
+    'set {"host":"db","port":3310,"user":"u","passwordRef":"file:/etc/pw",' +
+      '"tls":"disabled","semiSync":false,"serverId":7}',
     'set {"nativePassword":true}',
   ]);
   const secret = await world.run("syncer", "set", "mysql://u:hunter2@db");

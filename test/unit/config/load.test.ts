@@ -90,7 +90,8 @@ test("loadConfig reports all problems at once, with place and expectation", asyn
   const toml = '[node]\nserver_id = -1\n[listen]\nmysql = "nowhere"\n[source]\ntls = "maybe"';
   assert.deepEqual(await problems({ toml }), [
     'Invalid value "-1" for node.server_id from "binraft.toml": expected a whole number from 1 to 4294967295',
-    'Invalid value "nowhere" for listen.mysql from "binraft.toml": expected an address and a port, such as "127.0.0.1:3307" or "[::1]:3307"',
+    'Invalid value "nowhere" for listen.mysql from "binraft.toml": expected an address and a port, ' +
+      'such as "127.0.0.1:3307" or "[::1]:3307"',
     'Invalid value "maybe" for source.tls from "binraft.toml": expected "disabled", "verify-ca", "verify-identity"',
   ]);
   assert.deepEqual(
@@ -122,7 +123,8 @@ test("loadConfig takes secrets by reference only", async () => {
   const both = { ...env, BINRAFT_SOURCE_PASSWORD_FILE: "f" };
   assert.match((await problems({ toml: source, env: both }))[0]!, /unset one/);
   assert.deepEqual(await problems({ toml: `${source}password = "hunter2"` }), [
-    'Unknown key "source.password" in "binraft.toml"; secrets do not stand in this file: name a file with "password_file"',
+    'Unknown key "source.password" in "binraft.toml"; secrets do not stand in this file: ' +
+      'name a file with "password_file"',
   ]);
 });
 
