@@ -125,7 +125,7 @@ async function ingest(
       if (began === 0 && bytes > 1000) began = performance.now();
       return GtidSet.parse(status.stream.executed).containsSet(wanted);
     },
-    { deadlineMs: 600_000, what: "the node to have all", pollMs: 5 },
+    { deadlineMs: 600_000, what: "the node to have all", pollMs: 50 },
   );
   return { seconds: (performance.now() - began) / 1000, bytes };
 }
@@ -152,7 +152,8 @@ async function small(): Promise<void> {
     perSecond >= 0.8 * drained,
   );
   const factor = status.storage.appendedBytes / pulled.bytes;
-  const device = deviceBytes(node.pid) / pulled.bytes;
+  // The segment made ahead is of fixed size: it would distort a short run.
+  const device = (deviceBytes(node.pid) - 128 * 1024 * 1024) / pulled.bytes;
   row(
     "log bytes per binlog byte; to the device",
     "≤ 1.1; ≤ 2.2",

@@ -57,7 +57,11 @@ segment_bytes = "16MiB"`;
     let slowest = 0;
     for (let round = 1; round <= rounds; round++) {
       const before = load.committed;
-      await waitFor(() => load!.committed >= before + 5 + (round * 7) % 60, { deadlineMs: 60_000, what: "commits", pollMs: 1 });
+      await waitFor(() => load!.committed >= before + 5 + ((round * 7) % 60), {
+        deadlineMs: 60_000,
+        what: "commits",
+        pollMs: 1,
+      });
       const began = performance.now();
       await node.kill();
       const acknowledged = GtidSet.parse(await source.value("SELECT @@GLOBAL.gtid_executed"));
@@ -67,14 +71,19 @@ segment_bytes = "16MiB"`;
       const lost = acknowledged.subtract(stored);
       assert.ok(lost.isEmpty, `round ${round}: acknowledged and lost: ${lost}`);
       const after = load.committed;
-      await waitFor(() => load!.committed > after, { deadlineMs: 60_000, what: `commits to go on after kill ${round}` });
+      await waitFor(() => load!.committed > after, {
+        deadlineMs: 60_000,
+        what: `commits to go on after kill ${round}`,
+      });
       slowest = Math.max(slowest, performance.now() - began);
       if (round % 20 === 0) say(`${round} kills, ${load.committed} commits`);
     }
     await load.stop();
     for (const replica of replicas) {
       await waitForReplica(source, replica, 60_000).catch(async (error: Error) => {
-        const errors = (await replica.errorLog()).split("\n").filter((line) => line.includes("ERROR"));
+        const errors = (await replica.errorLog())
+          .split("\n")
+          .filter((line) => line.includes("ERROR"));
         throw new Error(`${error.message}: ${errors.slice(0, 3).join("; ")}`);
       });
     }
@@ -84,7 +93,12 @@ segment_bytes = "16MiB"`;
     assert.equal(row![1], "0", "a commit went on without an ACK");
     assert.deepEqual(load.failures, []);
     const { committed: commits, acknowledged } = load;
-    return { rounds, commits, acknowledged: acknowledged.size, slowestRecoveryMs: Math.round(slowest) };
+    return {
+      rounds,
+      commits,
+      acknowledged: acknowledged.size,
+      slowestRecoveryMs: Math.round(slowest),
+    };
   } finally {
     // The load waits for an ACK that a dead node cannot give: its server goes first.
     await node?.stop();

@@ -1,0 +1,59 @@
+/**
+ * `npm run soak`: what takes too long for `npm test`.
+ *
+ *   npm run soak                           all parts
+ *   npm run soak -- kills --rounds 200     SIGKILL of the node under load
+ *   npm run soak -- large --gib 4          one transaction of so many GiB (needs about 10 × free)
+ *   npm run soak -- segments               every value of every byte of a 64 KiB segment
+ *   npm run soak -- start --gib 10         how long a killed node with so much log takes to serve
+ */
+import { parseArgs } from "node:util";
+import { killRounds } from "../support/kill-rounds.ts";
+import { freeSpaceFor, largeTransaction } from "../support/large-transaction.ts";
+import { flipSegment } from "../support/segment-flips.ts";
+import { startAfterKill } from "../support/start-after-kill.ts";
+
+const GIB = 1024 ** 3;
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { rounds: { type: "string", default: "200" }, gib: { type: "string" } },
+});
+const say = (line: string): void => console.log(line);
+
+/** Each gives a line to print; a skip begins with "skipped". */
+const PARTS: Readonly<Record<string, () => Promise<string>>> = {
+  kills: async () => JSON.stringify(await killRounds(Number(values.rounds), say)),
+  large: async () => {
+    const gib = Number(values.gib ?? "4");
+    const short = await freeSpaceFor(gib * 10 * GIB);
+    if (short !== null) return `skipped: ${short}`;
+    return JSON.stringify(await largeTransaction(Math.ceil(gib * 32), 32 * 1024 * 1024, say));
+  },
+  segments: async () => JSON.stringify(await flipSegment("all values", say)),
+  start: async () => {
+    const gib = Number(values.gib ?? "10");
+    const short = await freeSpaceFor(gib * 2 * GIB);
+    if (short !== null) return `skipped: ${short}`;
+    return JSON.stringify(await startAfterKill(gib * GIB, say));
+  },
+};
+
+const chosen = positionals.length > 0 ? positionals : Object.keys(PARTS);
+let failed = false;
+for (const name of chosen) {
+  const part = PARTS[name];
+  if (part === undefined) {
+    console.error(`There is no part "${name}": choose from ${Object.keys(PARTS).join(", ")}`);
+    process.exit(2);
+  }
+  say(`== ${name}`);
+  const began = performance.now();
+  try {
+    say(await part());
+  } catch (error) {
+    failed = true;
+    console.error(error);
+  }
+  say(`== ${name}: ${Math.round((performance.now() - began) / 1000)} s`);
+}
+process.exit(failed ? 1 : 0);
