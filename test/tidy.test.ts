@@ -11,7 +11,6 @@ import { CATALOGUE } from "../src/base/errors.ts";
 import { VERSION } from "../src/base/version.ts";
 import {
   BANNED,
-  COMING_SCRIPTS,
   HARD_MAX_LINES,
   IMPURE_FILES,
   LAYERS,
@@ -305,9 +304,7 @@ test("package.json names files that exist", () => {
   const scripts = Object.values(manifest.scripts).flatMap(
     (script) => script.match(/\S+\.(ts|mjs)\b/g) ?? [],
   );
-  const missing = [...sources, ...scripts].filter(
-    (name) => !existsSync(path.join(ROOT, name)) && !COMING_SCRIPTS.has(name),
-  );
+  const missing = [...sources, ...scripts].filter((name) => !existsSync(path.join(ROOT, name)));
   none("Missing files", missing);
 });
 

@@ -45,6 +45,11 @@ export function createApp(options: AdminOptions): OpenAPIHono {
   });
   app.use(async (context, next) => {
     await next();
+    // Who changed what and when stands in the log; bodies may refer to secrets and do not.
+    const { method, path } = context.req;
+    if (method !== "GET" && method !== "HEAD") {
+      logger.info("Admin request", { method, path, status: context.res.status });
+    }
     context.header("Cache-Control", "no-store");
     context.header("X-Content-Type-Options", "nosniff");
     context.header("Content-Security-Policy", "default-src 'self'; frame-ancestors 'none'");

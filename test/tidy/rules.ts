@@ -120,12 +120,6 @@ export const UNMIRRORED_TESTS: ReadonlySet<string> = new Set([
   "test/unit/runtime/support.test.ts",
 ]);
 
-/** Named by package.json and still to be written. */
-export const COMING_SCRIPTS: ReadonlySet<string> = new Set([
-  "test/soak/run.ts",
-  "test/bench/run.ts",
-]);
-
 /** Dependencies without an entry in the lockfile: npm ci does not accept it until they have one. */
 export const UNLOCKED_PACKAGES: ReadonlySet<string> = new Set([
   "@biomejs/cli-android-arm64",
