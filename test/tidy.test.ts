@@ -34,13 +34,21 @@ function none(what: string, found: readonly string[]): void {
   assert.deepEqual(found, [], `${what}:\n  ${found.join("\n  ")}`);
 }
 
-/** `found` are the files that break a rule; those that are allowed to must still do so. */
-function onlyAllowed(what: string, found: readonly string[], allowed: ReadonlySet<string>): void {
+/**
+ * `found` are the files that break a rule. Those that are allowed to must still come near to it
+ * (`near`), or the exception is to go.
+ */
+function onlyAllowed(
+  what: string,
+  found: readonly string[],
+  allowed: ReadonlySet<string>,
+  near: readonly string[] = found,
+): void {
   none(
     what,
     found.filter((file) => !allowed.has(file)),
   );
-  const stale = [...allowed].filter((file) => !found.includes(file));
+  const stale = [...allowed].filter((file) => !near.includes(file));
   none(`${what}: exceptions that are no longer needed`, stale);
 }
 
@@ -141,6 +149,7 @@ test("the core touches time, chance and the process only through the platform", 
 
 test("files are short and narrow", () => {
   const long: string[] = [];
+  const nearlyLong: string[] = [];
   const wide: string[] = [];
   for (const { path: name, text } of CODE) {
     const lines = text.split("\n");
@@ -149,9 +158,10 @@ test("files are short and narrow", () => {
       `${name} has ${lines.length} lines, ${HARD_MAX_LINES} at most`,
     );
     if (lines.length - 1 > MAX_LINES) long.push(name);
+    if (lines.length - 1 > 0.8 * MAX_LINES) nearlyLong.push(name);
     if (lines.some((line) => line.length > MAX_COLUMNS)) wide.push(name);
   }
-  onlyAllowed(`Files longer than ${MAX_LINES} lines`, long, LONG_FILES);
+  onlyAllowed(`Files longer than ${MAX_LINES} lines`, long, LONG_FILES, nearlyLong);
   onlyAllowed(`Files with lines longer than ${MAX_COLUMNS}`, wide, WIDE_FILES);
 });
 
