@@ -16,38 +16,24 @@
  * come, up to 255 heartbeats of the current position bring a replica's numbers in step with the
  * stored ones; from then on bodies go out unchanged and shared.
  */
-import { ByteWriter, readU32 } from "../base/bytes.ts";
+import type { BufferPool } from "../base/buffer-pool.ts";
 import { type Chunk, ChunkFlag, UnitKind } from "../binlog/chunk.ts";
 import {
   type Checksum,
   type Crc,
   decodeFormatDescription,
-  decodeRotate,
   fakeRotate,
   heartbeat,
   patchFormatDescription,
 } from "../binlog/control-events.ts";
-import {
-  buildEvent,
-  eventFlags,
-  eventLogPos,
-  eventServerId,
-  eventTimestamp,
-  eventType,
-} from "../binlog/event.ts";
-import {
-  type BinlogFile,
-  formatFileName,
-  nextFileName,
-  parseFileName,
-} from "../binlog/file-view.ts";
-import { FRAME_BYTES, framedSize } from "../binlog/frames.ts";
+import type { BinlogFile } from "../binlog/file-view.ts";
 import { replicaCannotChecksum } from "../mysql/errors.ts";
-import type { Exclusion } from "./exclusion.ts";
+import type { Exclusion, Overlap } from "./exclusion.ts";
 import { type FileFormat, formatEventOf } from "./file-formats.ts";
 import { Outbox } from "./framing.ts";
-import { eventBytesBefore, fileIndex } from "./locate.ts";
+import { eventBytesBefore, skipByMarks } from "./locate.ts";
 import type { DumpRequest, DumpStart } from "./start-position.ts";
+import { eventAt, lastUnitAt, servedRotate } from "./stored-events.ts";
 import type { BinlogStream, StreamPiece } from "./stream.ts";
 
 /** Aligning costs up to 12 KB: worth it from here on, and not again before as much was sent. */
@@ -95,6 +81,7 @@ export class DumpCursor {
     start: DumpStart,
     compressed: boolean,
     crc32: Crc,
+    copies: BufferPool,
   ) {
     this.#stream = stream;
     this.#format = format;
@@ -102,7 +89,7 @@ export class DumpCursor {
     this.#zeroCreated = start.zeroCreated;
     this.#crc32 = crc32;
     this.#checksum = format.checksum ?? "NONE";
-    this.outbox = new Outbox(1, compressed);
+    this.outbox = new Outbox(1, compressed, copies);
   }
 
   get atUnitEnd(): boolean {
@@ -249,7 +236,7 @@ export class DumpCursor {
     if (rangeFrom >= 0) this.#range(chunk, rangeFrom, to, rangeAt);
   }
 
-  #overlapOf(chunk: Chunk, index: number): "all" | "none" | "some" {
+  #overlapOf(chunk: Chunk, index: number): Overlap {
     const run = chunk.runs[index];
     if (run === undefined || this.#exclusion === null) return "none";
     return this.#exclusion.overlap(run.sid, run.first, run.first + BigInt(run.count - 1));
@@ -311,26 +298,7 @@ export class DumpCursor {
   skipTo(entry: number): number | null {
     const exclusion = this.#exclusion;
     if (exclusion === null || !this.#skipping || this.file === null) return null;
-    const { marks, files } = this.#stream;
-    const file = fileIndex(files, this.file);
-    let low = 0;
-    let high = marks.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (marks[middle]!.entry <= entry) low = middle + 1;
-      else high = middle;
-    }
-    let at = low - 1;
-    const begin = at;
-    while (
-      at >= 0 &&
-      marks[at]!.file === file &&
-      marks[at + 1]?.file === file &&
-      exclusion.containsSet(marks[at]!.gtids)
-    ) {
-      at++;
-    }
-    return at > begin ? marks[at]!.entry : null;
+    return skipByMarks(this.#stream, this.file, entry, exclusion);
   }
 
   /** The end of the log for a client that does not wait: it gets the file's last event, too. */
@@ -344,42 +312,9 @@ export class DumpCursor {
     const stored = this.#rotate;
     if (stored === null) return;
     if (this.#gap) this.#beat(this.position);
-    const { file: sourceNext } = decodeRotate(stored, this.#checksum);
-    const name = next ?? this.#foreseen(sourceNext);
-    this.outbox.event(name === sourceNext ? stored : renamed(stored, name, this.#crc));
+    const file = this.file!;
+    this.outbox.event(servedRotate(stored, file, next, this.#checksum, this.#crc));
     this.position += stored.length;
     this.#rotate = null;
   }
-
-  #foreseen(sourceNext: string): string {
-    const { name, number } = this.file!;
-    const parsed = parseFileName(name);
-    const next = nextFileName(sourceNext, parsed?.base ?? null, number);
-    return formatFileName(next.base, next.number);
-  }
-}
-
-function renamed(rotate: Uint8Array, name: string, crc: Crc | null): Uint8Array {
-  const body = new ByteWriter(8 + name.length).u64(4).text(name).finish();
-  const header = {
-    timestamp: eventTimestamp(rotate),
-    type: eventType(rotate),
-    serverId: eventServerId(rotate),
-    logPos: eventLogPos(rotate),
-    flags: eventFlags(rotate),
-  };
-  return buildEvent(header, body, crc);
-}
-
-/** Where the frame of a chunk's last unit stands. */
-function lastUnitAt(chunk: Chunk): number {
-  const { framedBytes, length } = chunk.units();
-  return chunk.body.length - framedBytes[length - 1]!;
-}
-
-/** A small event, whole in its body, by the offset of its frame. */
-function eventAt(chunk: Chunk, offset: number): Uint8Array {
-  const at = offset + FRAME_BYTES;
-  const size = readU32(chunk.body, at + 9);
-  return chunk.body.subarray(at, offset + framedSize(size));
 }

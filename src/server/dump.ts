@@ -14,6 +14,7 @@
  *
  * Not here: semi-sync towards replicas. They ask for the variable, get 1193 and go on without.
  */
+import type { BufferPool } from "../base/buffer-pool.ts";
 import { type Logger, printable } from "../base/logger.ts";
 import { FILE_START } from "../binlog/event.ts";
 import type { BinlogFile } from "../binlog/file-view.ts";
@@ -24,16 +25,25 @@ import { NetError } from "../platform/net.ts";
 import type { Platform } from "../platform/platform.ts";
 import { DumpCursor, type DumpFormat } from "./cursor.ts";
 import type { FileFormat, FileFormats } from "./file-formats.ts";
-import { type BrokenPosition, type DumpRequest, findStart, NotHereYet } from "./start-position.ts";
-import { type BinlogStream, type StreamPieces, StreamPurged, type StreamReader } from "./stream.ts";
+import { Sender } from "./sender.ts";
+import {
+  type BrokenPosition,
+  type DumpRequest,
+  type DumpStart,
+  findStart,
+  NotHereYet,
+} from "./start-position.ts";
+import {
+  type BinlogStream,
+  type StreamPiece,
+  type StreamPieces,
+  StreamPurged,
+  type StreamReader,
+} from "./stream.ts";
 import type { StreamSignal } from "./stream-signal.ts";
 
 /** Between two turns of the event loop, so that a fast replica does not starve the rest. */
 const YIELD_BYTES = 256 * 1024;
-/** Compression is synchronous: this much at a time. */
-const COMPRESSED_WRITE_BYTES = 256 * 1024;
-/** After this long the memory of a batch is given back, although the socket still has some of it. */
-const HOLD_MS = 2_000;
 /** How long a dump that was told to stop may go on to the end of its transaction. */
 const STOP_MS = 2_000;
 const WAIT_FOR_STREAM_MS = 5_000;
@@ -51,6 +61,7 @@ export interface DumpParts {
   readonly stream: BinlogStream;
   readonly signal: StreamSignal;
   readonly formats: FileFormats;
+  readonly copies: BufferPool;
   readonly writeTimeoutMs: number;
   confirmMissing(): Promise<boolean>;
 }
@@ -69,17 +80,16 @@ export class Dump {
   readonly #options: DumpOptions;
   readonly #connection: PacketConnection;
   readonly #epoch: number;
+  readonly #sender: Sender;
   #cursor: DumpCursor | null = null;
   #reader: StreamReader | null = null;
   #stop: StopReason | null = null;
   #closed = false;
   #wake: (() => void) | null = null;
   #cancelHeartbeat: (() => void) | null = null;
-  #lastSentMs: number;
   #heartbeatDue = false;
   #bytesSinceYield = 0;
   #waitUntilMs: number | null = null;
-  sentBytes = 0;
   /** True while it waits for new transactions. */
   caughtUp = false;
 
@@ -88,7 +98,7 @@ export class Dump {
     this.#options = options;
     this.#parts = parts;
     this.#epoch = parts.stream.epoch;
-    this.#lastSentMs = parts.platform.clock.mono();
+    this.#sender = new Sender(connection, { ...parts, clock: parts.platform.clock });
     void connection.closed.then(() => {
       this.#closed = true;
       this.#wake?.();
@@ -108,6 +118,10 @@ export class Dump {
   /** Event bytes of the stream that lie behind this reader; null before it has begun. */
   get streamOffset(): number | null {
     return this.#cursor?.streamOffset ?? null;
+  }
+
+  get sentBytes(): number {
+    return this.#sender.sentBytes;
   }
 
   get options(): DumpOptions {
@@ -138,7 +152,7 @@ export class Dump {
   }
 
   async #begin(): Promise<void> {
-    const { stream, formats, platform } = this.#parts;
+    const { stream, platform } = this.#parts;
     const start = await findStart(stream, this.#options.request, {
       confirmMissing: () => this.#parts.confirmMissing(),
       waitForMore: () => this.#waitForMore(),
@@ -150,17 +164,29 @@ export class Dump {
       start,
       this.#connection.compressed,
       platform.crypto.crc32,
+      this.#parts.copies,
     );
     this.#cursor = cursor;
-    if (start.position > 4) {
-      const format = await formats.of(start.file);
-      if (format === null) throw new NotHereYet(`file "${start.file.name}"`);
-      cursor.beginInside(start.file, start.position, format);
-      if (start.broken !== null) this.#throwBroken(start.broken, start.file, format);
-      await this.#write(null, null);
+    try {
+      if (start.position > FILE_START) await this.#beginInside(cursor, start);
+    } catch (error) {
+      start.batch?.release();
+      throw error;
     }
     if (start.batch !== null) await this.#send(start.batch);
     this.#armHeartbeat(this.#options.heartbeatMs);
+  }
+
+  async #beginInside(cursor: DumpCursor, start: DumpStart): Promise<void> {
+    const format = await this.#parts.formats.of(start.file);
+    if (format === null) throw new NotHereYet(`file "${start.file.name}"`);
+    try {
+      cursor.beginInside(start.file, start.position, format);
+      if (start.broken !== null) this.#throwBroken(start.broken, start.file, format);
+    } finally {
+      // A refusal comes behind what announces the file.
+      await this.#write(null);
+    }
   }
 
   #throwBroken(broken: BrokenPosition, file: BinlogFile, format: FileFormat): never {
@@ -194,35 +220,31 @@ export class Dump {
       }
       if (this.#options.nonBlock) {
         cursor.finish();
-        await this.#write(null, null);
+        await this.#write(null);
         return this.#endOfLog();
       }
       cursor.catchUp(this.#heartbeatDue);
-      await this.#write(null, null);
+      await this.#write(null);
       this.caughtUp = true;
       await this.#idle(version);
     }
   }
 
-  async #send(batch: StreamPieces): Promise<void> {
-    let released = false;
-    const release = (): void => {
-      if (released) return;
-      released = true;
-      batch.release();
-    };
+  async #send(pieces: StreamPieces): Promise<void> {
+    const batch = releasedOnce(pieces);
     const cursor = this.#cursor!;
     try {
-      for (const piece of batch.pieces) {
-        if (piece.file.epoch !== this.#epochOf() && cursor.file !== null) return this.#otherEpoch();
-        const before = cursor.streamOffset;
-        cursor.take(piece);
-        this.#bytesSinceYield += Math.max(0, cursor.streamOffset - before);
+      try {
+        for (const piece of batch.pieces) this.#take(piece);
+      } catch (error) {
+        // What came before it is sent, while the bytes are there.
+        if (error instanceof MysqlError && cursor.atUnitEnd) await this.#write(batch);
+        throw error;
       }
       if (this.#heartbeatDue && cursor.atUnitEnd) cursor.keepAlive();
-      await this.#write(batch, release);
+      await this.#write(batch);
     } finally {
-      release();
+      batch.release();
     }
     const entry = cursor.skipTo(this.#reader!.entry);
     if (entry !== null) this.#reader!.seek(entry);
@@ -232,13 +254,16 @@ export class Dump {
     }
   }
 
-  /** The epoch of what is being sent; old ones can be read by name. */
-  #epochOf(): number {
-    return this.#cursor!.file?.epoch ?? this.#epoch;
+  #take(piece: StreamPiece): void {
+    const cursor = this.#cursor!;
+    const { file, streamOffset } = cursor;
+    if (file !== null && piece.file.epoch !== file.epoch) this.#otherEpoch();
+    cursor.take(piece);
+    this.#bytesSinceYield += Math.max(0, cursor.streamOffset - streamOffset);
   }
 
   /** The old timeline ends here; what comes next does not continue it. */
-  #otherEpoch(): Promise<void> {
+  #otherEpoch(): never {
     if (this.#options.request.gtids !== null) throw new NotHereYet("the next epoch's start");
     throw fatalDumpErrorAt(
       "could not find next log; the event that follows belongs to another timeline",
@@ -247,60 +272,9 @@ export class Dump {
   }
 
   /** Writes what the cursor has, and waits until the socket took it. */
-  async #write(batch: StreamPieces | null, release: (() => void) | null): Promise<void> {
-    const outbox = this.#cursor!.outbox;
-    const bytes = outbox.bytes;
+  async #write(batch: StreamPieces | null): Promise<void> {
     this.#heartbeatDue = false;
-    if (bytes === 0) return;
-    const parts = outbox.take();
-    this.sentBytes += bytes;
-    this.#lastSentMs = this.#parts.platform.clock.mono();
-    if (this.#connection.compressed) return this.#writeCompressed(parts);
-    if (!this.#connection.writeFramed(parts, batch?.hold())) await this.#drained(release);
-  }
-
-  async #writeCompressed(parts: readonly Uint8Array[]): Promise<void> {
-    for (const part of parts) {
-      for (let at = 0; at < part.length; at += COMPRESSED_WRITE_BYTES) {
-        const piece = part.subarray(at, at + COMPRESSED_WRITE_BYTES);
-        if (!this.#connection.writeFramed([piece])) await this.#drained(null);
-        if (part.length > COMPRESSED_WRITE_BYTES) {
-          await new Promise<void>((resolve) => this.#parts.platform.clock.soon(resolve));
-        }
-      }
-    }
-  }
-
-  /** A replica that takes nothing for the write timeout is gone. */
-  async #drained(release: (() => void) | null): Promise<void> {
-    const { clock } = this.#parts.platform;
-    const startedMs = clock.mono();
-    let lowest = this.#connection.queuedBytes;
-    let progressMs = startedMs;
-    let cancel = (): void => {};
-    const check = (): void => {
-      const now = clock.mono();
-      const queued = this.#connection.queuedBytes;
-      if (queued < lowest) {
-        lowest = queued;
-        progressMs = now;
-      }
-      if (now - startedMs >= HOLD_MS) release?.();
-      if (now - progressMs >= this.#parts.writeTimeoutMs) {
-        this.#parts.logger.warn("Replica takes no data: its connection is closed", {
-          waitedMs: Math.round(now - progressMs),
-        });
-        this.#connection.destroy();
-        return;
-      }
-      cancel = clock.after(Math.min(HOLD_MS, this.#parts.writeTimeoutMs), check);
-    };
-    cancel = clock.after(Math.min(HOLD_MS, this.#parts.writeTimeoutMs), check);
-    try {
-      await this.#connection.drained();
-    } finally {
-      cancel();
-    }
+    await this.#sender.send(this.#cursor!.outbox, batch);
   }
 
   #armHeartbeat(ms: number): void {
@@ -308,7 +282,7 @@ export class Dump {
     if (heartbeatMs <= 0 || this.#closed) return;
     const { clock } = this.#parts.platform;
     this.#cancelHeartbeat = clock.after(ms, () => {
-      const silentMs = clock.mono() - this.#lastSentMs;
+      const silentMs = clock.mono() - this.#sender.lastSentMs;
       // Timers may fire a millisecond early.
       if (silentMs + 2 < heartbeatMs) return this.#armHeartbeat(heartbeatMs - silentMs);
       this.#heartbeatDue = true;
@@ -388,9 +362,6 @@ export class Dump {
   #failed(error: unknown): DumpEnd {
     if (error instanceof MysqlError) {
       const midUnit = this.#cursor !== null && !this.#cursor.atUnitEnd;
-      // What was gathered before the error goes out first: a source sends its fake ROTATE, too.
-      const parts = this.#cursor?.outbox.take() ?? [];
-      if (parts.length > 0 && !midUnit) this.#connection.writeFramed(parts);
       if (midUnit) this.#connection.destroy();
       else this.#finish(encodeErr(error));
       this.#parts.logger.warn("Dump is refused", { error: printable(error.message) });
@@ -409,4 +380,17 @@ export class Dump {
     this.#connection.destroy();
     return "error";
   }
+}
+
+/** A slow write gives the batch back before its end. */
+function releasedOnce(pieces: StreamPieces): StreamPieces {
+  let released = false;
+  return {
+    pieces: pieces.pieces,
+    hold: () => pieces.hold(),
+    release: () => {
+      if (!released) pieces.release();
+      released = true;
+    },
+  };
 }

@@ -7,6 +7,7 @@
  * range is copied and its numbers are shifted. Small ranges are gathered into one buffer either
  * way: a send costs more than a copy of them.
  */
+import type { BufferPool } from "../base/buffer-pool.ts";
 import { readU24 } from "../base/bytes.ts";
 import type { Chunk } from "../binlog/chunk.ts";
 import {
@@ -19,8 +20,8 @@ import {
 
 /** Ranges from here on are sent in place when their numbers fit. */
 export const VIEW_MIN_BYTES: number = 16 * 1024;
-const GATHER_MAX_BYTES = 64 * 1024;
-const COPY_BYTES = 64 * 1024;
+/** Copies are made in pieces of this size, from a pool: large ones would be new memory each time. */
+export const COPY_BYTES: number = 64 * 1024;
 
 interface Segment {
   readonly bytes: Uint8Array;
@@ -46,14 +47,17 @@ export class Outbox {
   sequence: number;
   /** Compressed connections do not look at the numbers inside: everything fits. */
   readonly #anyNumber: boolean;
+  readonly #copies: BufferPool;
   #segments: Segment[] = [];
   /** Bytes taken in since the last `take`. */
   bytes = 0;
   /** Of all bytes so far, those that were copied because their numbers did not fit. */
   shiftedBytes = 0;
 
-  constructor(sequence: number, anyNumber: boolean) {
+  /** `copies` has buffers of COPY_BYTES. */
+  constructor(sequence: number, anyNumber: boolean, copies: BufferPool) {
     this.sequence = sequence & 0xff;
+    this.#copies = copies;
     this.#anyNumber = anyNumber;
   }
 
@@ -84,68 +88,90 @@ export class Outbox {
     this.bytes += bytes.length;
   }
 
-  /** The parts of the next write; what was shared stays shared. */
-  take(): Uint8Array[] {
+  /** What was gathered, for one write; what was shared stays shared. */
+  take(): Taken {
     const segments = this.#segments;
-    const parts: Uint8Array[] = [];
+    const out = new Parts(this.#copies);
     let from = 0;
     let gathered = 0;
     for (let i = 0; i < segments.length; i++) {
       const segment = segments[i]!;
       const small = segment.bytes.length < VIEW_MIN_BYTES;
-      if (small && gathered + segment.bytes.length <= GATHER_MAX_BYTES) {
+      if (small && gathered + segment.bytes.length <= COPY_BYTES) {
         gathered += segment.bytes.length;
         continue;
       }
-      gather(segments, from, i, gathered, parts);
+      out.gather(segments, from, i, gathered);
       if (small) {
         from = i;
         gathered = segment.bytes.length;
         continue;
       }
-      if (segment.shift === 0) parts.push(segment.bytes);
-      else pushShifted(segment, parts);
+      if (segment.shift === 0) out.parts.push(segment.bytes);
+      else out.shifted(segment);
       from = i + 1;
       gathered = 0;
     }
-    gather(segments, from, segments.length, gathered, parts);
+    out.gather(segments, from, segments.length, gathered);
     this.#segments = [];
     this.bytes = 0;
-    return parts;
+    return out;
   }
 }
 
-/** Copies in pieces that the allocator uses again at once; a large one is new memory each time. */
-function pushShifted(segment: Segment, parts: Uint8Array[]): void {
-  const { bytes, shift } = segment;
-  const first = parts.length;
-  for (let at = 0; at < bytes.length; at += COPY_BYTES) {
-    parts.push(bytes.slice(at, at + COPY_BYTES));
-  }
-  for (let at = segment.headerAt; at < bytes.length; ) {
-    const numberAt = at + 3;
-    const piece = parts[first + Math.floor(numberAt / COPY_BYTES)]!;
-    const inPiece = numberAt % COPY_BYTES;
-    piece[inPiece] = piece[inPiece]! + shift;
-    at += PACKET_HEADER_BYTES + readU24(bytes, at);
-  }
+export interface Taken {
+  readonly parts: readonly Uint8Array[];
+  /** Buffers of the pool that are among the parts: to be given back when they were sent. */
+  readonly copies: readonly Uint8Array[];
 }
 
-function gather(
-  segments: readonly Segment[],
-  from: number,
-  to: number,
-  bytes: number,
-  parts: Uint8Array[],
-): void {
-  if (bytes === 0) return;
-  const buffer = new Uint8Array(bytes);
-  let at = 0;
-  for (let i = from; i < to; i++) {
-    const { bytes: piece, headerAt, shift } = segments[i]!;
-    buffer.set(piece, at);
-    if (shift !== 0) shiftSequences(buffer.subarray(at, at + piece.length), headerAt, shift);
-    at += piece.length;
+class Parts implements Taken {
+  readonly parts: Uint8Array[] = [];
+  readonly copies: Uint8Array[] = [];
+  readonly #pool: BufferPool;
+
+  constructor(pool: BufferPool) {
+    this.#pool = pool;
   }
-  parts.push(buffer);
+
+  /** Room for `bytes`; from the pool unless that would waste most of a buffer. */
+  #room(bytes: number): Uint8Array {
+    if (bytes < VIEW_MIN_BYTES) return new Uint8Array(bytes);
+    const buffer = this.#pool.take();
+    this.copies.push(buffer);
+    return buffer.subarray(0, bytes);
+  }
+
+  /** A large range with other numbers, in pieces of the pool's size. */
+  shifted(segment: Segment): void {
+    const { bytes, shift } = segment;
+    const first = this.parts.length;
+    for (let at = 0; at < bytes.length; at += COPY_BYTES) {
+      const piece = bytes.subarray(at, at + COPY_BYTES);
+      const room = this.#room(piece.length);
+      room.set(piece);
+      this.parts.push(room);
+    }
+    for (let at = segment.headerAt; at < bytes.length; ) {
+      const numberAt = at + 3;
+      const piece = this.parts[first + Math.floor(numberAt / COPY_BYTES)]!;
+      const inPiece = numberAt % COPY_BYTES;
+      piece[inPiece] = piece[inPiece]! + shift;
+      at += PACKET_HEADER_BYTES + readU24(bytes, at);
+    }
+  }
+
+  /** The small segments [from, to), which have `bytes` together, as one part. */
+  gather(segments: readonly Segment[], from: number, to: number, bytes: number): void {
+    if (bytes === 0) return;
+    const room = this.#room(bytes);
+    let at = 0;
+    for (let i = from; i < to; i++) {
+      const { bytes: piece, headerAt, shift } = segments[i]!;
+      room.set(piece, at);
+      if (shift !== 0) shiftSequences(room.subarray(at, at + piece.length), headerAt, shift);
+      at += piece.length;
+    }
+    this.parts.push(room);
+  }
 }

@@ -7,6 +7,7 @@ import { type Chunk, ChunkFlag } from "../binlog/chunk.ts";
 import type { BinlogFile } from "../binlog/file-view.ts";
 import { type FramedEvent, PACKET_HEADER_BYTES, walkEvents } from "../binlog/frames.ts";
 import { markBefore } from "../binlog/marks.ts";
+import type { Exclusion } from "./exclusion.ts";
 import type { BinlogStream, StreamPiece, StreamPieces, StreamReader } from "./stream.ts";
 
 /** File offset of the first event that begins in a chunk. */
@@ -46,6 +47,32 @@ export function walkPiece(
     offset += event.size;
     return event.frameAt < piece.from || visit(event, at);
   });
+}
+
+/**
+ * For a reader that is at `entry` of `file`: the entry up to which everything in this file is in
+ * the exclusion, or null when that is not far. Found from the marks, without reading.
+ */
+export function skipByMarks(
+  stream: BinlogStream,
+  file: BinlogFile,
+  entry: number,
+  exclusion: Exclusion,
+): number | null {
+  const { marks } = stream;
+  const index = fileIndex(stream.files, file);
+  let low = 0;
+  let high = marks.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (marks[middle]!.entry <= entry) low = middle + 1;
+    else high = middle;
+  }
+  const begin = low - 1;
+  if (begin < 0 || marks[begin]!.file !== index) return null;
+  let at = begin;
+  while (marks[at + 1]?.file === index && exclusion.containsSet(marks[at]!.gtids)) at++;
+  return at > begin ? marks[at]!.entry : null;
 }
 
 export type Location =

@@ -15,6 +15,7 @@
  *
  * Not here: certificates and accounts (given in), the stream (cluster), purging.
  */
+import { BufferPool } from "../base/buffer-pool.ts";
 import { type Logger, printable } from "../base/logger.ts";
 import type { Service } from "../base/service.ts";
 import type { Account } from "../mysql/auth/verifier.ts";
@@ -28,12 +29,14 @@ import {
   type ServerLogin,
 } from "../mysql/server-handshake.ts";
 import { delay } from "../platform/clock.ts";
-import type { Address, Conn, Listener, TlsInfo, TlsServerOptions } from "../platform/net.ts";
+import type { Address, Conn, Listener, TlsServerOptions } from "../platform/net.ts";
 import type { Platform } from "../platform/platform.ts";
 import { FileFormats } from "./file-formats.ts";
+import { COPY_BYTES } from "./framing.ts";
 import { DEFAULT_LOGIN_LIMITS, LoginGuard, type LoginLimits } from "./login-guard.ts";
 import { ReplicaRegistry } from "./replica-registry.ts";
 import { servedVersion } from "./served-version.ts";
+import { type ServerNumbers, statisticsText, statusRows } from "./server-numbers.ts";
 import { ClientSession, hostOf } from "./session.ts";
 import type { ServerCounters, ServerIdentity, ServerShared } from "./shared.ts";
 import type { BinlogStream } from "./stream.ts";
@@ -44,6 +47,8 @@ const COMMAND_MAX_BYTES = 16 * 1024 * 1024;
 const IDLE_TIMEOUT_MS = 8 * 60 * 60 * 1000;
 const WRITE_TIMEOUT_MS = 60_000;
 const MAX_CONNECTIONS = 2000;
+/** 8 MiB kept for copies that will be needed again. */
+const SPARE_COPIES = 128;
 
 export interface BinlogServerOptions {
   readonly platform: Platform;
@@ -330,12 +335,13 @@ export class BinlogServer implements Service {
       identity,
       registry: this.registry,
       counters: this.#counters,
+      copies: new BufferPool(COPY_BYTES, SPARE_COPIES),
       idleTimeoutMs: this.#options.idleTimeoutMs ?? IDLE_TIMEOUT_MS,
       writeTimeoutMs: this.#options.writeTimeoutMs ?? WRITE_TIMEOUT_MS,
       version: () => this.version(),
       variables: () => this.#variables(formats),
-      status: (tls) => this.#statusRows(tls),
-      statistics: () => this.#statistics(),
+      status: (tls) => statusRows(this.#numbers, tls),
+      statistics: () => statisticsText(this.#numbers),
       processes: () => [...this.#sessions.values()].map((session) => session.process),
       registered: () =>
         [...this.#sessions.values()].flatMap(({ registered }) =>
@@ -350,51 +356,30 @@ export class BinlogServer implements Service {
   }
 
   async #variables(formats: FileFormats): Promise<VariableContext> {
-    const { stream, identity, platform, tls, requireTls, maxConnections } = this.#options;
+    const { stream, identity, platform, tls, requireTls } = this.#options;
     const newest = stream.files.at(-1);
     const format = newest === undefined ? null : await formats.of(newest);
     return {
       stream,
       version: this.version(),
-      serverUuid: identity.serverUuid,
-      serverId: identity.serverId,
+      ...identity,
       hostname: platform.process.hostname(),
       port: this.address?.port ?? this.#options.address.port,
       haveTls: tls !== null,
       requireTls,
-      maxConnections: maxConnections ?? MAX_CONNECTIONS,
+      maxConnections: this.#options.maxConnections ?? MAX_CONNECTIONS,
       checksum: format?.description.checksum ?? "CRC32",
     };
   }
 
-  #uptimeSeconds(): number {
-    return Math.floor((this.#options.platform.clock.mono() - this.#startedMs) / 1000);
-  }
-
-  #statusRows(tls: TlsInfo | null): [string, string][] {
-    const { connections, refusedConnections, deniedLogins, brokenLogins, commands, bytesSent } =
-      this.#counters;
-    const rows: [string, string | number][] = [
-      ["Aborted_connects", deniedLogins + brokenLogins],
-      ["Bytes_sent", bytesSent],
-      ["Connection_errors_max_connections", refusedConnections],
-      ["Connections", connections],
-      ["Queries", commands],
-      ["Questions", commands],
-      ["Ssl_cipher", tls?.cipher ?? ""],
-      ["Ssl_version", tls?.version ?? ""],
-      ["Threads_connected", this.#sessions.size],
-      ["Threads_running", this.registry.size + 1],
-      ["Uptime", this.#uptimeSeconds()],
-    ];
-    return rows.map(([name, value]) => [name, String(value)]);
-  }
-
-  #statistics(): string {
-    const uptime = this.#uptimeSeconds();
-    const questions = this.#counters.commands;
-    const average = (questions / Math.max(1, uptime)).toFixed(3);
-    return `Uptime: ${uptime}  Threads: ${this.#sessions.size}  Questions: ${questions}  Slow queries: 0  Opens: 0  Flush tables: 0  Open tables: 0  Queries per second avg: ${average}`;
+  get #numbers(): ServerNumbers {
+    const startedMs = this.#startedMs;
+    return {
+      counters: this.#counters,
+      connections: this.#sessions.size,
+      dumps: this.registry.size,
+      uptimeSeconds: Math.floor((this.#options.platform.clock.mono() - startedMs) / 1000),
+    };
   }
 
   #checkServerId(serverId: number): void {

@@ -8,8 +8,6 @@ import {
   type BinlogDump,
   type BinlogDumpGtid,
   type Command,
-  DUMP_HEARTBEAT_V2,
-  DUMP_NON_BLOCK,
   decodeCommand,
   type RegisterReplica,
 } from "../mysql/commands.ts";
@@ -26,7 +24,8 @@ import { PacketTooLarge } from "../mysql/packet.ts";
 import { encodeErr, encodeOk, encodeResultEnd } from "../mysql/response.ts";
 import { encodeResultSet } from "../mysql/result-set.ts";
 import type { ServerLogin } from "../mysql/server-handshake.ts";
-import { Dump, type DumpOptions, type StopReason } from "./dump.ts";
+import { Dump, type StopReason } from "./dump.ts";
+import { dumpOptions } from "./dump-options.ts";
 import type { ServerShared } from "./shared.ts";
 import {
   type ProcessInfo,
@@ -260,15 +259,20 @@ export class ClientSession {
       this.#connection.destroy();
       return;
     }
-    const dump = new Dump(this.#connection, this.#dumpOptions(command), {
-      platform: shared.platform,
-      logger: this.#logger,
-      stream: shared.stream,
-      signal: shared.signal,
-      formats: shared.formats,
-      writeTimeoutMs: shared.writeTimeoutMs,
-      confirmMissing: () => shared.confirmMissing(),
-    });
+    const dump = new Dump(
+      this.#connection,
+      dumpOptions(command, this.#user, shared.identity.serverId),
+      {
+        platform: shared.platform,
+        logger: this.#logger,
+        stream: shared.stream,
+        signal: shared.signal,
+        formats: shared.formats,
+        copies: shared.copies,
+        writeTimeoutMs: shared.writeTimeoutMs,
+        confirmMissing: () => shared.confirmMissing(),
+      },
+    );
     this.#dump = dump;
     this.#command = command.kind === "binlog-dump" ? "Binlog Dump" : "Binlog Dump GTID";
     shared.counters.dumps++;
@@ -298,27 +302,6 @@ export class ClientSession {
       shared.registry.leave(this.id);
       this.#dump = null;
     }
-  }
-
-  #dumpOptions(command: BinlogDump | BinlogDumpGtid): DumpOptions {
-    const user = this.#user;
-    const isGtid = command.kind === "binlog-dump-gtid";
-    const v2 = (command.flags & DUMP_HEARTBEAT_V2) !== 0 && !user.isMariadb;
-    const heartbeatMs = user.heartbeatMs;
-    return {
-      request: {
-        gtids: isGtid ? command.gtids : null,
-        file: command.file,
-        position: Number(command.position),
-      },
-      nonBlock: (command.flags & DUMP_NON_BLOCK) !== 0 || command.serverId === 0,
-      heartbeatMs,
-      checksum: user.checksum,
-      heartbeatVersion: v2 ? 2 : 1,
-      // A replica of MySQL: tried with 5.6 and 9.7.
-      mayPad: heartbeatMs > 0 && user.replicaUuid !== "" && !user.isMariadb,
-      serverId: this.#shared.identity.serverId,
-    };
   }
 
   /** A client in a dump has nothing to say; reading finds out that it left, and bounds what it sends. */

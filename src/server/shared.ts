@@ -1,4 +1,5 @@
 /** What all connections of one binlog server share; made by the server, used by the sessions. */
+import type { BufferPool } from "../base/buffer-pool.ts";
 import type { Logger } from "../base/logger.ts";
 import type { TlsInfo } from "../platform/net.ts";
 import type { Platform } from "../platform/platform.ts";
@@ -39,6 +40,8 @@ export interface ServerShared {
   readonly identity: ServerIdentity;
   readonly registry: ReplicaRegistry;
   readonly counters: ServerCounters;
+  /** For bytes that cannot be shared, of all dumps. */
+  readonly copies: BufferPool;
   readonly idleTimeoutMs: number;
   readonly writeTimeoutMs: number;
   version(): string;

@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { BufferPool } from "../../../src/base/buffer-pool.ts";
 import { concatBytes } from "../../../src/base/bytes.ts";
-import { Outbox, storedSequence, VIEW_MIN_BYTES } from "../../../src/server/framing.ts";
+import { COPY_BYTES, Outbox, storedSequence, VIEW_MIN_BYTES } from "../../../src/server/framing.ts";
 import { FileMaker, SOURCE } from "./make-file.ts";
 import { framed, MemoryStream } from "./memory-stream.ts";
+
+const pool = new BufferPool(COPY_BYTES, 8);
 
 /** Numbers of the packets in framed bytes, and the bytes with all numbers zeroed. */
 function numbers(bytes: Uint8Array): { numbers: number[]; plain: Uint8Array } {
@@ -31,7 +34,7 @@ test("Outbox numbers packets on, whatever they are made of and wherever they beg
   const all = numbers(framed(made.events));
   fc.assert(
     fc.property(fc.integer({ min: 0, max: 255 }), fc.array(fc.nat({ max: 3 })), (start, takes) => {
-      const outbox = new Outbox(start, false);
+      const outbox = new Outbox(start, false, pool);
       const sent: Uint8Array[] = [];
       chunks.forEach((chunk, i) => {
         // In two ranges, cut at a unit's end.
@@ -39,9 +42,9 @@ test("Outbox numbers packets on, whatever they are made of and wherever they beg
         const cut = units.framedBytes[0]!;
         outbox.range(chunk, 0, cut);
         outbox.range(chunk, cut, chunk.body.length);
-        if (takes[i] === 0) sent.push(...outbox.take());
+        if (takes[i] === 0) sent.push(...outbox.take().parts);
       });
-      sent.push(...outbox.take());
+      sent.push(...outbox.take().parts);
       const got = numbers(concatBytes(sent));
       assert.deepEqual(got.numbers, consecutive(start, made.events.length));
       assert.ok(Buffer.compare(got.plain, all.plain) === 0);
@@ -57,33 +60,35 @@ test("Outbox sends what fits as views of the stored body, and copies what does n
   stream.addFile(made.file, "binlog.000001");
   const chunk = stream.entries.find((one) => one !== null && one.body.length > VIEW_MIN_BYTES)!;
   const before = chunk.body.slice();
-  const aligned = new Outbox(chunk.firstSequence, false);
+  const aligned = new Outbox(chunk.firstSequence, false, pool);
   aligned.range(chunk, 0, chunk.body.length);
-  const [view] = aligned.take();
+  const [view] = aligned.take().parts;
   assert.equal(view!.buffer, chunk.body.buffer);
   assert.equal(aligned.shiftedBytes, 0);
-  const shifted = new Outbox(chunk.firstSequence + 1, false);
+  const shifted = new Outbox(chunk.firstSequence + 1, false, pool);
   shifted.range(chunk, 0, chunk.body.length);
-  const [copy] = shifted.take();
+  const { parts, copies } = shifted.take();
+  const [copy] = parts;
+  assert.ok(copies.length > 0);
   assert.notEqual(copy!.buffer, chunk.body.buffer);
   assert.equal(shifted.shiftedBytes, chunk.body.length);
   assert.deepEqual(chunk.body, before, "the shared body is untouched");
-  const any = new Outbox(77, true);
+  const any = new Outbox(77, true, pool);
   any.range(chunk, 0, chunk.body.length);
-  assert.equal(any.take()[0]!.buffer, chunk.body.buffer);
+  assert.equal(any.take().parts[0]!.buffer, chunk.body.buffer);
 });
 
 test("Outbox passes an event of several packets, in pieces that begin inside packets", () => {
   const made = new FileMaker("").transaction({ gno: 1, bytes: 17_000_000 }).transaction({ gno: 2 });
   const stream = new MemoryStream(SOURCE);
   stream.addFile(made.file, "binlog.000001", { pieceBytes: 300_000 });
-  const outbox = new Outbox(200, false);
+  const outbox = new Outbox(200, false, pool);
   const sent: Uint8Array[] = [];
   for (const chunk of stream.entries) {
     if (chunk === null) continue;
     assert.equal(storedSequence(chunk, 0), chunk.firstSequence);
     outbox.range(chunk, 0, chunk.body.length);
-    sent.push(...outbox.take());
+    sent.push(...outbox.take().parts);
   }
   const got = numbers(concatBytes(sent));
   const want = numbers(framed(made.events));

@@ -32,7 +32,11 @@ export class MemoryStream implements BinlogStream {
   readonly state = new StreamState();
   readonly advanced: Wakeup = new Wakeup();
   readonly entries: (Chunk | null)[] = [null];
+  /** The same, encoded. */
+  readonly payloads: (Uint8Array | null)[] = [null];
   firstIndex = 1;
+  /** Pieces are copies that are overwritten when they are given back; false to measure speed. */
+  strict = true;
   /** Leases that are out. */
   held = 0;
   #pullId = 0;
@@ -73,7 +77,9 @@ export class MemoryStream implements BinlogStream {
   }
 
   /** Takes a chunk as committed. */
-  apply(chunk: Chunk): void {
+  apply(payload: Uint8Array): void {
+    const chunk = decodeChunk(payload);
+    this.payloads[this.entries.length] = payload;
     this.entries.push(chunk);
     const outcome = this.state.applyChunk(this.entries.length - 1, chunk);
     if (!outcome.accepted) throw new Error(`Chunk is refused: ${outcome.reason}`);
@@ -110,11 +116,11 @@ export class MemoryStream implements BinlogStream {
       const end = Math.min(bytes.length, at + pieceBytes);
       at += stream.push(bytes.subarray(at, end).slice());
       for (let built = stream.takeFull(); built !== null; built = stream.takeFull()) {
-        this.apply(decodeChunk(built.payload.slice()));
+        this.apply(built.payload.slice());
       }
     }
     for (let built = stream.takeReady(); built !== null; built = stream.takeReady()) {
-      this.apply(decodeChunk(built.payload.slice()));
+      this.apply(built.payload.slice());
     }
   }
 
@@ -174,6 +180,8 @@ class MemoryReader implements StreamReader {
       if (this.entry === visible.entry && this.#offset >= visible.offset) return null;
       if (this.entry < this.#stream.firstIndex) throw new StreamPurged(this.entry);
       const chunk = entries[this.entry];
+      const payload = this.#stream.payloads[this.entry];
+      const lent = this.#stream.strict ? payload?.slice() : payload;
       const range = dead.find((one) => one.from.entry <= this.entry && this.entry <= one.toEntry);
       let to = chunk?.body.length ?? 0;
       if (this.entry === visible.entry) to = visible.offset;
@@ -182,7 +190,13 @@ class MemoryReader implements StreamReader {
       const pieces: StreamPiece[] = [];
       if (chunk && to > this.#offset) {
         const file = state.files.findLast((one) => one.startEntry <= this.entry)!;
-        pieces.push({ entry: this.entry, chunk, from: this.#offset, to, file });
+        pieces.push({
+          entry: this.entry,
+          chunk: lent === payload ? chunk : decodeChunk(lent!),
+          from: this.#offset,
+          to,
+          file,
+        });
       }
       if (this.entry === visible.entry && chunk && to < chunk.body.length) this.#offset = to;
       else {
@@ -190,9 +204,25 @@ class MemoryReader implements StreamReader {
         this.#offset = 0;
       }
       if (pieces.length === 0) continue;
-      this.#stream.held++;
-      const hold = (): (() => void) => () => {};
-      return { pieces, release: () => void this.#stream.held--, hold };
+      return this.#lend(pieces, lent!);
     }
+  }
+
+  /** As pooled memory is: used for something else once nobody reads or sends it. */
+  #lend(pieces: readonly StreamPiece[], payload: Uint8Array): StreamPieces {
+    const stream = this.#stream;
+    let users = 0;
+    const use = (): (() => void) => {
+      let used = true;
+      users++;
+      stream.held++;
+      return () => {
+        if (!used) throw new Error("given back twice");
+        used = false;
+        stream.held--;
+        if (--users === 0 && stream.strict) payload.fill(0xdd);
+      };
+    };
+    return { pieces, release: use(), hold: use };
   }
 }
