@@ -97,6 +97,7 @@ export const WIDE_FILES: ReadonlySet<string> = new Set([
   "src/mysql/client-handshake.ts",
   "src/mysql/errors.ts",
   "src/server/replica-registry.ts",
+  "src/server/server-numbers.ts",
   "src/server/server.ts",
   "src/server/variables.ts",
   "src/syncer/source-checks.ts",
