@@ -50,9 +50,11 @@ export async function waitForReplica(
 ): Promise<void> {
   const wanted = await source.value("SELECT @@GLOBAL.gtid_executed");
   const seconds = Math.ceil(deadlineMs / 1000);
-  const answer = await replica
-    .value(`SELECT WAIT_FOR_EXECUTED_GTID_SET('${wanted.replaceAll("\n", "")}', ${seconds})`)
-    .catch(async (error: Error) => error.message);
+  const sql = `SELECT WAIT_FOR_EXECUTED_GTID_SET('${wanted.replaceAll("\n", "")}', ${seconds})`;
+  const answer = await replica.query(sql, deadlineMs + 10_000).then(
+    (rows) => rows[0]?.[0] ?? "",
+    (error: Error) => error.message,
+  );
   if (answer === "0") return;
   const state = await replicaState(replica);
   const has = await replica.value("SELECT @@GLOBAL.gtid_executed");

@@ -20,7 +20,7 @@ export interface NodeOptions {
 }
 
 const HOT_BYTES = 32 * 1024 * 1024;
-const BLOCK_BYTES = 32 * 1024 * 1024;
+const BLOCK_BYTES = 16 * 1024 * 1024;
 const SPARE_BUFFERS = 8;
 
 /** The parts of a node that hold its data. */

@@ -43,12 +43,13 @@ export interface ScanEnd {
 
 const WINDOW_BYTES = 4 * 1024 * 1024;
 
-/** A window that slides over the file, so that memory stays bounded whatever the segment's size. */
+/** A window that slides over the file: one buffer, so that memory stays bounded whatever the size. */
 class Window {
   readonly #file: DiskFile;
   readonly size: number;
+  #buffer: Uint8Array = new Uint8Array(0);
   #at = 0;
-  bytes: Uint8Array = new Uint8Array(0);
+  bytes: Uint8Array = this.#buffer;
 
   constructor(file: DiskFile, size: number) {
     this.#file = file;
@@ -57,14 +58,14 @@ class Window {
 
   /** The offset of `position` in `bytes`, with `length` bytes there unless the file ends before. */
   async at(position: number, length: number): Promise<number> {
-    const wanted = Math.min(length, Math.max(0, this.size - position));
+    const left = Math.max(0, this.size - position);
+    const wanted = Math.min(length, left);
     const offset = position - this.#at;
     if (offset >= 0 && offset + wanted <= this.bytes.length) return offset;
-    const buffer = new Uint8Array(
-      Math.min(Math.max(WINDOW_BYTES, wanted), Math.max(0, this.size - position)),
-    );
-    const read = await this.#file.read(position, buffer);
-    this.bytes = buffer.subarray(0, read);
+    const fill = Math.min(Math.max(WINDOW_BYTES, wanted), left);
+    if (fill > this.#buffer.length) this.#buffer = new Uint8Array(fill);
+    const read = await this.#file.read(position, this.#buffer.subarray(0, fill));
+    this.bytes = this.#buffer.subarray(0, read);
     this.#at = position;
     return 0;
   }

@@ -97,11 +97,22 @@ tls_ca = ${JSON.stringify(path.join(source.binlogDir, "ca.pem"))}`;
     const small = performance.now();
     await shell.query("INSERT INTO shop.orders (region) VALUES ('next')", 60_000);
     const nextCommitMs = performance.now() - small;
+    say(
+      `Committed after ${Math.round(commitSeconds)} s, node at ${Math.round(peakRssMiB(node.pid))} MiB`,
+    );
     const bytes = (await node.status()).stream.visibleBytes - before;
     await waitFor(async () => (await replica.query("SHOW REPLICA STATUS"))[0]![10] === "Yes", {
       deadlineMs: 30_000,
       what: "the receiver to run",
     });
+    const uuid = await replica.value("SELECT @@server_uuid");
+    const caughtUp = async (): Promise<boolean> => {
+      const response = await node!.fetch("/v1/replicas");
+      const { items } = (await response.json()) as { items: { uuid: string; lagBytes: number }[] };
+      return items.find((item) => item.uuid === uuid)?.lagBytes === 0;
+    };
+    await waitFor(caughtUp, { deadlineMs: 3_600_000, what: "all bytes to be sent", pollMs: 100 });
+    say(`Sent to the replica ${Math.round((performance.now() - small) / 1000)} s after the commit`);
     await waitForReplica(source, replica, 3_600_000);
     assert.equal(await checksums(replica), await checksums(source));
     const report = {
