@@ -105,7 +105,6 @@ export const WIDE_FILES: ReadonlySet<string> = new Set([
   "test/bench/run.ts",
   "test/e2e/errors.mysql.test.ts",
   "test/e2e/mysql56.mysql.test.ts",
-  "test/support/kill-rounds.ts",
   "test/unit/gtid/binary.test.ts",
   "test/unit/mysql/captured.ts",
   "test/unit/mysql/errors.test.ts",
