@@ -3,10 +3,15 @@
  * acknowledged entry is cut. Also every length that the file may be cut to.
  */
 import assert from "node:assert/strict";
+import type { DiskFile } from "../../src/platform/disk.ts";
+import { decodeSegmentHeader, RecordType } from "../../src/storage/format.ts";
+import { scanSegment } from "../../src/storage/scan.ts";
 import { EntryDamaged, LogCorrupt } from "../../src/storage/storage.ts";
 import { LogWorld, payload } from "../unit/storage/world-log.ts";
+import { nodeCrc32 } from "./crc.ts";
 
 const SEGMENT_BYTES = 64 * 1024;
+const OPEN_EVERY = 64;
 
 export interface FlipReport {
   readonly flips: number;
@@ -31,19 +36,26 @@ async function filled(): Promise<{ world: LogWorld; payloads: Uint8Array[]; path
   return { world, payloads, path: `log/${name}` };
 }
 
-/** `values`: one flip a byte, or all 255 other values of it. */
+/**
+ * `values`: one flip a byte, or all 255 other values of it. Every flip is judged by scanning the
+ * segment; every 64th byte also by opening the whole log and reading each entry through it.
+ */
 export async function flipSegment(
   values: "one flip" | "all values",
   say: (line: string) => void,
 ): Promise<FlipReport> {
   const { world, payloads, path } = await filled();
+  const segment = await imageOf(world, path);
   const report = { flips: 0, refused: 0, damaged: 0, harmless: 0 };
   for (let offset = 0; offset < SEGMENT_BYTES; offset++) {
     for (let mask = 1; mask < 256; mask++) {
       if (values === "one flip" && mask !== 1 + (offset % 255)) continue;
       world.disk.faults.bitFlips = [{ path, offset, mask }];
       report.flips++;
-      report[await judge(world, payloads, offset)]++;
+      const image = segment.slice();
+      image[offset] = image[offset]! ^ mask;
+      report[await judgeScan(image, payloads, offset)]++;
+      if (offset % OPEN_EVERY === 0) await judgeOpen(world, payloads, offset);
     }
     if (values === "all values" && offset % 4096 === 0)
       say(`byte ${offset}: ${JSON.stringify(report)}`);
@@ -51,17 +63,87 @@ export async function flipSegment(
   return report;
 }
 
-async function judge(
-  world: LogWorld,
+async function imageOf(world: LogWorld, path: string): Promise<Uint8Array> {
+  const platform = world.world.machine("a").start();
+  const file = await world.settle(platform.disk("data").open(path, "r"));
+  const bytes = new Uint8Array(SEGMENT_BYTES);
+  await world.settle(file.read(0, bytes));
+  await world.settle(file.close());
+  return bytes;
+}
+
+/** The first segment of a log, changed: what the scan takes from it is true, or it says what is wrong. */
+async function judgeScan(
+  image: Uint8Array,
   payloads: readonly Uint8Array[],
   offset: number,
 ): Promise<"refused" | "damaged" | "harmless"> {
+  let header: ReturnType<typeof decodeSegmentHeader>;
+  try {
+    header = decodeSegmentHeader(image, nodeCrc32);
+  } catch {
+    return "refused";
+  }
+  const seen = new Map<number, boolean>();
+  const expected = {
+    number: header.firstBatch,
+    previousCrc: header.previousBatchCrc,
+    lastIndex: 0,
+  };
+  const end = await scanSegment(bytesFile(image), expected, nodeCrc32, (batch) => {
+    for (const record of batch.records) {
+      if (record.type !== RecordType.ENTRY) continue;
+      seen.set(record.index, record.whole);
+      if (!record.whole) continue;
+      const data = batch.bytes.subarray(record.at, record.at + record.length);
+      assert.deepEqual(data, payloads[record.index - 1], `byte ${offset}, entry ${record.index}`);
+    }
+  }).catch((error: Error) => {
+    assert.equal(error.name, "UnknownFormat", `byte ${offset}: ${error}`);
+    return null;
+  });
+  if (end === null || end.corrupt !== null) return "refused";
+  // Entries that are not there must be told as damage; a sealed segment has no torn tail.
+  const last = Math.max(0, ...seen.keys(), ...end.damage.map((range) => range.toIndex));
+  for (let index = 1; index <= last; index++) {
+    const told = end.damage.some((range) => index >= range.fromIndex && index <= range.toIndex);
+    assert.ok(
+      seen.get(index) === true || told,
+      `byte ${offset}: entry ${index} is gone without a word`,
+    );
+  }
+  assert.equal(end.tornUntil, 0, `byte ${offset}: damage is taken for a torn write`);
+  return end.damage.length > 0 ? "damaged" : "harmless";
+}
+
+function bytesFile(image: Uint8Array): DiskFile {
+  return {
+    async read(position, into) {
+      const part = image.subarray(position, position + into.length);
+      into.set(part);
+      return part.length;
+    },
+    async size() {
+      return image.length;
+    },
+    async write() {},
+    async sync() {},
+    async truncate() {},
+    async close() {},
+  };
+}
+
+async function judgeOpen(
+  world: LogWorld,
+  payloads: readonly Uint8Array[],
+  offset: number,
+): Promise<void> {
   try {
     await world.open({ segmentBytes: SEGMENT_BYTES });
   } catch (error) {
     const known = error instanceof LogCorrupt || (error as Error).name === "UnknownFormat";
     assert.ok(known, `byte ${offset}: ${error}`);
-    return "refused";
+    return;
   }
   const log = world.log!;
   assert.equal(log.lastIndex, payloads.length, `byte ${offset}: an acknowledged entry was cut`);
@@ -82,5 +164,4 @@ async function judge(
   }
   if (damaged) assert.ok(log.damage.length > 0, `byte ${offset}: damage is told`);
   await world.settle(log.close());
-  return damaged ? "damaged" : "harmless";
 }
