@@ -121,16 +121,7 @@ export const UNMIRRORED_TESTS: ReadonlySet<string> = new Set([
 ]);
 
 /** Dependencies without an entry in the lockfile: npm ci does not accept it until they have one. */
-export const UNLOCKED_PACKAGES: ReadonlySet<string> = new Set([
-  "@biomejs/cli-android-arm64",
-  "@biomejs/cli-android-x64",
-  "@biomejs/cli-darwin-arm64",
-  "@biomejs/cli-darwin-x64",
-  "@biomejs/cli-linux-arm64-musl",
-  "@biomejs/cli-linux-x64-musl",
-  "@biomejs/cli-win32-arm64",
-  "@biomejs/cli-win32-x64",
-]);
+export const UNLOCKED_PACKAGES: ReadonlySet<string> = new Set([]);
 
 /** Words that would tell where this was written or take a build to somebody's machine. */
 export const PRIVATE_WORDS: readonly RegExp[] = [
