@@ -31,7 +31,7 @@ export class NodeProcess {
 
   private constructor(options: NodeProcessOptions, mysqlPort: number, adminPort: number) {
     this.folder = options.folder;
-    this.#nodeArgs = options.nodeArgs ?? [];
+    this.#nodeArgs = options.nodeArgs ?? ["--max-semi-space-size=1"];
     this.mysqlPort = mysqlPort;
     this.adminPort = adminPort;
   }

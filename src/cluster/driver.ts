@@ -25,8 +25,6 @@ import { chunkOf } from "./stream-reader.ts";
 
 /** Payload bytes in one batch: large enough to hide the sync, small enough for latency. */
 const BATCH_BYTES = 4 * 1024 * 1024;
-/** Proposed and not yet applied: beyond it the syncer stops reading its socket (design §3). */
-export const PENDING_BYTES: number = 32 * 1024 * 1024;
 const APPLY_BYTES = 2 * 1024 * 1024;
 const FULL_RETRY_MS = 500;
 

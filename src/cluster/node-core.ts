@@ -19,7 +19,8 @@ export interface NodeOptions {
   readonly onFatal: (error: Error) => void;
 }
 
-const HOT_BYTES = 32 * 1024 * 1024;
+/** Together with what is pending and the runtime itself under 200 MiB. */
+const HOT_BYTES = 24 * 1024 * 1024;
 const BLOCK_BYTES = 16 * 1024 * 1024;
 const SPARE_BUFFERS = 8;
 

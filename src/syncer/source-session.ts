@@ -30,7 +30,8 @@ export const HEARTBEAT_MS = 5_000;
 /** Without any packet for so long the source, or the way to it, is gone. */
 const SILENCE_MS = 3 * HEARTBEAT_MS + 1_000;
 const SETS_CHECK_MS = 10_000;
-const PENDING_BYTES = 32 * 1024 * 1024;
+/** Proposed and not yet applied: beyond it the socket is not read . */
+const PENDING_BYTES = 16 * 1024 * 1024;
 const QUIET_ACK_MS = 100;
 
 /** What the session tells while it runs; owned by the syncer. */
