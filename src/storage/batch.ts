@@ -63,6 +63,7 @@ export class BatchAssembler {
     records: readonly NewRecord[],
     number: number,
     previousCrc: number,
+    lastIndexBefore: number,
     hardState: HardState,
   ): AssembledBatch {
     const crc32 = this.#crc32;
@@ -91,7 +92,15 @@ export class BatchAssembler {
     // Not zeros: the sector in which the records end must show that it was written.
     out.fill(PADDING, at, length);
     for (let i = 0; i < zeros.length; i++) writeU32(out, listAt + i * 4, zeros[i]!);
-    const header = { length, records: records.length, number, previousCrc, recordBytes, hardState };
+    const header = {
+      length,
+      records: records.length,
+      number,
+      previousCrc,
+      recordBytes,
+      lastIndexBefore,
+      hardState,
+    };
     writeBatchHeader(out, header, crc32);
     let crc = crc32(out.subarray(0, BATCH_HEADER_BYTES));
     for (let r = BATCH_HEADER_BYTES, i = 0; i < records.length; i++) {

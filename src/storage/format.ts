@@ -9,11 +9,12 @@
  *             16 disk uuid · 16 cluster id · u64 raft id                    crc covers all after it
  *
  *   batch     what one fdatasync makes durable; begins at a multiple of 512
- *             header 64 bytes · records · ff … · list of zero sectors · trailer 32 bytes
+ *             header 72 bytes · records · ff … · list of zero sectors · trailer 32 bytes
  *
  *   batch header   u32 magic · u32 format · u32 length (of all, a multiple of 512) · u32 records
  *                  u64 number · u32 previous batch's crc · u32 record bytes
- *                  u64 term · u64 vote · u64 commit · u32 0 · u32 crc of the 60 bytes before
+ *                  u64 term · u64 vote · u64 commit · u64 last index before it
+ *                  u32 0 · u32 crc of the 68 bytes before
  *   record         header 32 bytes · payload
  *   record header  u8 type · u8 format · u8 entry type · u8 0 · u32 length · u64 index · u64 term
  *                  u32 payload crc · u32 crc of the 28 bytes before
@@ -32,7 +33,8 @@ export const FORMAT = 1;
 export const SECTOR_BYTES = 512;
 export const SEGMENT_HEADER_BYTES = 8192;
 const HEADER_COPY_BYTES = 4096;
-export const BATCH_HEADER_BYTES = 64;
+export const BATCH_HEADER_BYTES = 72;
+const BATCH_CRC_AT = 68;
 export const RECORD_HEADER_BYTES = 32;
 export const TRAILER_BYTES = 32;
 const BATCH_MAGIC = 0x42_52_42_31;
@@ -124,6 +126,8 @@ export interface BatchHeader {
   readonly number: number;
   readonly previousCrc: number;
   readonly recordBytes: number;
+  /** Of the log when this batch was written: tells what a lost batch before it held. */
+  readonly lastIndexBefore: number;
   readonly hardState: HardState;
 }
 
@@ -132,16 +136,17 @@ export function writeBatchHeader(into: Uint8Array, header: BatchHeader, crc32: C
   writer.u32(BATCH_MAGIC).u32(FORMAT).u32(header.length).u32(header.records);
   writer.u64(header.number).u32(header.previousCrc).u32(header.recordBytes);
   writer.u64(header.hardState.term).u64(header.hardState.vote).u64(header.hardState.commit);
-  writer.u32(0);
+  writer.u64(header.lastIndexBefore).u32(0);
   const covered = writer.finish();
   into.set(covered, 0);
-  writeU32(into, 60, crc32(covered));
+  writeU32(into, BATCH_CRC_AT, crc32(covered));
 }
 
 /** Null when the bytes are no batch header or a damaged one; throws only for a newer format. */
 export function readBatchHeader(bytes: Uint8Array, at: number, crc32: Crc32): BatchHeader | null {
   if (bytes.length - at < BATCH_HEADER_BYTES || readU32(bytes, at) !== BATCH_MAGIC) return null;
-  if (crc32(bytes.subarray(at, at + 60)) !== readU32(bytes, at + 60)) return null;
+  if (crc32(bytes.subarray(at, at + BATCH_CRC_AT)) !== readU32(bytes, at + BATCH_CRC_AT))
+    return null;
   const reader = new ByteReader(bytes, at + 4);
   const format = reader.u32();
   if (format !== FORMAT) throw new UnknownFormat("batch", format);
@@ -152,6 +157,7 @@ export function readBatchHeader(bytes: Uint8Array, at: number, crc32: Crc32): Ba
     previousCrc: reader.u32(),
     recordBytes: reader.u32(),
     hardState: readHardState(reader),
+    lastIndexBefore: reader.u64n(),
   };
   const least = BATCH_HEADER_BYTES + header.recordBytes + TRAILER_BYTES;
   if (header.length % SECTOR_BYTES !== 0 || header.length < least) return null;

@@ -24,9 +24,9 @@ import {
   SEGMENT_HEADER_BYTES,
 } from "./format.ts";
 import { HotTail } from "./hot-tail.ts";
-import { PinnedBuffer } from "./pinned-buffer.ts";
 import { BLOCK_BYTES, type BlockRef, type LogIndex, type TermRun } from "./log-index.ts";
 import type { Identity, ManifestStore, SegmentEntry } from "./manifest.ts";
+import { PinnedBuffer } from "./pinned-buffer.ts";
 import { encodeSegmentIndex, NextSegment, segmentPath } from "./segment-file.ts";
 import {
   type Checkpoint,
@@ -184,6 +184,7 @@ export class DurableLog {
       records,
       this.#batchNumber,
       this.#previousCrc,
+      this.#index.lastIndex,
       hardState,
     );
     const segment = this.#active;

@@ -136,6 +136,8 @@ async function loadLog(
     if (index.blocks.length === 0)
       index.lastIndex = Math.max(index.lastIndex, active.firstIndex - 1);
     for (const range of damage) {
+      // Lost at the very end: their numbers are taken all the same.
+      index.lastIndex = Math.max(index.lastIndex, range.toIndex);
       report(
         `Entries ${range.fromIndex} to ${range.toIndex} are damaged on this disk: ${range.why}. ` +
           "They are not served; the rest is",

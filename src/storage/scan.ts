@@ -125,9 +125,10 @@ export async function scanSegment(
           : "sectors are missing";
     const later = await findLaterBatch(window, at + SECTOR_BYTES, number, crc32);
     if (later !== null) {
-      const first = later.records.find((record) => record.type === 1)?.index ?? lastIndex + 1;
+      const first = later.header.lastIndexBefore + 1;
       // A batch is written only after the one before was synced: what is lost here was durable.
-      if (later.header.hardState.commit >= first - 1 && later.header.number > number) {
+      const { commit } = later.header.hardState;
+      if (commit >= first - 1 && first > lastIndex && later.header.number > number) {
         if (first > lastIndex + 1) {
           damage.push({
             fromIndex: lastIndex + 1,
@@ -157,7 +158,6 @@ export async function scanSegment(
 interface LaterBatch {
   readonly at: number;
   readonly header: BatchHeader;
-  readonly records: readonly ReadRecord[];
 }
 
 /** The first whole batch beyond `from` with a higher number. */
@@ -174,7 +174,7 @@ async function findLaterBatch(
     offset = await window.at(at, header.length);
     const verdict = judgeBatch(window.bytes, offset, crc32);
     if (verdict.kind === "whole" || verdict.kind === "payload-damage") {
-      return { at, header, records: verdict.records };
+      return { at, header };
     }
   }
   return null;

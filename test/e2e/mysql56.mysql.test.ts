@@ -4,8 +4,8 @@
  */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { rawFiles } from "../../demo/mysqlbinlog.ts";
 import { MysqlServer } from "../../demo/mysql/server.ts";
+import { rawFiles } from "../../demo/mysqlbinlog.ts";
 import { startReplica } from "../../demo/replica.ts";
 import { ACCOUNT, LocalNode, SOURCE_USER, sourceSettings } from "../support/local-node.ts";
 import { mysql56 } from "../support/mysql56.ts";
@@ -60,12 +60,20 @@ async function allEqual(): Promise<void> {
     await waitFor(async () => (await replica.value("SELECT @@GLOBAL.gtid_executed")) === wanted, {
       deadlineMs: 60_000,
       what: `replica ${replica.serverId} to have ${wanted}`,
+    }).catch(async (error: Error) => {
+      const has = await replica.value("SELECT @@GLOBAL.gtid_executed");
+      const errors = (await replica.errorLog())
+        .split("\n")
+        .filter((line) => line.includes("ERROR"));
+      throw new Error(`${error.message}; it has ${has}; ${errors.slice(-3).join("; ")}`);
     });
     assert.equal(await rows(replica), expected, `replica ${replica.serverId}`);
   }
 }
 
-test("DML, DDL, MyISAM, savepoints, XA and an empty transaction arrive at 5.6 and 9.7", { skip }, async () => {
+test("DML, DDL, MyISAM, savepoints, XA and an empty transaction arrive at 5.6 and 9.7", {
+  skip,
+}, async () => {
   const uuid = "aaaaaaaa-1111-2222-3333-444444444444";
   await source.exec(`
 INSERT INTO shop.orders (region, amount, note) VALUES ('eu', 1, 'one'), ('us', 2, REPEAT('x', 5000));
@@ -79,14 +87,18 @@ SET SESSION binlog_format = STATEMENT; INSERT INTO shop.orders (region, amount) 
   await allEqual();
 });
 
-test("A restart of the source and of binraft, then the files equal the source's", { skip }, async () => {
+test("A restart of the source and of binraft, then the files equal the source's", {
+  skip,
+}, async () => {
   await source.restart();
   node = await node.restart();
   await source.exec("INSERT INTO shop.orders (region) VALUES ('after')");
   await allEqual();
   const names = (await source.query("SHOW BINARY LOGS")).map((row) => row[0]!);
   const kept = node.node.files().map((file) => file.name);
-  const theirs = await rawFiles({ host: source.host, port: source.port, ...SOURCE_USER }, names, ["--ssl-mode=DISABLED"]);
+  const theirs = await rawFiles({ host: source.host, port: source.port, ...SOURCE_USER }, names, [
+    "--ssl-mode=DISABLED",
+  ]);
   assertSameFiles(await rawFiles(node.endpoint, kept), theirs);
 });
 

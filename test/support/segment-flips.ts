@@ -46,6 +46,7 @@ export async function flipSegment(
 ): Promise<FlipReport> {
   const { world, payloads, path } = await filled();
   const segment = await imageOf(world, path);
+  const entries = await entriesIn(segment);
   const report = { flips: 0, refused: 0, damaged: 0, harmless: 0 };
   for (let offset = 0; offset < SEGMENT_BYTES; offset++) {
     for (let mask = 1; mask < 256; mask++) {
@@ -54,7 +55,7 @@ export async function flipSegment(
       report.flips++;
       const image = segment.slice();
       image[offset] = image[offset]! ^ mask;
-      report[await judgeScan(image, payloads, offset)]++;
+      report[await judgeScan(image, payloads, entries, offset)]++;
       if (offset % OPEN_EVERY === 0) await judgeOpen(world, payloads, offset);
     }
     if (values === "all values" && offset % 4096 === 0)
@@ -72,10 +73,24 @@ async function imageOf(world: LogWorld, path: string): Promise<Uint8Array> {
   return bytes;
 }
 
+/** How many entries the whole segment holds. */
+async function entriesIn(image: Uint8Array): Promise<number> {
+  const { firstBatch: number, previousBatchCrc: previousCrc } = decodeSegmentHeader(
+    image,
+    nodeCrc32,
+  );
+  let count = 0;
+  await scanSegment(bytesFile(image), { number, previousCrc, lastIndex: 0 }, nodeCrc32, (batch) => {
+    count += batch.records.filter((record) => record.type === RecordType.ENTRY).length;
+  });
+  return count;
+}
+
 /** The first segment of a log, changed: what the scan takes from it is true, or it says what is wrong. */
 async function judgeScan(
   image: Uint8Array,
   payloads: readonly Uint8Array[],
+  entries: number,
   offset: number,
 ): Promise<"refused" | "damaged" | "harmless"> {
   let header: ReturnType<typeof decodeSegmentHeader>;
@@ -105,6 +120,7 @@ async function judgeScan(
   if (end === null || end.corrupt !== null) return "refused";
   // Entries that are not there must be told as damage; a sealed segment has no torn tail.
   const last = Math.max(0, ...seen.keys(), ...end.damage.map((range) => range.toIndex));
+  assert.ok(last >= entries, `byte ${offset}: entries from ${last + 1} on are cut`);
   for (let index = 1; index <= last; index++) {
     const told = end.damage.some((range) => index >= range.fromIndex && index <= range.toIndex);
     assert.ok(
@@ -112,7 +128,8 @@ async function judgeScan(
       `byte ${offset}: entry ${index} is gone without a word`,
     );
   }
-  assert.equal(end.tornUntil, 0, `byte ${offset}: damage is taken for a torn write`);
+  // What is taken for a torn write must lie behind all that was ever written.
+  assert.ok(end.tornUntil === 0 || offset >= end.end, `byte ${offset} is taken for a torn write`);
   return end.damage.length > 0 ? "damaged" : "harmless";
 }
 

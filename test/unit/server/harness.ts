@@ -125,8 +125,12 @@ export class DumpReader {
     return this.until(() => false, deadlineMs);
   }
 
-  count(packets: number): Promise<this> {
-    return this.until(() => this.packets.length >= packets);
+  async count(packets: number): Promise<this> {
+    await this.until(() => this.packets.length >= packets);
+    if (this.packets.length < packets) {
+      throw new Error(`dump: ended after ${this.packets.length} packets: ${this.end}`);
+    }
+    return this;
   }
 
   #take(bytes: Uint8Array): void {

@@ -200,3 +200,24 @@ test("DurableLog purges whole segments below an index and the newest checkpoint"
   assert.equal((await world.readAll()).length, left.length);
   assert.ok(world.log!.checkpoint !== null && world.log!.checkpoint.data.length === 200);
 });
+
+test("An entry whose batch is lost before one without entries is damage, not a shorter log", async () => {
+  const world = new LogWorld(9);
+  await world.open();
+  await world.append([payload(1, 500)]);
+  const began = world.log!.appendedBytes;
+  await world.append([payload(2, 500)], 2);
+  await world.settle(
+    world.log!.append({ hardState: { term: 2, vote: 1, commit: 2 }, entries: [] }),
+  );
+  await world.settle(world.log!.close());
+  const [name] = world.disk.image.list("log").filter((file) => file.endsWith(".seg"));
+  world.disk.faults.bitFlips = [{ path: `log/${name}`, offset: 8192 + began + 4, mask: 1 }];
+  const log = await world.open();
+  assert.equal(log.lastIndex, 2);
+  assert.deepEqual(
+    log.damage.map(({ fromIndex, toIndex }) => [fromIndex, toIndex]),
+    [[2, 2]],
+  );
+  await assert.rejects(world.settle(log.read(2, 1)), EntryDamaged);
+});
