@@ -250,7 +250,6 @@ export class DumpCursor {
       if (this.#gap) this.#beat(position);
       this.#align(chunk, from, position);
     }
-    this.#gap = false;
     this.outbox.range(chunk, from, to);
     this.#sentSinceAlign += to - from;
   }

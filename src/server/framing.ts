@@ -7,6 +7,7 @@
  * range is copied and its numbers are shifted. Small ranges are gathered into one buffer either
  * way: a send costs more than a copy of them.
  */
+import { assert } from "../base/assert.ts";
 import type { BufferPool } from "../base/buffer-pool.ts";
 import { readU24 } from "../base/bytes.ts";
 import type { Chunk } from "../binlog/chunk.ts";
@@ -37,11 +38,6 @@ export function storedSequence(chunk: Chunk, at: number): number {
   return chunk.body[at + 3]!;
 }
 
-/** Packets that an event of `size` bytes takes. */
-export function packetsOf(size: number): number {
-  return Math.floor((size + 1) / MAX_PACKET_PAYLOAD) + 1;
-}
-
 export class Outbox {
   /** The number of the next packet. */
   sequence: number;
@@ -61,10 +57,11 @@ export class Outbox {
     this.#anyNumber = anyNumber;
   }
 
-  /** An event that was built for this connection. */
+  /** A small event that was built for this connection. */
   event(event: Uint8Array): void {
+    assert(event.length < MAX_PACKET_PAYLOAD, "it fits in one packet");
     this.#push(frameEvent(event, this.sequence), framedSize(event.length), 0);
-    this.sequence = (this.sequence + packetsOf(event.length)) & 0xff;
+    this.sequence = (this.sequence + 1) & 0xff;
   }
 
   /** How far the connection's numbers are behind the stored ones at `at`; 0 when they fit. */

@@ -1,7 +1,7 @@
 /**
  * The binlog server: listens for replicas and tools, logs them in, and serves them the stream as
- * if it were the source (manual, "Replication Protocol"; what is answered to whom is measured and
- * written down in the research of this project).
+ * if it were the source (manual, "Replication Protocol"; what is answered to whom was
+ * measured with real servers and clients).
  *
  *   listener → limits → login (mysql/server-handshake.ts) → session.ts: commands
  *                        statements.ts, select.ts, set.ts, show.ts    → session.ts: dump

@@ -5,6 +5,7 @@ import { fromHex } from "../../../src/base/bytes.ts";
 import type { Logger } from "../../../src/base/logger.ts";
 import { silentLogger } from "../../../src/base/logger.ts";
 import { EventType } from "../../../src/binlog/event.ts";
+import { GtidSet } from "../../../src/gtid/gtid-set.ts";
 import { MysqlError } from "../../../src/mysql/errors.ts";
 import { LoginGuard } from "../../../src/server/login-guard.ts";
 import { servedVersion } from "../../../src/server/served-version.ts";
@@ -123,6 +124,18 @@ test("GTIDs of other servers are the replica's own business; purged ones are 123
   assert.equal(named.end, "EOF", "with a name the purged set is not looked at");
 });
 
+test("a gap that was accepted is purged for replicas that lack it", async () => {
+  const stream = smallStream(2);
+  stream.entries.push(null);
+  stream.state.acceptGap(stream.entries.length - 1, GtidSet.parse(`${SOURCE}:3-5`));
+  stream.addFile(new FileMaker(`${SOURCE}:1-5`).transactions(6, 7).file, "binlog.000002");
+  await using run = await serve(stream);
+  const behind = await (await dump(run.port, { gtids: `${SOURCE}:1-2` })).toEnd();
+  assert.match(behind.end!, /missing transactions are '[^:]*:3-5'$/);
+  const beyond = await (await dump(run.port, { gtids: `${SOURCE}:1-5`, flags: 3 })).toEnd();
+  assert.equal(beyond.end, "EOF");
+});
+
 test("a file that the last ROTATE announced is waited for, never refused", async () => {
   const stream = new MemoryStream(SOURCE);
   stream.addFile(
@@ -160,6 +173,10 @@ test("of two dumps of one replica the newer wins, the older gets MySQL's 1236", 
   );
   assert.equal(newer.end, null);
   await waitFor(() => run.server.registry.size === 1, { deadlineMs: 2000, what: "one replica" });
+  const tools = [await dump(run.port, { serverId: 0 }), await dump(run.port, { serverId: 0 })];
+  for (const tool of tools) {
+    assert.equal((await tool.toEnd()).end, "EOF", "server_id 0 waits for nothing");
+  }
   // Same server_id: only without uuids, and never for tools that read to the end.
   const a = await (await dump(run.port, { serverId: 9 })).count(3);
   const b = await (await dump(run.port, { serverId: 9 })).count(3);
