@@ -38,7 +38,6 @@ export interface InstallOptions {
 
 /** The server of BINRAFT_MYSQLD if that is set, else our own, installed when it is missing. */
 export async function findMysql(options: InstallOptions = {}): Promise<MysqlPrograms> {
-  // biome-ignore lint/complexity/useLiteralKeys: an index signature wants brackets
   const given = process.env["BINRAFT_MYSQLD"];
   return given ? useMysql(given) : installMysql(options);
 }
@@ -105,7 +104,6 @@ async function useMysql(mysqld: string): Promise<MysqlPrograms> {
 /** Beside the server, in the bin beside its sbin, or on PATH. */
 function beside(mysqld: string, program: string): string {
   const folder = path.dirname(path.resolve(mysqld));
-  // biome-ignore lint/complexity/useLiteralKeys: an index signature wants brackets
   const onPath = (process.env["PATH"] ?? "").split(path.delimiter);
   for (const dir of [folder, path.join(folder, "../bin"), ...onPath]) {
     if (dir !== "" && existsSync(path.join(dir, program))) return path.join(dir, program);

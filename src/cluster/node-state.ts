@@ -22,13 +22,17 @@ export class NodeState {
     const { stream, settings } = this;
     switch (command.type) {
       case "start":
-        return stream.start(index, GtidSet.parse(command.purged));
+        stream.start(index, GtidSet.parse(command.purged));
+        return;
       case "source":
-        return stream.attachSource(index, { uuid: command.uuid, version: command.version });
+        stream.attachSource(index, { uuid: command.uuid, version: command.version });
+        return;
       case "accept-gap":
-        return stream.acceptGap(index, GtidSet.parse(command.gtids));
+        stream.acceptGap(index, GtidSet.parse(command.gtids));
+        return;
       case "new-timeline":
-        return stream.newTimeline(index);
+        stream.newTimeline(index);
+        return;
       case "purge":
         stream.purgeBefore(index, command.firstKept);
         return;

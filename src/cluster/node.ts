@@ -257,7 +257,7 @@ export class RunningNode implements NodeOperations {
         "The disk is full: nothing new is taken in; free space, and it goes on by itself",
       );
     if (driver.damaged !== null)
-      alarms.push(`The log is damaged: ${driver.damaged.message}; see binraft recover`);
+      alarms.push(`The log is damaged: ${driver.damaged.message}; binraft log verify shows where`);
     for (const range of log.damage) {
       alarms.push(
         `Entries ${range.fromIndex} to ${range.toIndex} are damaged on this disk and are not served`,

@@ -1,5 +1,5 @@
 /**
- * What may be purged: whole binlog files from the oldest on (design §6). A file goes when the log
+ * What may be purged: whole binlog files from the oldest on. A file goes when the log
  * is larger than allowed, or when its newest event is older than allowed, and no connected replica
  * still reads in it, unless the log has grown to twice its allowed size: then the disk comes first.
  * The newest file always stays. Pure.

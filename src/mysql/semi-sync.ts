@@ -1,6 +1,6 @@
 /**
  * Semi-synchronous replication on the wire (manual, "Semisynchronous Replication"; layouts as
- * measured, see the research page). Both sides agree on it before the dump: then every packet of
+ * measured with real servers). Both sides agree on it before the dump: then every packet of
  * the stream begins `00 ef flag`, and the replica answers with packets numbered 0:
  *
  *   ack   ef | u64 position: end of the event in the source's file | file name

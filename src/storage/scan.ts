@@ -1,6 +1,6 @@
 /**
  * Reading a segment batch by batch: at start for the active segment, for a sealed one whose index
- * is lost, and by `binraft log verify` for all. Decides between torn and corrupt (design §6):
+ * is lost, and by `binraft log verify` for all. Decides between torn and corrupt:
  *
  *   torn      the last batch, with sectors that were never written. Its sync had not returned,
  *             so nothing in it was acknowledged: it is cut and the log goes on.

@@ -1,5 +1,5 @@
 /**
- * Where a pull begins at the source, proved before a byte is stored (design §3, "Attach").
+ * Where a pull begins at the source, proved before a byte is stored.
  *
  * A dump with a file name gets none of the source's own checks, one without zeroes `created` in
  * each format description. So: (a) a probe without a name, with our full set, on a connection of

@@ -50,7 +50,7 @@ export class Syncer implements Service {
   #pullId = 0;
   #current: AbortController | null = null;
   /** An operator's stop: stays until settings change. */
-  #halted: SyncerStop | null = null;
+  #halted = false;
   readonly #progress: SessionProgress = {
     checks: [],
     facts: null,
@@ -70,7 +70,7 @@ export class Syncer implements Service {
 
   /** Settings changed, or the operator said start: forget what stopped us and begin anew. */
   restart(): void {
-    this.#halted = null;
+    this.#halted = false;
     this.#failures = 0;
     this.#evicted = 0;
     this.#current?.abort();
@@ -95,12 +95,12 @@ export class Syncer implements Service {
         await this.#wait(null);
         continue;
       }
-      if (this.#halted !== null) {
+      if (this.#halted) {
         await this.#wait(null);
         continue;
       }
       await this.#attempt();
-      if (!signal.aborted && this.#halted === null) await this.#wait(this.#backoffMs());
+      if (!signal.aborted && !this.#halted) await this.#wait(this.#backoffMs());
     }
     this.#show("STOPPED", "The node is stopping", "");
   }
@@ -130,7 +130,9 @@ export class Syncer implements Service {
       const config = await this.#options.config();
       if (config === null) {
         const next = "binraft syncer set mysql://user@host:3306 --password-file FILE";
-        throw new SyncerStop("REFUSED", "No source is set", next);
+        this.#halted = true;
+        this.#show("STOPPED", "No source is set", next);
+        return;
       }
       if (this.#state !== "RUNNING")
         this.#show("CONNECTING", `Connecting to ${config.host}:${config.port}`, "");
@@ -165,30 +167,30 @@ export class Syncer implements Service {
     this.#show("RUNNING", `Pulling from ${this.#options.describe()}`, "");
   }
 
+  /** What cannot pass: stays until an operator acts. */
+  #halt(stop: SyncerStop): void {
+    const { state, message, next, gtids } = stop;
+    this.#halted = true;
+    this.#show(state, message, next, gtids);
+    this.#options.logger.error("The syncer stopped", { state, reason: message, next });
+  }
+
   #ended(error: Error): void {
     const { logger } = this.#options;
     this.#failures++;
     if (error instanceof SyncerStop) {
-      this.#halted = error;
-      this.#show(error.state, error.message, error.next, error.gtids);
-      logger.error("The syncer stopped", {
-        state: error.state,
-        reason: error.message,
-        next: error.next,
-      });
+      this.#halt(error);
       return;
     }
     const text = printable(error.message, 512);
     if (SAME_UUID.test(text) && ++this.#evicted > 1) {
-      const reason =
-        "Another client pulls from the source under our server_uuid and takes the connection";
-      this.#halted = new SyncerStop(
-        "REFUSED",
-        reason,
-        "stop the other one (a copy of this node?), then binraft syncer start",
+      this.#halt(
+        new SyncerStop(
+          "REFUSED",
+          "Another client pulls from the source under our server_uuid and takes the connection",
+          "stop the other one (a copy of this node?), then binraft syncer start",
+        ),
       );
-      this.#show("REFUSED", reason, this.#halted.next);
-      logger.error("The syncer stopped", { state: "REFUSED", reason });
       return;
     }
     const expected = error instanceof PullEnded;

@@ -49,13 +49,18 @@ interface Answer {
 }
 
 /** The error that ends a dump, or null when it ends without one. */
-async function ask(at: { port: number; user: string; password: string }, command: Uint8Array): Promise<Answer | null> {
+async function ask(
+  at: { port: number; user: string; password: string },
+  command: Uint8Array,
+): Promise<Answer | null> {
   const client = await connect(
     { host: "127.0.0.1", ...at, tls: { mode: "disabled" }, fetchPublicKey: true },
     platform,
   ).catch(() => connectOverTls(at));
   try {
-    await client.execute("SET @master_binlog_checksum = 'CRC32', @source_binlog_checksum = 'CRC32'");
+    await client.execute(
+      "SET @master_binlog_checksum = 'CRC32', @source_binlog_checksum = 'CRC32'",
+    );
     client.connection.writeCommand(command);
     for (;;) {
       const packet = await client.connection.readPacket();
@@ -113,7 +118,8 @@ test("An unknown and a purged file", async () => {
 });
 
 test("Positions below 4 and beyond the file", async () => {
-  for (const position of [0, 1, 3]) assert.match((await same(byFile("binlog.000002", position)))!.message, /position < 4/);
+  for (const position of [0, 1, 3])
+    assert.match((await same(byFile("binlog.000002", position)))!.message, /position < 4/);
   assert.match((await same(byFile("binlog.000002", 4_000_000)))!.message, /position > file size/);
   assert.equal(await same(byFile("binlog.000002", 4)), null);
 });
@@ -121,7 +127,16 @@ test("Positions below 4 and beyond the file", async () => {
 test("Malformed packets and sets", async () => {
   const set = encodeGtidSet(GtidSet.parse(`${uuid}:1-5`), "auto");
   const dump = (gtids: Uint8Array, size = gtids.length): Uint8Array =>
-    new ByteWriter().u8(0x1e).u16(NON_BLOCK).u32(0).u32(0).u64(4).u32(size).raw(gtids).finish().slice();
+    new ByteWriter()
+      .u8(0x1e)
+      .u16(NON_BLOCK)
+      .u32(0)
+      .u32(0)
+      .u64(4)
+      .u32(size)
+      .raw(gtids)
+      .finish()
+      .slice();
   const reversed = set.slice();
   reversed.set(set.subarray(40, 48), 32);
   const zero = set.slice();

@@ -25,7 +25,13 @@ function streamFrom(offset: number): Uint8Array {
 }
 
 /** One pull that gets `bytes` of its stream, proposing as eagerly as it can. */
-function pull(state: StreamState, log: Chunk[], id: number, bytes: number, chunkBytes: number): void {
+function pull(
+  state: StreamState,
+  log: Chunk[],
+  id: number,
+  bytes: number,
+  chunkBytes: number,
+): void {
   const offset = state.file?.size ?? 4;
   const stream = new EventStream({
     semiSync: false,
@@ -47,9 +53,11 @@ function pull(state: StreamState, log: Chunk[], id: number, bytes: number, chunk
   for (let at = 0; at < input.length; ) {
     at += stream.push(input.subarray(at).slice());
     // A small chunk is cut in mid-transaction: that is what leaves a broken tail in the log.
-    for (let built = stream.takeFull(); built !== null; built = stream.takeFull()) apply(built.payload);
+    for (let built = stream.takeFull(); built !== null; built = stream.takeFull())
+      apply(built.payload);
   }
-  for (let built = stream.takeReady(); built !== null; built = stream.takeReady()) apply(built.payload);
+  for (let built = stream.takeReady(); built !== null; built = stream.takeReady())
+    apply(built.payload);
 
   function apply(payload: Uint8Array): void {
     const chunk = decodeChunk(payload.slice());

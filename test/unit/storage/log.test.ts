@@ -20,7 +20,7 @@ test("DurableLog reads back what it appended, across segments and a restart", as
       entries.map((entry) => entry.index),
       payloads.map((_, i) => i + 1),
     );
-    entries.forEach((entry, i) => assert.deepEqual(entry.data, payloads[i]));
+    for (const [i, entry] of entries.entries()) assert.deepEqual(entry.data, payloads[i]);
   };
   await check();
   await world.settle(world.log!.close());
@@ -55,7 +55,8 @@ test("DurableLog loses nothing acknowledged in a power loss, whatever the disk d
       const label = `${outcome} seed ${seed}: ${world.reports.join("; ")}`;
       const entries = await world.readAll();
       assert.ok(entries.length >= acknowledged.length, label);
-      acknowledged.forEach((data, i) => assert.deepEqual(entries[i]!.data, data, label));
+      for (const [i, data] of acknowledged.entries())
+        assert.deepEqual(entries[i]!.data, data, label);
       if (entries.length > acknowledged.length) assert.deepEqual(entries.at(-1)!.data, last, label);
       await world.append([payload(1, 300)]);
       assert.equal(log.lastIndex, entries.length + 1);

@@ -182,7 +182,7 @@ for (const semiSync of [false, true]) {
         `framing of ${size}`,
       );
       const state = new StreamState();
-      chunks.forEach((chunk, i) => assert.equal(state.applyChunk(i + 1, chunk).accepted, true));
+      for (const [i, chunk] of chunks.entries()) assert.ok(state.applyChunk(i + 1, chunk).accepted);
       assert.equal(state.visibleEnd, state.streamEnd);
       // The description is a chunk of its own: the large transaction begins the one after it.
       assert.deepEqual(state.last!.start, { entry: 2, offset: 0 });
