@@ -195,7 +195,8 @@ export class Driver implements Service {
     this.damaged = lost;
     this.#logger.error(
       "The log is damaged: this node serves what lies before, takes in nothing new and acknowledges " +
-        "nothing. Restore the data directory from a backup, or start with an empty one, which pulls again what the source still has",
+        "nothing. Restore the data directory from a backup, or start with " +
+        "an empty one, which pulls again what the source still has",
       { entry: lost.index, reason: lost.message },
     );
   }

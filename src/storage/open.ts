@@ -188,7 +188,8 @@ async function openSegment(parts: LogParts, segment: SegmentEntry): Promise<Disk
     throw new LogCorrupt(
       `Segment "${path}" in "${parts.disk.root}" is missing though the manifest names it: entries from ` +
         `${segment.firstIndex} on are lost. Restore the directory from a backup, ` +
-        "or start with an empty one, which pulls again what the source still has",
+        "or start with " +
+        "an empty one, which pulls again what the source still has",
       { cause: error },
     );
   }
@@ -208,7 +209,8 @@ async function openSegment(parts: LogParts, segment: SegmentEntry): Promise<Disk
   await file.close();
   throw new LogCorrupt(
     `Segment "${path}" in "${parts.disk.root}" is not what the manifest names: ${why}. Restore the ` +
-      "directory from a backup, or start with an empty one, which pulls again what the source still has",
+      "directory from a backup, or start with " +
+      "an empty one, which pulls again what the source still has",
   );
 }
 
@@ -349,7 +351,8 @@ async function loadActive(
   if (corrupt !== null) {
     throw new LogCorrupt(
       `The log in "${parts.disk.root}" is damaged where its end or a vote may have stood: ${corrupt}. This ` +
-        "node must not go on with it: restore the directory from a backup, or start with an empty one, which pulls again what the source still has",
+        "node must not go on with it: restore the directory from a backup, or start with " +
+        "an empty one, which pulls again what the source still has",
     );
   }
   if (tornUntil > 0) {
