@@ -103,7 +103,6 @@ export const WIDE_FILES: ReadonlySet<string> = new Set([
   "src/syncer/source-checks.ts",
   "test/bench/report.ts",
   "test/bench/run.ts",
-  "test/e2e/errors.mysql.test.ts",
   "test/e2e/mysql56.mysql.test.ts",
   "test/unit/gtid/binary.test.ts",
   "test/unit/mysql/captured.ts",
