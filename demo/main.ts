@@ -207,8 +207,10 @@ export async function demo(args: readonly string[]): Promise<number> {
 }
 
 if (import.meta.main) {
-  process.exitCode = await demo(process.argv.slice(2)).catch((error: Error) => {
+  const code = await demo(process.argv.slice(2)).catch((error: Error) => {
     console.error(`The demo failed: ${error.message}`);
     return 1;
   });
+  // Explicitly, once all is written: nothing that is still open may hold the process.
+  process.stdout.write("", () => process.exit(code));
 }

@@ -159,6 +159,8 @@ async function runFiles(
     cwd: ROOT,
     concurrency: group.concurrency,
     timeout: group.fileTimeoutMs,
+    // Node's own cleanup at the end of a process can spin for ever on a TLS socket that was reset.
+    execArgv: ["--test-force-exit"],
   });
   const output = new Map<string, string>();
   for await (const { type, data } of events) {

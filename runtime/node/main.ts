@@ -8,12 +8,14 @@
 import { runCli } from "../../src/cli/cli.ts";
 import { nodePlatform } from "./platform.ts";
 
-/** What is still open after a verb has ended holds the process for no longer than this. */
-const LINGER_MS = 1000;
-
-process.exitCode = await runCli({
+const code = await runCli({
   platform: nodePlatform(),
   fetch: (url, init) => fetch(url, init),
   demo: () => import("../../demo/main.ts"),
 });
-setTimeout(() => process.exit(), LINGER_MS).unref();
+// An explicit exit, once all is written: Node's cleanup of a process that ends by itself can spin
+// for ever on a TLS socket that was reset.
+for (const stream of [process.stdout, process.stderr]) {
+  await new Promise<void>((resolve) => stream.write("", () => resolve()));
+}
+process.exit(code);
