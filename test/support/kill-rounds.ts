@@ -4,7 +4,7 @@
  * replicas come back by themselves and end equal. Run by the e2e test (a few rounds) and by soak.
  */
 import assert from "node:assert/strict";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { Load } from "../../demo/load.ts";
@@ -13,7 +13,8 @@ import { NodeProcess } from "../../demo/node-process.ts";
 import { checksums, startReplica, waitForReplica } from "../../demo/replica.ts";
 import { SCHEMA } from "../../demo/workload.ts";
 import { GtidSet } from "../../src/gtid/gtid-set.ts";
-import { ACCOUNT, createSourceUser, SOURCE_USER } from "./local-node.ts";
+import { ACCOUNT, createSourceUser } from "./local-node.ts";
+import { sourceToml } from "./source-toml.ts";
 import { waitFor } from "./wait-for.ts";
 
 export interface KillReport {
@@ -35,13 +36,7 @@ export async function killRounds(rounds: number, say: (line: string) => void): P
     await source.exec(SCHEMA);
     await source.installSemisync("source");
     await source.exec("SET GLOBAL rpl_semi_sync_source_timeout = 3600000");
-    await writeFile(path.join(folder, "source-password"), SOURCE_USER.password);
-    const toml = `[source]
-url = "mysql://${SOURCE_USER.user}@127.0.0.1:${source.port}"
-password_file = ${JSON.stringify(path.join(folder, "source-password"))}
-tls = "verify-ca"
-tls_ca = ${JSON.stringify(path.join(source.binlogDir, "ca.pem"))}
-[storage]
+    const toml = `${await sourceToml(folder, source)}[storage]
 segment_bytes = "16MiB"`;
     node = await NodeProcess.create({ folder: path.join(folder, "node"), toml, account: ACCOUNT });
     await node.start();

@@ -3,7 +3,7 @@
  * the next small commit is acknowledged at once, the replica ends equal.
  */
 import assert from "node:assert/strict";
-import { mkdtemp, rm, statfs, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, statfs } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { MysqlServer } from "../../demo/mysql/server.ts";
@@ -11,7 +11,8 @@ import { NodeProcess } from "../../demo/node-process.ts";
 import { checksums, startReplica, waitForReplica } from "../../demo/replica.ts";
 import { SCHEMA } from "../../demo/workload.ts";
 import { cpuMs, peakRssMiB } from "../bench/measure.ts";
-import { ACCOUNT, createSourceUser, SOURCE_USER } from "./local-node.ts";
+import { ACCOUNT, createSourceUser } from "./local-node.ts";
+import { sourceToml } from "./source-toml.ts";
 import { waitFor } from "./wait-for.ts";
 
 export interface LargeReport {
@@ -57,13 +58,7 @@ export async function largeTransaction(
     await source.exec(SCHEMA);
     await source.installSemisync("source");
     await source.exec("SET GLOBAL rpl_semi_sync_source_timeout = 3600000");
-    const secret = path.join(folder, "source-password");
-    await writeFile(secret, SOURCE_USER.password);
-    const toml = `[source]
-url = "mysql://${SOURCE_USER.user}@127.0.0.1:${source.port}"
-password_file = ${JSON.stringify(secret)}
-tls = "verify-ca"
-tls_ca = ${JSON.stringify(path.join(source.binlogDir, "ca.pem"))}`;
+    const toml = await sourceToml(folder, source);
     node = await NodeProcess.create({ folder: path.join(folder, "node"), toml, account: ACCOUNT });
     await node.start();
     const replica = await MysqlServer.start({

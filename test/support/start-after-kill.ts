@@ -1,12 +1,13 @@
 /** A node with a large log, killed: how long until it serves again. */
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { MysqlServer } from "../../demo/mysql/server.ts";
 import { NodeProcess } from "../../demo/node-process.ts";
 import { nodePlatform } from "../../runtime/node/platform.ts";
 import { connect } from "../../src/mysql/client.ts";
-import { ACCOUNT, createSourceUser, SOURCE_USER } from "./local-node.ts";
+import { ACCOUNT, createSourceUser } from "./local-node.ts";
+import { sourceToml } from "./source-toml.ts";
 import { waitFor } from "./wait-for.ts";
 
 export async function startAfterKill(
@@ -25,13 +26,7 @@ export async function startAfterKill(
     await source.exec(
       "CREATE DATABASE b; CREATE TABLE b.t (id BIGINT PRIMARY KEY AUTO_INCREMENT, v LONGTEXT)",
     );
-    const secret = path.join(folder, "source-password");
-    await writeFile(secret, SOURCE_USER.password);
-    const toml = `[source]
-url = "mysql://${SOURCE_USER.user}@127.0.0.1:${source.port}"
-password_file = ${JSON.stringify(secret)}
-tls = "verify-ca"
-tls_ca = ${JSON.stringify(path.join(source.binlogDir, "ca.pem"))}`;
+    const toml = await sourceToml(folder, source);
     node = await NodeProcess.create({ folder: path.join(folder, "node"), toml, account: ACCOUNT });
     await node.start();
     const client = await connect(
