@@ -129,6 +129,8 @@ test("a named dump by GTID may begin inside a transaction; its description stays
   const all = await (await dump(run.port, { ...settings, gtids: "" })).toEnd();
   assert.match(types(all), /^ROT FDE W X G Q W X/);
   assert.deepEqual(Buffer.from(all.events[1]!), Buffer.from(first.events[0]!));
+  const some = await (await dump(run.port, { ...settings, gtids: `${SOURCE}:2` })).toEnd();
+  assert.match(types(some), /^ROT FDE W X HB2 G Q W X/);
   const skipped = await (await dump(run.port, { ...settings, gtids: `${SOURCE}:1-2` })).toEnd();
   assert.match(types(skipped), /^ROT FDE HB2 G Q W X/);
 });

@@ -395,9 +395,9 @@ test("checksums follow what was announced, then the file", async () => {
   // The first as announced, the others as the file before them.
   assert.deepEqual(await rotates("CRC32"), [4, 0, 4]);
   assert.deepEqual(await rotates("NONE"), [0, 0, 4]);
-  const inside = { ...END, checksum: null, gtids: null, file: "binlog.000002", position: 158 };
+  const inside = { ...END, checksum: null, gtids: null, file: "binlog.000002", position: 127 };
   const refused = await (await dump(run.port, inside)).toEnd();
-  assert.match(refused.end!, /at 158, the last event read from '.\/binlog.000002' at 127/);
+  assert.match(refused.end!, /at 127, the last event read from '.\/binlog.000002' at 127/);
   assert.equal(stream.held, 0);
   assert.match(String(await rotates(null)), /^0,0 1236 Replica can not handle replication events/);
 });
