@@ -87,7 +87,7 @@ export class NodeServer {
     this.address = address;
     const { tls, settings } = options;
     this.#tls = tls === null ? "off" : settings.requireTls ? "required" : "offered";
-    this.#clock = () => options.platform.clock.mono();
+    this.#clock = () => options.platform.clock.wall();
     this.#stop = stop;
     this.#run = run;
   }
