@@ -32,6 +32,7 @@ import {
 } from "./operations.ts";
 import { firstFileToKeep, type RetentionPolicy } from "./retention.ts";
 import { resolveSource } from "./source-config.ts";
+import { nodeStatus } from "./status.ts";
 import { NodeSyncerHost } from "./syncer-host.ts";
 
 export interface NodeSettings extends RetentionPolicy {
@@ -202,79 +203,13 @@ export class RunningNode implements NodeOperations {
   }
 
   status(): NodeStatus {
-    const { log, state, driver } = this.#core;
-    const { stream } = state;
-    const { name, region, version, dataDir } = this.#settings;
-    const { process, clock } = this.#platform;
-    return {
-      node: { name, region, version, runtime: process.runtime },
-      clusterId: log.identity.clusterId,
-      raft: {
-        id: log.identity.raftId,
-        role: driver.leads ? "leader" : "follower",
-        term: driver.term,
-        commit: driver.commit,
-        applied: driver.applied,
-        lastIndex: log.lastIndex,
-        firstIndex: log.firstIndex,
-      },
-      storage: {
-        dataDir,
-        logBytes: log.diskBytes,
-        segments: log.segmentCount,
-        full: log.full,
-        appendedBytes: log.appendedBytes,
-        syncs: log.syncs,
-        damage: log.damage.map((d) => `entries ${d.fromIndex} to ${d.toIndex}: ${d.why}`),
-      },
-      stream: {
-        executed: stream.executed.toString(),
-        purged: stream.purged.toString(),
-        files: stream.files.length,
-        file: stream.file?.name ?? "",
-        position: stream.file?.size ?? 0,
-        visibleBytes: stream.visibleEnd,
-        deadBytes: stream.deadBytes,
-        open: stream.open !== null,
-      },
+    return nodeStatus(this.#core, {
+      settings: this.#settings,
+      platform: this.#platform,
       syncer: this.#syncer.status(),
       server: this.#server.status(),
-      alarms: this.#alarms(),
-      process: {
-        pid: process.pid,
-        rssBytes: process.rssBytes(),
-        cpuMs: process.cpuMs(),
-        uptimeMs: Math.round(clock.mono() - this.#startedMs),
-      },
-    };
-  }
-
-  #alarms(): string[] {
-    const { log, driver } = this.#core;
-    const alarms: string[] = [];
-    if (log.full)
-      alarms.push(
-        "The disk is full: nothing new is taken in; free space, and it goes on by itself",
-      );
-    if (driver.damaged !== null)
-      alarms.push(`The log is damaged: ${driver.damaged.message}; binraft log verify shows where`);
-    for (const range of log.damage) {
-      alarms.push(
-        `Entries ${range.fromIndex} to ${range.toIndex} are damaged on this disk and are not served`,
-      );
-    }
-    const syncer = this.#syncer.status();
-    if (syncer.state === "GAP" || syncer.state === "FORK" || syncer.state === "REFUSED") {
-      alarms.push(`The syncer stopped (${syncer.state}): ${syncer.reason}`);
-    }
-    if (syncer.brokenPulls >= 3) {
-      alarms.push(
-        `${syncer.brokenPulls} pulls in a row broke inside one transaction: the retry is slowed down`,
-      );
-    }
-    const warned = syncer.checks.filter((check) => check.level === "warn");
-    for (const check of warned) alarms.push(check.message);
-    return alarms;
+      startedMs: this.#startedMs,
+    });
   }
 
   notReady(): string | null {
