@@ -121,6 +121,26 @@ export async function probe(
   }
 }
 
+/** Whether the source still has a file: asked by a dump, which waits for no lock that a commit holds. */
+export async function hasFile(
+  dump: DumpConnection,
+  host: SyncerHost,
+  facts: SourceFacts,
+  file: BinlogFile,
+): Promise<boolean> {
+  dump.startGtidDump(0, file.sourceName, host.stream.executed, true);
+  try {
+    await dump.startFile(facts.checksum);
+    return true;
+  } catch (error) {
+    if (error instanceof MysqlError && /Could not find first log file/i.test(error.message))
+      return false;
+    throw error;
+  } finally {
+    dump.client.connection.destroy();
+  }
+}
+
 /** Our last file, if this source wrote it and has nothing newer under that name. */
 export function resumableFile(
   host: SyncerHost,

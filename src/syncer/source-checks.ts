@@ -8,7 +8,7 @@ import { parseFileName } from "../binlog/file-view.ts";
 import { GtidSet } from "../gtid/gtid-set.ts";
 import type { MysqlClient } from "../mysql/client.ts";
 import { MysqlError } from "../mysql/errors.ts";
-import type { SourceCheck, SourceConfig } from "./host.ts";
+import { type SourceCheck, type SourceConfig, SyncerStop } from "./host.ts";
 
 export interface SourceFacts {
   readonly version: string;
@@ -20,7 +20,6 @@ export interface SourceFacts {
   /** The semi-sync source plugin is installed. */
   readonly semiSync: boolean;
   readonly checksum: "NONE" | "CRC32";
-  readonly oldestFile: string;
   readonly checks: readonly SourceCheck[];
 }
 
@@ -118,7 +117,6 @@ export async function readFacts(client: MysqlClient, config: SourceConfig): Prom
   const plugin = await semiSyncPlugin(client);
   if (config.semiSync) await checkSemiSync(client, plugin, should, add);
   const { purged, executed } = await gtidSets(client);
-  const oldestFile = await oldestLog(client, add);
   return {
     version,
     uuid,
@@ -127,7 +125,6 @@ export async function readFacts(client: MysqlClient, config: SourceConfig): Prom
     purged,
     semiSync: plugin !== null,
     checksum: checksum === "CRC32" ? "CRC32" : "NONE",
-    oldestFile,
     checks,
   };
 }
@@ -216,10 +213,11 @@ export function parseOwned(text: string): GtidSet {
   return GtidSet.parse(separated.replaceAll(/#[0-9]+/g, ""));
 }
 
-async function oldestLog(
-  client: MysqlClient,
-  add: (name: string, level: SourceCheck["level"], message: string) => void,
-): Promise<string> {
+/**
+ * The oldest binlog file. Asked for only by an empty log: SHOW BINARY LOGS waits for a FLUSH that
+ * waits for sessions that wait for our ACK, so an attach that asked it could wait for ever.
+ */
+export async function oldestFile(client: MysqlClient): Promise<string> {
   try {
     const rows = (await client.execute("SHOW BINARY LOGS")).rows;
     const names = rows.map((row) => row["Log_name"] ?? "");
@@ -227,11 +225,10 @@ async function oldestLog(
     return names[0] ?? "";
   } catch (error) {
     if (serverErrno(error) !== 1227) throw error;
-    add(
-      "privileges",
-      "fail",
-      "The user lacks REPLICATION CLIENT: GRANT REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO it",
+    throw new SyncerStop(
+      "REFUSED",
+      "The user lacks REPLICATION CLIENT on the source",
+      "on the source: GRANT REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO the user; then binraft syncer start",
     );
-    return "";
   }
 }

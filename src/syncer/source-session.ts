@@ -16,6 +16,7 @@ import {
   COMPARE_BYTES,
   checkSets,
   dumpSet,
+  hasFile,
   probe,
   resumableFile,
   resume,
@@ -23,7 +24,7 @@ import {
 import { DumpConnection } from "./dump-connection.ts";
 import { EventStream, StreamError } from "./event-stream.ts";
 import { type SourceCheck, type SourceConfig, type SyncerHost, SyncerStop } from "./host.ts";
-import { gtidSets, readFacts, type SourceFacts } from "./source-checks.ts";
+import { gtidSets, oldestFile, readFacts, type SourceFacts } from "./source-checks.ts";
 import { storeStop } from "./stop-event.ts";
 
 export const HEARTBEAT_MS = 5_000;
@@ -161,13 +162,12 @@ export class SourceSession {
 
   async #attach(control: MysqlClient, facts: SourceFacts): Promise<Attached> {
     const first = !this.#host.stream.files.some((file) => file.epoch === this.#host.stream.epoch);
-    const probing = new DumpConnection(await this.#connect(), false);
-    await probing.client.execute(
-      "SET @master_binlog_checksum = @@global.binlog_checksum, @source_binlog_checksum = @@global.binlog_checksum",
-    );
-    const probed = await probe(probing, this.#host, facts);
+    const probed = await probe(await this.#probing(), this.#host, facts);
     const file = resumableFile(this.#host, facts, probed);
-    const kept = file !== null && (await hasFile(control, file.sourceName)) ? file : null;
+    const kept =
+      file !== null && (await hasFile(await this.#probing(), this.#host, facts, file))
+        ? file
+        : null;
     const semiSync = this.#config.semiSync && facts.semiSync;
     const dump = new DumpConnection(await this.#connect(), semiSync);
     await dump.prepare({ ...this.#config, semiSync, heartbeatMs: HEARTBEAT_MS });
@@ -188,9 +188,18 @@ export class SourceSession {
       return await resume(dump, this.#host, facts, kept);
     }
     // An empty log takes the oldest file there is, from its first byte.
-    const name = first && facts.oldestFile !== "" ? facts.oldestFile : probed;
+    const name = first ? (await oldestFile(control)) || probed : probed;
     dump.startGtidDump(this.#config.serverId, name, dumpSet(this.#host, null), false);
     return await begin(dump, this.#host, facts, name);
+  }
+
+  /** A connection for a question: without semi-sync, so that it acknowledges nothing. */
+  async #probing(): Promise<DumpConnection> {
+    const probing = new DumpConnection(await this.#connect(), false);
+    await probing.client.execute(
+      "SET @master_binlog_checksum = @@global.binlog_checksum, @source_binlog_checksum = @@global.binlog_checksum",
+    );
+    return probing;
   }
 
   /** What is purged or reset at the source while we pull shows in no event: it is asked for. */
@@ -348,11 +357,6 @@ export class SourceSession {
     };
     check();
   }
-}
-
-async function hasFile(client: MysqlClient, name: string): Promise<boolean> {
-  const { rows } = await client.execute("SHOW BINARY LOGS");
-  return rows.some((row) => row["Log_name"] === name);
 }
 
 function endingError(packet: Uint8Array): Error {
