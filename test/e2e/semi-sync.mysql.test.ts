@@ -105,3 +105,27 @@ test("A commit waits while binraft is down, and is released after it came back a
   assert.equal(await counter("no_tx"), 0);
   await shell.close();
 });
+
+test("A FLUSH BINARY LOGS behind a waiting commit does not lock the reconnect out", async () => {
+  const { dataDir } = node;
+  await node.node.stop();
+  const [committing, flushing] = [source.openShell(), source.openShell()];
+  const commit = committing.query(insert("before a flush"), 30_000);
+  await waitFor(async () => (await counter("wait_sessions")) === 1, {
+    deadlineMs: 10_000,
+    what: "a waiting session",
+  });
+  const flush = flushing.query("FLUSH BINARY LOGS", 30_000);
+  const blocked =
+    "SELECT COUNT(*) FROM information_schema.processlist WHERE info = 'FLUSH BINARY LOGS'";
+  await waitFor(async () => (await source.value(blocked)) === "1", {
+    deadlineMs: 5_000,
+    what: "the FLUSH",
+  });
+  node = await LocalNode.start({
+    dataDir,
+    source: sourceSettings({ host: "127.0.0.1", port: proxy.port, binlogDir: source.binlogDir }),
+  });
+  await Promise.all([commit, flush]);
+  await Promise.all([committing.close(), flushing.close()]);
+});
