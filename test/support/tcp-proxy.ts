@@ -25,6 +25,7 @@ export class TcpProxy {
   readonly faults: ProxyFaults;
   /** Bytes passed on, over all connections. */
   readonly passedBytes: Record<Direction, number> = { up: 0, down: 0 };
+  readonly #held = { pieces: 0 };
   readonly #server: net.Server;
   readonly #links = new Set<Link>();
 
@@ -47,10 +48,15 @@ export class TcpProxy {
         client.resetAndDestroy();
         return;
       }
-      const link = new Link(client, target, this.faults, this.passedBytes);
+      const link = new Link(client, target, this.faults, this.passedBytes, this.#held);
       this.#links.add(link);
       client.once("close", () => this.#links.delete(link));
     });
+  }
+
+  /** Pieces of data that wait for their delay. */
+  get heldPieces(): number {
+    return this.#held.pieces;
   }
 
   get connections(): number {
@@ -91,15 +97,18 @@ class Link {
   readonly #client: Socket;
   readonly #target: Socket;
   readonly #faults: ProxyFaults;
+  readonly #held: { pieces: number };
 
   constructor(
     client: Socket,
     target: { host: string; port: number },
     faults: ProxyFaults,
     passed: Record<Direction, number>,
+    held: { pieces: number },
   ) {
     this.#client = client;
     this.#faults = faults;
+    this.#held = held;
     this.#target = net.connect({ ...target, noDelay: true, allowHalfOpen: true });
     this.#target.on("error", () => this.reset());
     client.on("error", () => this.reset());
@@ -119,9 +128,11 @@ class Link {
     const later = (step: () => void): void => {
       const delayMs = this.#faults.delayMs;
       const due = performance.now() + delayMs;
+      this.#held.pieces++;
       last = last.then(async () => {
         const left = due - performance.now();
         if (left > 0) await new Promise((resolve) => setTimeout(resolve, left));
+        this.#held.pieces--;
         step();
       });
     };

@@ -8,10 +8,25 @@ import { type ClientConfig, connect, type MysqlClient } from "../../../src/mysql
 import { encodeDump, encodeDumpGtid, encodeRegister } from "../../../src/mysql/commands.ts";
 import type { PacketConnection } from "../../../src/mysql/connection.ts";
 import { decodeErr } from "../../../src/mysql/response.ts";
+import type { Clock } from "../../../src/platform/clock.ts";
+import type { Platform } from "../../../src/platform/platform.ts";
 import { BinlogServer, type BinlogServerOptions } from "../../../src/server/server.ts";
 import type { BinlogStream } from "../../../src/server/stream.ts";
 
 export const platform = nodePlatform();
+
+/** The platform, and every delay that was asked of its clock: what was waited for, without a stopwatch. */
+export function recordingPlatform(): { platform: Platform; asked: number[] } {
+  const asked: number[] = [];
+  const clock: Clock = {
+    ...platform.clock,
+    after(ms, fn) {
+      asked.push(ms);
+      return platform.clock.after(ms, fn);
+    },
+  };
+  return { platform: { ...platform, clock }, asked };
+}
 
 export const accounts = new Map<string, Account>(
   ["repl", "other"].map((name) => [
