@@ -11,8 +11,8 @@ import { nodePlatform } from "./platform.ts";
 
 // Where NODE_COMPILE_CACHE names a folder, as in a checkout (package.json): what is left of the
 // sources without their types then spares the next start half its time, and the memory of the
-// compiler (27 MiB). Now and not at the exit: a node may end by SIGKILL.
-flushCompileCache();
+// compiler (27 MiB). Soon and not at the exit: a node may end by SIGKILL.
+setTimeout(flushCompileCache, 2_000).unref();
 const code = await runCli({
   platform: nodePlatform(),
   fetch: (url, init) => fetch(url, init),

@@ -10,6 +10,7 @@ import { RawNode } from "../raft/raw-node.ts";
 import type { DurableLog } from "../storage/log.ts";
 import { openLog } from "../storage/open.ts";
 import { STREAM_BUFFER_BYTES } from "../syncer/event-stream.ts";
+import { PENDING_BYTES } from "../syncer/source-session.ts";
 import { Driver } from "./driver.ts";
 import { NodeState } from "./node-state.ts";
 
@@ -22,7 +23,12 @@ export interface NodeOptions {
 /** Together with what is pending and the runtime itself under 200 MiB. */
 const HOT_BYTES = 24 * 1024 * 1024;
 const BLOCK_BYTES = 16 * 1024 * 1024;
-const SPARE_BUFFERS = 8;
+/**
+ * As many as the hot tail, the blocks and what is pending can have in use at once: a buffer that
+ * the pool turned away would be garbage, and there is time for hundreds of MiB of it between two
+ * collections.
+ */
+const SPARE_BUFFERS = Math.ceil((HOT_BYTES + BLOCK_BYTES + PENDING_BYTES) / STREAM_BUFFER_BYTES);
 
 /** The parts of a node that hold its data. */
 export interface NodeCore {

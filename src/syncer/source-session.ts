@@ -32,7 +32,7 @@ export const HEARTBEAT_MS = 5_000;
 const SILENCE_MS = 3 * HEARTBEAT_MS + 1_000;
 const SETS_CHECK_MS = 10_000;
 /** Proposed and not yet applied: beyond it the socket is not read . */
-const PENDING_BYTES = 16 * 1024 * 1024;
+export const PENDING_BYTES: number = 16 * 1024 * 1024;
 const QUIET_ACK_MS = 100;
 
 /** What the session tells while it runs; owned by the syncer. */
