@@ -36,6 +36,7 @@ export class MemoryConn implements Conn {
   #inboxBytes = 0;
   #ended = false;
   #reader: ((bytes: Uint8Array | null) => void) | null = null;
+  #consumer: { take: (bytes: Uint8Array) => boolean; done: (more: boolean) => void } | null = null;
   #outbox: Uint8Array[] = [];
   #outboxBytes = 0;
   #inFlightBytes = 0;
@@ -64,7 +65,10 @@ export class MemoryConn implements Conn {
   }
 
   read(): Promise<Uint8Array | null> {
-    assert(this.#reader === null, "a connection has one read at a time");
+    assert(
+      this.#reader === null && this.#consumer === null,
+      "a connection has one reader at a time",
+    );
     if (!this.life.alive) return new Promise(() => {});
     const bytes = this.readNow();
     if (bytes !== null || this.#ended) return Promise.resolve(bytes);
@@ -79,6 +83,35 @@ export class MemoryConn implements Conn {
     this.#inboxBytes -= bytes.length;
     this.life.after(0, "window opens", () => this.other.#pump());
     return bytes;
+  }
+
+  consume(take: (bytes: Uint8Array) => boolean): Promise<boolean> {
+    assert(
+      this.#reader === null && this.#consumer === null,
+      "a connection has one reader at a time",
+    );
+    if (!this.life.alive) return new Promise(() => {});
+    for (let bytes = this.readNow(); bytes !== null; bytes = this.readNow()) {
+      if (!this.#give(take, bytes)) return Promise.resolve(true);
+    }
+    if (this.#ended) return Promise.resolve(false);
+    return new Promise((done) => {
+      this.#consumer = { take, done };
+    });
+  }
+
+  /** What was given is overwritten behind the call, as a real one may do. */
+  #give(take: (bytes: Uint8Array) => boolean, bytes: Uint8Array): boolean {
+    const lent = bytes.slice();
+    const more = take(lent);
+    lent.fill(0xdd);
+    return more;
+  }
+
+  #endConsuming(more: boolean): void {
+    const consumer = this.#consumer;
+    this.#consumer = null;
+    consumer?.done(more);
   }
 
   unread(bytes: Uint8Array): void {
@@ -201,7 +234,11 @@ export class MemoryConn implements Conn {
       return;
     }
     const reader = other.#reader;
+    const consumer = other.#consumer;
     if (other.#ended) {
+      this.#pump();
+    } else if (consumer !== null) {
+      if (!other.#give(consumer.take, piece)) other.#endConsuming(true);
       this.#pump();
     } else if (reader !== null) {
       other.#reader = null;
@@ -234,6 +271,7 @@ export class MemoryConn implements Conn {
     const reader = this.#reader;
     this.#reader = null;
     reader?.(null);
+    this.#endConsuming(false);
   }
 
   #rejectDrains(): void {

@@ -4,7 +4,7 @@
  * over the images as a switchable layer, so that a damaged disk can be made whole again.
  */
 import { concatBytes } from "../../src/base/bytes.ts";
-import { type Disk, DiskError, type DiskFile } from "../../src/platform/disk.ts";
+import { type Disk, DiskError, type DiskFile, type OpenMode } from "../../src/platform/disk.ts";
 import { type CrashOutcome, DiskImage, FileImage, parentOf } from "./disk-image.ts";
 import type { Life } from "./life.ts";
 import type { SeededRandom } from "./random.ts";
@@ -96,7 +96,7 @@ class DiskView implements Disk {
     return new DiskError(code, `Cannot ${what} ${this.root}/${path}: ${code}`);
   }
 
-  async open(path: string, mode: "r" | "rw" | "create"): Promise<DiskFile> {
+  async open(path: string, mode: OpenMode): Promise<DiskFile> {
     await this.#wait(`open ${path}`);
     const { image, faults } = this.#disk;
     let entry = image.get(path);
@@ -109,7 +109,7 @@ class DiskView implements Disk {
     }
     if (entry === undefined) throw this.#error("ENOENT", "open", path);
     if (entry === "folder") throw this.#error("EISDIR", "open", path);
-    return new FileView(this.#disk, this.#life, entry, `${this.root}/${path}`, path, mode !== "r");
+    return new FileView(this.#disk, this.#life, entry, `${this.root}/${path}`, path, mode);
   }
 
   async list(dir: string): Promise<string[]> {
@@ -184,7 +184,7 @@ class FileView implements DiskFile {
   readonly #file: FileImage;
   readonly #name: string;
   readonly #path: string;
-  readonly #writable: boolean;
+  readonly #mode: OpenMode;
   #open = true;
 
   constructor(
@@ -193,14 +193,14 @@ class FileView implements DiskFile {
     file: FileImage,
     name: string,
     path: string,
-    writable: boolean,
+    mode: OpenMode,
   ) {
     this.#disk = disk;
     this.#life = life;
     this.#file = file;
     this.#name = name;
     this.#path = path;
-    this.#writable = writable;
+    this.#mode = mode;
   }
 
   #error(code: string, what: string): DiskError {
@@ -208,7 +208,7 @@ class FileView implements DiskFile {
   }
 
   async #begin(what: string, writes: boolean): Promise<void> {
-    if (!this.#open || (writes && !this.#writable)) throw this.#error("EBADF", what);
+    if (!this.#open || (writes && this.#mode === "r")) throw this.#error("EBADF", what);
     await this.#disk.wait(this.#life, `${what} ${this.#path}`, this.#disk.faults.callMs);
   }
 
@@ -238,6 +238,7 @@ class FileView implements DiskFile {
     const room = Math.max(0, faults.capacityBytes - image.usedBytes());
     if (grows <= room) {
       if (data.length > 0) image.write(this.#file, position, data);
+      if (this.#mode === "durable") await this.sync();
       return;
     }
     // A disk that fills up takes what fits.

@@ -54,6 +54,7 @@ export class NodeConn implements Conn {
   #paused = false;
   #ended = false;
   #reader: ((bytes: Uint8Array | null) => void) | null = null;
+  #consumer: { take: (bytes: Uint8Array) => boolean; done: (more: boolean) => void } | null = null;
   #drains: { resolve: () => void; reject: (error: Error) => void }[] = [];
   #cause: CloseReason | null = null;
   #gone = false;
@@ -81,9 +82,22 @@ export class NodeConn implements Conn {
   }
 
   #onData = (chunk: Uint8Array): void => {
-    if (this.#ended) return;
     // A Buffer answers `slice` with a view where a Uint8Array copies: it must not leave here.
-    const bytes = new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length);
+    this.#arrived(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length));
+  };
+
+  /** Bytes in memory that the next ones will overwrite (net.ts). */
+  onShared(bytes: Uint8Array): void {
+    this.#arrived(this.#consumer === null ? bytes.slice() : bytes);
+  }
+
+  #arrived(bytes: Uint8Array): void {
+    if (this.#ended) return;
+    const consumer = this.#consumer;
+    if (consumer !== null) {
+      if (!consumer.take(bytes)) this.#endConsuming(true);
+      return;
+    }
     const reader = this.#reader;
     if (reader !== null) {
       this.#reader = null;
@@ -96,7 +110,13 @@ export class NodeConn implements Conn {
       this.#paused = true;
       this.#flow.pause();
     }
-  };
+  }
+
+  #endConsuming(more: boolean): void {
+    const consumer = this.#consumer;
+    this.#consumer = null;
+    consumer?.done(more);
+  }
 
   #onEnd = (): void => {
     this.#cause ??= { kind: "eof" };
@@ -126,6 +146,7 @@ export class NodeConn implements Conn {
     const reader = this.#reader;
     this.#reader = null;
     reader?.(null);
+    this.#endConsuming(false);
   }
 
   #closedError(): NetError {
@@ -151,11 +172,28 @@ export class NodeConn implements Conn {
   }
 
   read(): Promise<Uint8Array | null> {
-    assert(this.#reader === null, "a connection has one read at a time");
+    assert(
+      this.#reader === null && this.#consumer === null,
+      "a connection has one reader at a time",
+    );
     const bytes = this.readNow();
     if (bytes !== null || this.#ended) return Promise.resolve(bytes);
     return new Promise((resolve) => {
       this.#reader = resolve;
+    });
+  }
+
+  consume(take: (bytes: Uint8Array) => boolean): Promise<boolean> {
+    assert(
+      this.#reader === null && this.#consumer === null,
+      "a connection has one reader at a time",
+    );
+    for (let bytes = this.readNow(); bytes !== null; bytes = this.readNow()) {
+      if (!take(bytes)) return Promise.resolve(true);
+    }
+    if (this.#ended) return Promise.resolve(false);
+    return new Promise((done) => {
+      this.#consumer = { take, done };
     });
   }
 

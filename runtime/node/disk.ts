@@ -8,12 +8,19 @@ import * as fs from "node:fs/promises";
 import path from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { assert } from "../../src/base/assert.ts";
-import { type Disk, DiskError, type DiskFile } from "../../src/platform/disk.ts";
+import { type Disk, DiskError, type DiskFile, type OpenMode } from "../../src/platform/disk.ts";
 import { codeOf, diskError } from "./errors.ts";
 
 const LOCK_FILE = "LOCK";
 /** Most buffers that one pwritev takes (IOV_MAX of Linux). */
 const MOST_PARTS = 1024;
+
+const OPEN_FLAGS: Readonly<Record<OpenMode, number>> = {
+  r: constants.O_RDONLY,
+  rw: constants.O_RDWR,
+  durable: constants.O_RDWR | constants.O_DSYNC,
+  create: constants.O_RDWR | constants.O_CREAT | constants.O_EXCL,
+};
 
 export function nodeDisk(root: string): Disk {
   return new NodeDisk(path.resolve(root));
@@ -43,15 +50,9 @@ class NodeDisk implements Disk {
     }
   }
 
-  open(relative: string, mode: "r" | "rw" | "create"): Promise<DiskFile> {
-    const flags =
-      mode === "r"
-        ? constants.O_RDONLY
-        : mode === "rw"
-          ? constants.O_RDWR
-          : constants.O_RDWR | constants.O_CREAT | constants.O_EXCL;
+  open(relative: string, mode: OpenMode): Promise<DiskFile> {
     return this.#run(mode === "create" ? "create" : "open", relative, async (full) => {
-      return new NodeFile(await fs.open(full, flags, 0o600), full);
+      return new NodeFile(await fs.open(full, OPEN_FLAGS[mode], 0o600), full);
     });
   }
 

@@ -49,10 +49,15 @@ interface Run {
   count: number;
 }
 
+/** Kind, and two varints of 32 bits. */
+const MAX_UNIT_BYTES = 11;
+
 /** The table of a chunk in the making. */
 export class ChunkTable {
   #runs: Run[] = [];
-  readonly #units: number[] = [];
+  /** Encoded; the first `#unitBytes` count. Used again by every chunk: thousands of units a MiB. */
+  #units = new Uint8Array(4096);
+  #unitBytes = 0;
   #unitCount = 0;
 
   /** A GTID event between `event` and `end` (without checksum); returns its transaction length. */
@@ -95,10 +100,24 @@ export class ChunkTable {
   }
 
   addUnit(kind: UnitKind, open: boolean, framedBytes: number, eventBytes: number): void {
-    this.#units.push(kind | (open ? 8 : 0));
-    writeVarint(this.#units, framedBytes);
-    writeVarint(this.#units, eventBytes);
+    if (this.#unitBytes + MAX_UNIT_BYTES > this.#units.length) {
+      const larger = new Uint8Array(this.#units.length * 2);
+      larger.set(this.#units);
+      this.#units = larger;
+    }
+    this.#units[this.#unitBytes++] = kind | (open ? 8 : 0);
+    this.#varint(framedBytes);
+    this.#varint(eventBytes);
     this.#unitCount++;
+  }
+
+  #varint(value: number): void {
+    let rest = value;
+    while (rest >= 0x80) {
+      this.#units[this.#unitBytes++] = (rest & 0x7f) | 0x80;
+      rest = Math.floor(rest / 128);
+    }
+    this.#units[this.#unitBytes++] = rest;
   }
 
   /**
@@ -126,11 +145,11 @@ export class ChunkTable {
       writeVarint(out, run.count);
     }
     writeVarint(out, this.#unitCount);
-    const table = new Uint8Array(out.length + this.#units.length);
+    const table = new Uint8Array(out.length + this.#unitBytes);
     table.set(out, 0);
-    table.set(this.#units, out.length);
+    table.set(this.#units.subarray(0, this.#unitBytes), out.length);
     this.#runs = [];
-    this.#units.length = 0;
+    this.#unitBytes = 0;
     this.#unitCount = 0;
     if (carried !== null) this.#addRun(carried.sid, carried.first);
     return table;

@@ -5,8 +5,8 @@
  * Procedure. A command begins with `readCommand` (server) or `writeCommand` (client), which restart
  * the packet numbers; answers follow with `writePackets` or `readPacket`. `startTls` and
  * `startCompression` come between packets, at the places that the handshake fixes. Once a dump
- * streams, `readStream` and `writeFramed` pass packet bytes through without parsing them; on a
- * plain connection they copy nothing.
+ * streams, `readStream`, `consumeStream` and `writeFramed` pass packet bytes through without
+ * parsing them; on a plain connection they copy nothing.
  *
  * Invariants: no payload above `maxPayloadBytes` is buffered; a wrong packet number, a wrong frame
  * or plaintext in the way of TLS is `MalformedBytes` and the connection is of no use after it. Who
@@ -176,19 +176,18 @@ export class PacketConnection {
     return this.#readInner();
   }
 
-  /** The same without waiting; null when nothing is there yet. */
-  readStreamNow(): Uint8Array | null {
+  /**
+   * The same for whoever takes all that comes: `take` as in `Conn.consume`. Resolves true when it
+   * answered false, false at the end of the stream. Rejects with MalformedBytes.
+   */
+  async consumeStream(take: (bytes: Uint8Array) => boolean): Promise<boolean> {
     const surplus = this.#packets.takeRest();
-    if (surplus !== null) return surplus;
-    const frames = this.#frames;
-    if (frames === null) return this.#conn.readNow();
-    frames.checkSequence = false;
+    if (surplus !== null && !take(surplus)) return true;
+    if (this.#frames === null) return this.#conn.consume(take);
     for (;;) {
-      const inner = frames.next();
-      if (inner !== null) return inner;
-      const bytes = this.#conn.readNow();
-      if (bytes === null) return null;
-      frames.push(bytes);
+      const bytes = await this.readStream();
+      if (bytes === null) return false;
+      if (!take(bytes)) return true;
     }
   }
 

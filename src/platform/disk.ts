@@ -8,10 +8,11 @@ export interface Disk {
   /** The directory, for messages to people. */
   readonly root: string;
   /**
-   * `r` reads, `rw` reads and writes an existing file, `create` makes a new one and rejects with
-   * EEXIST if it is there. Folders are made with `makeDir`.
+   * `r` reads, `rw` reads and writes an existing file, `durable` is `rw` whose writes are durable
+   * when they resolve, as if each were followed by `sync` (O_DSYNC: one step instead of two);
+   * `create` makes a new file and rejects with EEXIST if it is there. Folders: `makeDir`.
    */
-  open(path: string, mode: "r" | "rw" | "create"): Promise<DiskFile>;
+  open(path: string, mode: OpenMode): Promise<DiskFile>;
   /** Names in a folder, sorted; empty when the folder does not exist. */
   list(dir: string): Promise<string[]>;
   makeDir(dir: string): Promise<void>;
@@ -28,6 +29,8 @@ export interface Disk {
    */
   lock(): Promise<() => Promise<void>>;
 }
+
+export type OpenMode = "r" | "rw" | "durable" | "create";
 
 export interface DiskFile {
   /** Reads into `into` from byte `position`; returns how many bytes: fewer only at the file's end. */

@@ -30,6 +30,13 @@ export interface Conn {
   read(): Promise<Uint8Array | null>;
   /** The next bytes if some are already here, without waiting; null when none are. */
   readNow(): Uint8Array | null;
+  /**
+   * Gives `take` the bytes as they come, until it answers false (resolves true) or the stream ends
+   * (resolves false). They are its own during the call only: the next ones may come into the same
+   * memory. `take` must not throw, nor read. For streams of hundreds of MB a second: nothing is
+   * allocated for what is read.
+   */
+  consume(take: (bytes: Uint8Array) => boolean): Promise<boolean>;
   /** Puts bytes back in front of the next `read`, and of the TLS handshake in `startTls`. */
   unread(bytes: Uint8Array): void;
   /**

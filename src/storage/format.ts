@@ -8,7 +8,7 @@
  *             u64 first batch · u32 previous batch's crc · u64 term · u64 vote · u64 commit
  *             16 disk uuid · 16 cluster id · u64 raft id                    crc covers all after it
  *
- *   batch     what one fdatasync makes durable; begins at a multiple of 512
+ *   batch     what one durable write holds; begins at a multiple of 512
  *             header 72 bytes · records · ff … · list of zero sectors · trailer 32 bytes
  *
  *   batch header   u32 magic · u32 format · u32 length (of all, a multiple of 512) · u32 records

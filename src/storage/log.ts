@@ -172,7 +172,7 @@ export class DurableLog {
     const payloads = records.some((record) => record.payload.length > 0);
     const limit = segmentBytes - reserveBytes(segmentBytes);
     if (this.#at + bound <= limit || this.#at === SEGMENT_HEADER_BYTES) {
-      if (this.#at > segmentBytes / 2) this.#next.hurry();
+      this.#next.keepUpWith(this.#at / segmentBytes);
       return true;
     }
     if (await this.#roll(hardState)) return true;
@@ -191,7 +191,6 @@ export class DurableLog {
     const file = this.#files.get(segment.id)!;
     try {
       await file.write(this.#at, [bytes]);
-      await file.sync();
     } catch (error) {
       this.#fail(error as Error);
       throw error;
@@ -251,10 +250,12 @@ export class DurableLog {
       );
       await file.write(0, [header]);
       await file.sync();
-      await this.#next.install(segmentPath(firstIndex, id));
+      await file.close();
+      const path = segmentPath(firstIndex, id);
+      await this.#next.install(path);
       this.#segments.push({ id, firstIndex, firstBatch: this.#batchNumber, footer: null });
       await manifest.write({ identity, segments: this.#segments });
-      this.#files.set(id, file);
+      this.#files.set(id, await this.#parts.disk.open(path, "durable"));
       this.#at = SEGMENT_HEADER_BYTES;
       this.#cuts = [];
       this.#checkpointAt = 0;

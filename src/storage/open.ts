@@ -183,7 +183,7 @@ async function openSegment(parts: LogParts, segment: SegmentEntry): Promise<Disk
   const path = segmentPath(segment.firstIndex, segment.id);
   let file: DiskFile;
   try {
-    file = await parts.disk.open(path, segment.footer === null ? "rw" : "r");
+    file = await parts.disk.open(path, segment.footer === null ? "durable" : "r");
   } catch (error) {
     throw new LogCorrupt(
       `Segment "${path}" in "${parts.disk.root}" is missing though the manifest names it: entries from ` +
@@ -364,7 +364,6 @@ async function loadActive(
     for (let at = end; at < tornUntil; at += zeros.length) {
       await file.write(at, [zeros.subarray(0, Math.min(zeros.length, tornUntil - at))]);
     }
-    await file.sync();
   }
   return tail;
 }

@@ -3,8 +3,8 @@
  *
  * A segment is pre-written with zeros and synced before it is used, so that a commit only
  * overwrites blocks that exist (the sync has no metadata to write) and space is known to be
- * there. That happens in the background in paced slices; when the active segment is half full it
- * hurries. A disk without space is no error here: the preparation is tried again later.
+ * there. That happens in the background, paced: at leisure while the active segment is emptier than
+ * the next one is ready, without pauses when it is not. A disk without space is no error here: the preparation is tried again later.
  */
 import { ByteReader, ByteWriter } from "../base/bytes.ts";
 import type { Clock } from "../platform/clock.ts";
@@ -16,6 +16,12 @@ export const LOG_DIR = "log";
 const NEXT = `${LOG_DIR}/next.tmp`;
 const SLICE_BYTES = 1024 * 1024;
 const SLICE_PAUSE_MS = 5;
+/** In one step when behind: each step also waits for a turn of a busy event loop. */
+const HURRY_SLICES = 8;
+/** A larger backlog of the kernel's would delay the commits beside it. */
+const SYNC_BYTES = 16 * 1024 * 1024;
+/** The end of a segment is written in a burst as large as the pending bytes: be ready before. */
+const AHEAD = 0.25;
 const RETRY_MS = 2000;
 
 export function segmentPath(firstIndex: number, id: number): string {
@@ -31,7 +37,8 @@ export class NextSegment {
   readonly #stop = new AbortController();
   #work: Promise<void>;
   #ready: DiskFile | null = null;
-  #hurry = false;
+  /** How much of the active segment is used, 0 to 1: this one should be ready as far. */
+  #wanted = 0;
   /** Why there is none; null while it is being made or is ready. */
   full: DiskError | null = null;
 
@@ -45,19 +52,20 @@ export class NextSegment {
 
   /** Begins to make the next one. */
   begin(): void {
-    this.#hurry = false;
+    this.#wanted = 0;
     this.#work = this.#make().catch((error: Error) => {
       if (!this.#stop.signal.aborted) this.#onFatal(error);
     });
   }
 
-  hurry(): void {
-    this.#hurry = true;
+  /** The active segment is used up to this share. */
+  keepUpWith(share: number): void {
+    this.#wanted = share;
   }
 
   /** The prepared file under its temporary name, or null when the disk is full. */
   async take(): Promise<DiskFile | null> {
-    this.#hurry = true;
+    this.#wanted = 1;
     while (this.#ready === null && this.full === null && !this.#stop.signal.aborted) {
       await Promise.race([this.#work, delay(this.#clock, 10)]);
     }
@@ -103,10 +111,20 @@ export class NextSegment {
 
   async #fill(file: DiskFile, signal: AbortSignal): Promise<void> {
     const zeros = new Uint8Array(Math.min(SLICE_BYTES, this.#bytes));
-    for (let at = 0; at < this.#bytes && !signal.aborted; at += zeros.length) {
-      await file.write(at, [zeros.subarray(0, Math.min(zeros.length, this.#bytes - at))]);
-      if (at % (16 * SLICE_BYTES) === 0) await file.sync();
-      if (!this.#hurry) await delay(this.#clock, SLICE_PAUSE_MS, signal);
+    for (let at = 0, synced = 0; at < this.#bytes && !signal.aborted; ) {
+      const leisure = at / this.#bytes >= this.#wanted + AHEAD;
+      const slices = leisure ? 1 : HURRY_SLICES;
+      const length = Math.min(slices * zeros.length, this.#bytes - at);
+      const parts = Array.from({ length: Math.ceil(length / zeros.length) }, (_, i) =>
+        zeros.subarray(0, Math.min(zeros.length, length - i * zeros.length)),
+      );
+      await file.write(at, parts);
+      at += length;
+      if (at - synced >= SYNC_BYTES) {
+        await file.sync();
+        synced = at;
+      }
+      if (leisure) await delay(this.#clock, SLICE_PAUSE_MS, signal);
     }
     await file.sync();
   }

@@ -2,11 +2,11 @@
  * The durable log of one node: the contract of this folder.
  *
  * One log serves Raft and the binlog. It is a chain of segments, each a run of batches; a batch
- * is what one fdatasync makes durable (format.ts). The driver appends one batch at a time and may
+ * is what one durable write holds (format.ts; O_DSYNC, which is write and fdatasync in one step). The driver appends one batch at a time and may
  * tell nobody of its content before `append` has resolved.
  *
  * Invariants
- * 1. No byte of batch n+1 is written before batch n's fdatasync returned. So only the last batch
+ * 1. No byte of batch n+1 is written before batch n is durable. So only the last batch
  *    can be torn, and nothing in a torn batch was ever acknowledged.
  * 2. Bytes are never rewritten in place. A changed byte is damage, not history. Conflicting
  *    entries are cut by a TRUNCATE record, old segments go by unlink.

@@ -13,8 +13,8 @@
  * A chunk is cut at the end of its last whole unit, or, when a unit is larger than a chunk,
  * wherever it is full. ROTATE and STOP end their chunk. No object is made per event.
  */
-import { readU24, readU32 } from "../base/bytes.ts";
-import { crc32 } from "../base/crc32.ts";
+import { readU24 } from "../base/bytes.ts";
+import { crc32OfView } from "../base/crc32.ts";
 import { ChunkFlag, chunkHeadBytes, UnitKind } from "../binlog/chunk.ts";
 import {
   type BuiltChunk,
@@ -62,7 +62,7 @@ export interface EventStreamOptions {
 /** Events up to this size are taken whole; larger ones pass through in pieces. */
 const WHOLE_BYTES = 256 * 1024;
 const READ_BYTES = 128 * 1024;
-const SMALL_BYTES = 200;
+const SMALL_BYTES = 512;
 export const CHUNK_BYTES: number = 1024 * 1024;
 const HEAD_BYTES: number = chunkHeadBytes(255);
 /** Of a work buffer: room for the head, a chunk, an event beyond it and what was just read. */
@@ -79,6 +79,8 @@ export class EventStream {
   #checksum: Checksum;
 
   #buffer: Uint8Array;
+  /** Of the same bytes: one read for four of them. */
+  #view: DataView;
   #start: number;
   #w: number;
   #r: number;
@@ -122,6 +124,7 @@ export class EventStream {
     this.#chunkBytes = options.chunkBytes ?? CHUNK_BYTES;
     this.#newBuffer = options.takeBuffer ?? (() => new Uint8Array(STREAM_BUFFER_BYTES));
     this.#buffer = this.#newBuffer();
+    this.#view = viewOf(this.#buffer);
     this.#start = HEAD_BYTES;
     this.#w = this.#r = this.#e = this.#unitEnd = this.#start;
   }
@@ -181,7 +184,7 @@ export class EventStream {
       throw new StreamError("malformed", "Packet without semi-sync header");
     }
     const event = at + PACKET_HEADER_BYTES + prefix;
-    const size = readU32(buffer, event + 9);
+    const size = this.#view.getUint32(event + 9, true);
     const whole = length !== MAX_PACKET_PAYLOAD;
     if (size < EVENT_HEADER_BYTES || (whole ? size + prefix !== length : size + prefix < length)) {
       throw new StreamError("malformed", `Event size ${size} in a packet of ${length} bytes`);
@@ -245,7 +248,7 @@ export class EventStream {
     this.#r = event + size;
     this.#events += size;
     if (ack) this.#ackWanted = true;
-    this.#timestamp = readU32(buffer, w + FRAME_BYTES) || this.#timestamp;
+    this.#timestamp = this.#view.getUint32(w + FRAME_BYTES, true) || this.#timestamp;
     this.#closeUnit(type, size, query);
     return true;
   }
@@ -322,9 +325,9 @@ export class EventStream {
     // Most events are small, and a call into the runtime costs more than their CRC.
     const sum =
       size < SMALL_BYTES
-        ? crc32(this.#buffer, event, end)
+        ? crc32OfView(this.#view, event, end)
         : this.#crc32(this.#buffer.subarray(event, end));
-    if (sum !== readU32(this.#buffer, end)) this.#badCrc();
+    if (sum !== this.#view.getUint32(end, true)) this.#badCrc();
   }
 
   #badCrc(): never {
@@ -336,7 +339,7 @@ export class EventStream {
 
   /** An event's log_pos, where it has one, says that it stands right behind the one before. */
   #checkPosition(event: number, size: number): void {
-    const logPos = readU32(this.#buffer, event + 13);
+    const logPos = this.#view.getUint32(event + 13, true);
     const end = (this.fileOffset + size) % 0x1_0000_0000;
     if (logPos !== end && logPos !== 0) {
       throw new StreamError(
@@ -397,7 +400,7 @@ export class EventStream {
     this.#openUnit(event, size, type);
     this.#bulkQuery = type === EventType.QUERY ? this.#queryKind(event, size) : null;
     if (this.#semiSync && buffer[event - 1] === 1) this.#ackWanted = true;
-    this.#timestamp = readU32(buffer, event) || this.#timestamp;
+    this.#timestamp = this.#view.getUint32(event, true) || this.#timestamp;
     this.#bulk = true;
     this.#bulkType = type;
     this.#bulkSize = this.#bulkLeft = size;
@@ -520,7 +523,10 @@ export class EventStream {
   /** Moves [cut, w) and [r, e) to where the next chunk's body begins. */
   #carry(cut: number, sameBuffer: boolean): void {
     const old = this.#buffer;
-    if (!sameBuffer) this.#buffer = this.#newBuffer();
+    if (!sameBuffer) {
+      this.#buffer = this.#newBuffer();
+      this.#view = viewOf(this.#buffer);
+    }
     const r = this.#start + (this.#w - cut);
     this.#buffer.set(old.subarray(cut, this.#w), this.#start);
     this.#buffer.set(old.subarray(this.#r, this.#e), r);
@@ -531,6 +537,10 @@ export class EventStream {
     // What was carried over begins with a unit; without any, the next header will tell.
     this.#firstPacketAt = this.#firstEventAt = r > this.#start ? this.#start : -1;
   }
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 /** Offset in the body; its end when there is none before the cut. */

@@ -4,6 +4,7 @@
  */
 import type { Logger } from "../base/logger.ts";
 import { type Chunk, ChunkFlag, type Pull } from "../binlog/chunk.ts";
+import type { BuiltChunk } from "../binlog/chunk-builder.ts";
 import type { Outcome } from "../binlog/stream-state.ts";
 import { type ClientConfig, ClientError, connect, type MysqlClient } from "../mysql/client.ts";
 import type { MysqlError } from "../mysql/errors.ts";
@@ -248,29 +249,53 @@ export class SourceSession {
     this.#ackVisible();
     this.#watchSilence();
     onRunning();
-    const feed = async (bytes: Uint8Array): Promise<void> => {
-      for (let at = 0; at < bytes.length; ) {
-        at += events.push(at === 0 ? bytes : bytes.subarray(at));
-        for (let chunk = events.takeFull(); chunk !== null; chunk = events.takeFull())
-          this.#propose(chunk);
-        while (this.#host.pendingBytes > PENDING_BYTES && this.#failure === null)
-          await progressed.wait();
-      }
-    };
-    for (const packet of attached.pushed) await feed(packet);
+    for (const packet of attached.pushed) this.#take(events, packet);
     for (;;) {
       if (this.#failure !== null) throw this.#failure;
-      let bytes = connection.readStreamNow();
-      if (bytes === null) {
-        this.#flush(events);
-        bytes = await connection.readStream();
+      if (events.ending !== null) {
+        this.#propose(events.takeReady());
+        throw endingError(events.ending);
       }
-      if (bytes === null) throw new StreamError("malformed", "The source closed the connection");
-      this.#lastReadMs = this.#platform.clock.mono();
-      this.#progress.receivedBytes += bytes.length;
-      await feed(bytes);
-      this.#progress.file = events.file;
-      if (events.ending !== null) throw endingError(events.ending);
+      if (this.#host.pendingBytes > PENDING_BYTES) await progressed.wait();
+      else if (!(await connection.consumeStream((bytes) => this.#take(events, bytes)))) {
+        throw this.#failure ?? new StreamError("malformed", "The source closed the connection");
+      }
+    }
+  }
+
+  /** Parses and proposes what came. False when no more is wanted: trouble, the end, or enough is pending. */
+  #take(events: EventStream, bytes: Uint8Array): boolean {
+    if (this.#failure !== null) return false;
+    this.#lastReadMs = this.#platform.clock.mono();
+    this.#progress.receivedBytes += bytes.length;
+    try {
+      for (let at = 0; at < bytes.length && events.ending === null; ) {
+        at += events.push(at === 0 ? bytes : bytes.subarray(at));
+        while (this.#propose(events.takeFull()));
+      }
+    } catch (error) {
+      this.#fail(error as Error);
+      return false;
+    }
+    this.#progress.file = events.file;
+    this.#flushSoon(events);
+    return events.ending === null && this.#host.pendingBytes <= PENDING_BYTES;
+  }
+
+  /** Once all that has arrived was taken, not piece by piece. */
+  #flushSoon(events: EventStream): void {
+    if (this.#flushQueued) return;
+    this.#flushQueued = true;
+    this.#platform.clock.soon(() => this.#flushNow(events));
+  }
+
+  #flushNow(events: EventStream): void {
+    this.#flushQueued = false;
+    if (this.#failure !== null) return;
+    try {
+      this.#flush(events);
+    } catch (error) {
+      this.#fail(error as Error);
     }
   }
 
@@ -280,28 +305,20 @@ export class SourceSession {
    */
   #flush(events: EventStream): void {
     if (this.#host.pendingBytes === 0) {
-      const chunk = events.takeReady();
-      if (chunk !== null) this.#propose(chunk);
-      else this.#ackQuietly();
+      if (!this.#propose(events.takeReady())) this.#ackQuietly();
       return;
     }
     if (this.#flushQueued) return;
     this.#flushQueued = true;
-    this.#host.progressed.once(() => {
-      this.#flushQueued = false;
-      if (this.#failure !== null) return;
-      try {
-        this.#flush(events);
-      } catch (error) {
-        this.#fail(error as Error);
-      }
-    });
+    this.#host.progressed.once(() => this.#flushNow(events));
   }
 
-  #propose(chunk: { payload: Uint8Array; pullSequence: number; ackWanted: boolean }): void {
+  #propose(chunk: BuiltChunk | null): boolean {
+    if (chunk === null) return false;
     if (!this.#host.leads) throw new PullEnded("This node no longer leads");
     if (chunk.ackWanted) this.#wanted.add(chunk.pullSequence);
     this.#host.propose(chunk.payload);
+    return true;
   }
 
   #chunkApplied(chunk: Chunk, outcome: Outcome): void {

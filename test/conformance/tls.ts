@@ -3,7 +3,14 @@ import assert from "node:assert/strict";
 import type { Conn, TlsClientOptions, TlsServerOptions } from "../../src/platform/net.ts";
 import type { Platform } from "../../src/platform/platform.ts";
 import type { Suite } from "./harness.ts";
-import { connectedPair, HOST, readExactly, receiveHash, sendStream } from "./streams.ts";
+import {
+  connectedPair,
+  consumeHash,
+  HOST,
+  readExactly,
+  receiveHash,
+  sendStream,
+} from "./streams.ts";
 
 const MIB = 1024 * 1024;
 const HOUR_MS = 3_600_000;
@@ -87,6 +94,11 @@ export function tlsConformance({ check }: Suite): void {
     ]);
     assert.equal(gotUp, sentUp);
     assert.equal(gotDown, sentDown);
+    const [sent, consumed] = await Promise.all([
+      sendStream(server, platform, 4 * MIB),
+      consumeHash(client, platform, 4 * MIB),
+    ]);
+    assert.equal(consumed, sent);
     server.end();
     assert.equal(await client.read(), null);
     assert.equal((await client.closed).kind, "eof");

@@ -78,10 +78,15 @@ test("the stream begins with what was buffered and copies nothing on a plain con
   ends.client.deliver(first);
   assert.deepEqual(await client.readPacket(), encodeText("ok"));
   assert.deepEqual(await client.readStream(), first.subarray(6));
-  assert.equal(client.readStreamNow(), null);
   const chunk = Uint8Array.of(9, 9, 9);
   ends.client.unread(chunk);
-  assert.equal(client.readStreamNow(), chunk, "the very array that the connection gave");
+  const taken: Uint8Array[] = [];
+  const take = (bytes: Uint8Array): boolean => {
+    taken.push(bytes);
+    return false;
+  };
+  assert.equal(await client.consumeStream(take), true);
+  assert.equal(taken.pop(), chunk, "the very array that the connection gave");
   ends.client.unread(chunk);
   assert.equal(await client.readStream(), chunk);
   const parts = [Uint8Array.of(1), Uint8Array.of(2)];
@@ -94,13 +99,31 @@ test("the stream begins with what was buffered and copies nothing on a plain con
   assert.equal(given, parts);
   ends.server.destroy();
   assert.equal(await client.readStream(), null);
+  assert.equal(await client.consumeStream(take), false);
+  assert.deepEqual(taken, []);
+});
+
+test("consuming begins with what was buffered", async () => {
+  const ends = fakePair();
+  const client = new PacketConnection(ends.client, CAP);
+  const packets = framePackets([encodeText("ok"), encodeText("a"), encodeText("b")], 0).parts;
+  ends.client.deliver(concatBytes(packets));
+  await client.readPacket();
+  ends.client.deliver(Uint8Array.of(1, 2, 3));
+  let taken = "";
+  const reading = client.consumeStream((bytes) => {
+    taken += Buffer.from(bytes).toString("latin1");
+    return !taken.endsWith("\x03");
+  });
+  assert.equal(await reading, true);
+  assert.equal(taken, "\x01\0\0\x01a\x01\0\0\x02b\x01\x02\x03");
 });
 
 test("the stream through compression, with ACKs that restart the numbers", async () => {
-  for (const now of [true, false]) await streamWithAcks(now);
+  for (const consume of [true, false]) await streamWithAcks(consume);
 });
 
-async function streamWithAcks(now: boolean): Promise<void> {
+async function streamWithAcks(consume: boolean): Promise<void> {
   const ends = fakePair(7);
   const client = new PacketConnection(ends.client, CAP);
   const server = new PacketConnection(ends.server, CAP);
@@ -109,11 +132,13 @@ async function streamWithAcks(now: boolean): Promise<void> {
   client.writeCommand(encodeText("dump"));
   await server.readCommand();
   const receive = async (): Promise<void> => {
-    for (let got = 0; got < 3004; ) {
-      const bytes = (now ? client.readStreamNow() : null) ?? (await client.readStream());
-      assert.ok(bytes !== null);
+    let got = 0;
+    const take = (bytes: Uint8Array): boolean => {
       got += bytes.length;
-    }
+      return got < 3004;
+    };
+    if (consume) assert.equal(await client.consumeStream(take), true);
+    else while (take((await client.readStream())!));
   };
   for (let round = 0; round < 4; round++) {
     // The second event is on its way, numbered on, when the ACK restarts the numbers.

@@ -52,6 +52,14 @@ export class FakeConn implements Conn {
     }
   }
 
+  async consume(take: (bytes: Uint8Array) => boolean): Promise<boolean> {
+    for (;;) {
+      const bytes = await this.read();
+      if (bytes === null) return false;
+      if (!take(bytes)) return true;
+    }
+  }
+
   readNow(): Uint8Array | null {
     return this.#inbox.shift() ?? null;
   }
