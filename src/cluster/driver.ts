@@ -24,7 +24,7 @@ import type { NodeState } from "./node-state.ts";
 import { chunkOf } from "./stream-reader.ts";
 
 /** Payload bytes in one batch: large enough to hide the sync, small enough for latency. */
-const BATCH_BYTES = 4 * 1024 * 1024;
+const BATCH_BYTES = 8 * 1024 * 1024;
 const APPLY_BYTES = 2 * 1024 * 1024;
 const FULL_RETRY_MS = 500;
 

@@ -58,6 +58,7 @@ export class LogStreamReader implements StreamReader {
       if (this.#entry < this.#log.firstIndex) throw new StreamPurged(this.#entry);
       const lease = await this.#log.read(this.#entry, READ_BYTES);
       const pieces = this.#take(lease.entries);
+      if (this.#entry <= visible.entry) this.#log.readAhead(this.#entry);
       if (pieces.length > 0) return { pieces, release: lease.release, hold: lease.hold };
       lease.release();
     }

@@ -16,6 +16,8 @@ interface Slot {
   readonly loaded: Promise<Block>;
   bytes: number;
   users: number;
+  /** Loaded ahead of need, and not asked for yet. */
+  ahead: boolean;
 }
 
 /** Entries in use. */
@@ -27,11 +29,15 @@ export interface Lease {
   hold(): () => void;
 }
 
+/** Of the room, for blocks that were loaded ahead. */
+const AHEAD_SHARE = 0.25;
+
 export class BlockCache {
   readonly #maxBytes: number;
   /** In order of last use. */
   readonly #slots = new Map<string, Slot>();
   #bytes = 0;
+  #aheadBytes = 0;
   #waiting: (() => void)[] = [];
 
   constructor(maxBytes: number) {
@@ -47,8 +53,7 @@ export class BlockCache {
     let slot = this.#slots.get(key);
     while (slot === undefined) {
       if (this.#makeRoom(bytes)) {
-        slot = { key, loaded: load(), bytes, users: 0 };
-        this.#bytes += bytes;
+        slot = this.#add(key, bytes, load, false);
       } else {
         await new Promise<void>((resolve) => this.#waiting.push(resolve));
         slot = this.#slots.get(key);
@@ -56,6 +61,7 @@ export class BlockCache {
     }
     this.#slots.delete(key);
     this.#slots.set(key, slot);
+    this.#noLongerAhead(slot);
     slot.users++;
     const held = slot;
     try {
@@ -73,13 +79,44 @@ export class BlockCache {
         },
       };
     } catch (error) {
-      if (this.#slots.get(key) === held) {
-        this.#slots.delete(key);
-        this.#bytes -= held.bytes;
-      }
-      this.#wake();
+      this.#forget(held);
       throw error;
     }
+  }
+
+  /**
+   * Loads a block that somebody will want soon. A fraction of the room is for these, so that a
+   * hundred readers at a hundred places do not throw out each other's before they are used.
+   */
+  warm(key: string, bytes: number, load: () => Promise<Block>): void {
+    if (this.#slots.has(key) || this.#aheadBytes + bytes > this.#maxBytes * AHEAD_SHARE) return;
+    if (!this.#makeRoom(bytes)) return;
+    const slot = this.#add(key, bytes, load, true);
+    // Whoever asks for it itself is told what is wrong.
+    slot.loaded.catch(() => this.#forget(slot));
+  }
+
+  #add(key: string, bytes: number, load: () => Promise<Block>, ahead: boolean): Slot {
+    const slot: Slot = { key, loaded: load(), bytes, users: 0, ahead };
+    this.#slots.set(key, slot);
+    this.#bytes += bytes;
+    if (ahead) this.#aheadBytes += bytes;
+    return slot;
+  }
+
+  #noLongerAhead(slot: Slot): void {
+    if (!slot.ahead) return;
+    slot.ahead = false;
+    this.#aheadBytes -= slot.bytes;
+  }
+
+  /** After a load that failed: the next one who asks tries again. */
+  #forget(slot: Slot): void {
+    if (this.#slots.get(slot.key) !== slot) return;
+    this.#slots.delete(slot.key);
+    this.#bytes -= slot.bytes;
+    this.#noLongerAhead(slot);
+    this.#wake();
   }
 
   #release(slot: Slot): void {
@@ -114,7 +151,10 @@ export class BlockCache {
   #evict(slot: Slot): void {
     this.#slots.delete(slot.key);
     this.#bytes -= slot.bytes;
-    // One that is still loading has a user and is not evicted.
-    void slot.loaded.then((block) => block.buffer.drop());
+    this.#noLongerAhead(slot);
+    slot.loaded.then(
+      (block) => block.buffer.drop(),
+      () => {},
+    );
   }
 }

@@ -51,6 +51,11 @@ export class HotTail {
     }
   }
 
+  has(index: number): boolean {
+    const first = this.#slots[this.#head];
+    return first !== undefined && index >= first.entry.index;
+  }
+
   /** Consecutive entries from `index` on, at most `maxBytes` but at least one; null when not here. */
   read(index: number, maxBytes: number): HotRun | null {
     const first = this.#slots[this.#head];

@@ -315,10 +315,8 @@ export class DurableLog {
     if (hot !== null) return { entries: hot.entries, release: hot.pin(), hold: hot.pin };
     const ref = this.#index.blocks[this.#index.find(index)];
     if (ref === undefined) throw new EntryDamaged(index, this.#damageAt(index) ?? "it was lost");
-    const key = `${ref.segment}:${ref.at}`;
-    const bytes = ref.end - ref.at;
-    const cost = Math.max(bytes, this.#parts.options.pool.bufferBytes);
-    const lease = await this.#cache.acquire(key, cost, () => this.#loadBlock(ref, bytes));
+    const { key, cost, load } = this.#blockAt(ref);
+    const lease = await this.#cache.acquire(key, cost, load);
     const { entries } = lease;
     const from = entries.findIndex((entry) => entry.index === index);
     if (from < 0) {
@@ -330,6 +328,24 @@ export class DurableLog {
     while (to < entries.length && entries[to]!.index === entries[to - 1]!.index + 1) to++;
     const run = from === 0 && to === entries.length ? entries : entries.slice(from, to);
     return { entries: run, release: lease.release, hold: lease.hold };
+  }
+
+  /** Reads what stands at `index` into the cache, if there is room for it: who asks next finds it. */
+  readAhead(index: number): void {
+    if (index < this.firstIndex || index > this.lastIndex || this.#hot.has(index)) return;
+    const ref = this.#index.blocks[this.#index.find(index)];
+    if (ref === undefined) return;
+    const { key, cost, load } = this.#blockAt(ref);
+    this.#cache.warm(key, cost, load);
+  }
+
+  #blockAt(ref: BlockRef): { key: string; cost: number; load: () => Promise<Block> } {
+    const bytes = ref.end - ref.at;
+    return {
+      key: `${ref.segment}:${ref.at}`,
+      cost: Math.max(bytes, this.#parts.options.pool.bufferBytes),
+      load: () => this.#loadBlock(ref, bytes),
+    };
   }
 
   #damageAt(index: number): string | undefined {

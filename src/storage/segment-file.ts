@@ -4,7 +4,8 @@
  * A segment is pre-written with zeros and synced before it is used, so that a commit only
  * overwrites blocks that exist (the sync has no metadata to write) and space is known to be
  * there. That happens in the background, paced: at leisure while the active segment is emptier than
- * the next one is ready, without pauses when it is not. A disk without space is no error here: the preparation is tried again later.
+ * the next one is ready, without pauses when it is not. A disk without space is no error here: the
+ * preparation is tried again later.
  */
 import { ByteReader, ByteWriter } from "../base/bytes.ts";
 import type { Clock } from "../platform/clock.ts";

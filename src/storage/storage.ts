@@ -2,8 +2,8 @@
  * The durable log of one node: the contract of this folder.
  *
  * One log serves Raft and the binlog. It is a chain of segments, each a run of batches; a batch
- * is what one durable write holds (format.ts; O_DSYNC, which is write and fdatasync in one step). The driver appends one batch at a time and may
- * tell nobody of its content before `append` has resolved.
+ * is what one durable write holds (format.ts; O_DSYNC: write and fdatasync in one step). The driver
+ * appends one batch at a time and may tell nobody of its content before `append` has resolved.
  *
  * Invariants
  * 1. No byte of batch n+1 is written before batch n is durable. So only the last batch

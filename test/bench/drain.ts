@@ -62,14 +62,12 @@ async function drain(
   connection.writeCommand(encodeDumpGtid({ flags, serverId, file: "", position: 4n, gtids }));
   let bytes = 0;
   let firstMs = 0;
-  for (;;) {
-    const input = await connection.readStream();
-    if (input === null) break;
+  await connection.consumeStream((input) => {
     bytes += input.length;
     // The start of a dump (rotate, description, previous GTIDs) is a few hundred bytes.
     if (firstMs === 0 && bytes > 400) firstMs = performance.now() - began;
-    if (options.bytes > 0 && bytes >= options.bytes) break;
-  }
+    return options.bytes === 0 || bytes < options.bytes;
+  });
   connection.destroy();
   return { bytes, firstMs };
 }

@@ -1,6 +1,6 @@
 /** What the operating system says about a process, and running the drain client beside it. */
-import { spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { execFileSync, spawn } from "node:child_process";
+import { readFileSync, statSync } from "node:fs";
 import path from "node:path";
 
 const TICKS_PER_SECOND = 100;
@@ -28,12 +28,20 @@ function statusKiB(pid: number, field: string): number {
   return Number(/\d+/.exec(line ?? "")?.[0] ?? 0);
 }
 
-/** Bytes that the process caused to be written to the device. */
-export function deviceBytes(pid: number): number {
-  const line = readFileSync(`/proc/${pid}/io`, "utf8")
-    .split("\n")
-    .find((l) => l.startsWith("write_bytes:"));
-  return Number(line?.split(" ")[1] ?? 0);
+/**
+ * Bytes that the device of a folder has taken so far, once all that is cached was written. Not
+ * /proc/PID/io: that counts whole pages of the cache, and a large page that two batches share twice.
+ * Null where the folder is on no device that the kernel counts.
+ */
+export function deviceBytes(folder: string): number | null {
+  execFileSync("sync");
+  const { dev } = statSync(folder);
+  const [major, minor] = [(dev >> 8) & 0xfff, (dev & 0xff) | ((dev >> 12) & 0xfff00)];
+  for (const line of readFileSync("/proc/diskstats", "utf8").split("\n")) {
+    const fields = line.trim().split(/\s+/);
+    if (Number(fields[0]) === major && Number(fields[1]) === minor) return Number(fields[9]) * 512;
+  }
+  return null;
 }
 
 export interface DrainRequest {

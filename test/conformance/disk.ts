@@ -40,6 +40,16 @@ export function diskConformance({ check }: Suite): void {
     await again.close();
   });
 
+  check("files: a durable write is one, and writes and reads as any other", async (harness) => {
+    const disk = harness.platform.disk(await harness.newRoot());
+    await makeFile(disk, "a", [1, 2, 3, 4]);
+    const file = await disk.open("a", "durable");
+    await file.write(1, [Uint8Array.of(7), Uint8Array.of(8)]);
+    assert.deepEqual(await contents(file), [1, 7, 8, 4]);
+    await file.close();
+    await assert.rejects(disk.open("b", "durable"), { name: "DiskError", code: "ENOENT" });
+  });
+
   check("files: thousands of parts in one write", async (harness) => {
     const disk = harness.platform.disk(await harness.newRoot());
     const file = await disk.open("a", "create");

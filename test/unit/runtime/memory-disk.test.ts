@@ -181,3 +181,25 @@ test("a sync that hangs holds only its caller", async () => {
   await world.time.advance(60_000);
   assert.equal(returned, false);
 });
+
+test("a durable write is there after any power loss once it resolved, and may tear before", async () => {
+  for (const outcome of CRASH_OUTCOMES) {
+    const world = new World(3);
+    const machine = world.machine("m");
+    const before = machine.start();
+    const open = async (): Promise<void> => {
+      const made = await before.disk("/d").open("a", "create");
+      await made.write(0, [new Uint8Array(SECTORS * 512)]);
+      await made.sync();
+      await before.disk("/d").syncDir("");
+    };
+    await world.time.run(open);
+    const file = await world.time.run(() => before.disk("/d").open("a", "durable"));
+    await world.time.run(() => file.write(0, [new Uint8Array(512).fill(1)]));
+    void file.write(512, [new Uint8Array(512).fill(2)]);
+    machine.powerLoss(outcome);
+    const after = (await world.time.run(() => readAll(machine.start().disk("/d"), "a")))!;
+    assert.deepEqual(new Set(after.subarray(0, 512)), new Set([1]), outcome);
+    assert.ok(after.subarray(512, 1024).every((value) => value === 0 || value === 2));
+  }
+});
