@@ -12,6 +12,7 @@ import { connect } from "../mysql/client.ts";
 import { type Cancel, delay } from "../platform/clock.ts";
 import type { Address } from "../platform/net.ts";
 import type { Platform } from "../platform/platform.ts";
+import { Scrub } from "../storage/scrub.ts";
 import { checkSets } from "../syncer/attach.ts";
 import type { SourceCheck, SourceConfig } from "../syncer/host.ts";
 import { SyncerStop } from "../syncer/host.ts";
@@ -93,8 +94,10 @@ export class RunningNode implements NodeOperations {
   readonly #host: NodeSyncerHost;
   readonly #stopSyncer = new AbortController();
   readonly #stopDriver = new AbortController();
+  readonly #stopScrub = new AbortController();
   readonly #driverRun: Promise<void>;
   readonly #syncerRun: Promise<void>;
+  readonly #scrubRun: Promise<void>;
   readonly #startedMs: number;
   #retentionTimer: Cancel = () => {};
   #stopping: Promise<void> | null = null;
@@ -127,6 +130,10 @@ export class RunningNode implements NodeOperations {
     this.#driverRun = core.driver.run(this.#stopDriver.signal).catch((error: Error) => fail(error));
     this.#syncerRun = this.#lead().catch((error: Error) => fail(error));
     this.#watchRetention();
+    const { platform, logger } = options;
+    this.#scrubRun = new Scrub(core.log, platform.clock, logger.with({ part: "scrub" }))
+      .run(this.#stopScrub.signal)
+      .catch((error: Error) => logger.error("The scrub ended", { reason: error.message }));
   }
 
   /** Waits for leadership, seeds the settings of a fresh log, then pulls. */
@@ -428,11 +435,13 @@ export class RunningNode implements NodeOperations {
   async #stop(): Promise<void> {
     this.#retentionTimer();
     this.#stopSyncer.abort();
+    this.#stopScrub.abort();
     await this.#syncerRun;
     await this.#server.stop(DRAIN_MS);
     await this.#core.driver.settled().catch(() => {});
     this.#stopDriver.abort();
     await this.#driverRun;
+    await this.#scrubRun;
     const { log, state } = this.#core;
     await log.saveCheckpoint(checkpointOf(log, state)).catch((error: Error) => {
       this.#logger.warn("No checkpoint was written at the stop: the next start takes longer", {

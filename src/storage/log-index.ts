@@ -91,6 +91,13 @@ export class LogIndex {
 
   /** The block that holds an entry; -1 when none does. */
   find(index: number): number {
+    const at = this.#lastBegunBy(index);
+    const block = this.blocks[at];
+    return block !== undefined && index <= block.lastIndex ? at : -1;
+  }
+
+  /** The last block that begins at entry `index` or before; -1 when none does. */
+  #lastBegunBy(index: number): number {
     let low = 0;
     let high = this.blocks.length;
     while (low < high) {
@@ -98,8 +105,14 @@ export class LogIndex {
       if (this.blocks[middle]!.firstIndex <= index) low = middle + 1;
       else high = middle;
     }
-    const block = this.blocks[low - 1];
-    return block !== undefined && index <= block.lastIndex ? low - 1 : -1;
+    return low - 1;
+  }
+
+  /** The block that holds an entry, else the next one that holds any; undefined behind the last. */
+  blockFrom(index: number): BlockRef | undefined {
+    let at = Math.max(0, this.#lastBegunBy(index));
+    while (at < this.blocks.length && this.blocks[at]!.lastIndex < index) at++;
+    return this.blocks[at];
   }
 
   /** Undefined when the entry is not in the log. */

@@ -35,6 +35,7 @@ import {
   type LogBatch,
   LogFull,
   type StorageOptions,
+  type VerifiedBlock,
 } from "./storage.ts";
 
 export interface LogParts {
@@ -337,6 +338,27 @@ export class DurableLog {
     if (ref === undefined) return;
     const { key, cost, load } = this.#blockAt(ref);
     this.#cache.warm(key, cost, load);
+  }
+
+  /**
+   * Reads the first block of a sealed segment that ends at `index` or later, and checks it as every
+   * read does. Past the cache, which would have no room for readers otherwise, and which may hold
+   * what the disk has lost. Null when no block is left.
+   */
+  async verifyFrom(index: number): Promise<VerifiedBlock | null> {
+    const ref = this.#index.blockFrom(index);
+    if (ref === undefined || ref.segment === this.#active.id) return null;
+    const bytes = ref.end - ref.at;
+    const next = ref.lastIndex + 1;
+    const known = this.damage.length;
+    let unreadable: string | null = null;
+    try {
+      (await this.#loadBlock(ref, bytes)).buffer.drop();
+    } catch (error) {
+      // A segment that was purged meanwhile is nothing to report.
+      if (this.#files.has(ref.segment)) unreadable = (error as Error).message;
+    }
+    return { next, bytes, found: this.damage.slice(known), unreadable };
   }
 
   #blockAt(ref: BlockRef): { key: string; cost: number; load: () => Promise<Block> } {

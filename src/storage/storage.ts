@@ -64,6 +64,17 @@ export interface DamagedRange {
   readonly why: string;
 }
 
+/** What one look of the scrub at a block brought. */
+export interface VerifiedBlock {
+  /** The entry to go on from. */
+  readonly next: number;
+  readonly bytes: number;
+  /** Damage that nobody had found before. */
+  readonly found: readonly DamagedRange[];
+  /** Why the disk did not give the block. */
+  readonly unreadable: string | null;
+}
+
 /** There is no space for a further segment. */
 export class LogFull extends Error {
   constructor() {
