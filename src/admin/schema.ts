@@ -35,6 +35,7 @@ export const syncerStatus: z.ZodType<SyncerStatus> = z.object({
   file: text,
   position: count,
   semiSync: z.boolean(),
+  semiSyncSource: z.object({ active: z.boolean(), commitsWithoutAck: count }).nullable(),
   acksSent: count,
   ackedFile: text,
   ackedPosition: count,

@@ -14,6 +14,7 @@ import type { Address } from "../platform/net.ts";
 import type { Platform } from "../platform/platform.ts";
 import { Scrub } from "../storage/scrub.ts";
 import { checkSets } from "../syncer/attach.ts";
+import { errantCheck, errantTransactions } from "../syncer/errant.ts";
 import type { SourceCheck, SourceConfig } from "../syncer/host.ts";
 import { SyncerStop } from "../syncer/host.ts";
 import { readFacts } from "../syncer/source-checks.ts";
@@ -331,12 +332,14 @@ export class RunningNode implements NodeOperations {
     if (!this.#core.state.stream.started) return [];
     try {
       checkSets(this.#host, facts);
+      const errant = errantCheck(errantTransactions(this.#core.state.stream, facts));
       return [
         {
           name: "gtid_sets",
           level: "ok",
           message: "The source has all that is stored here, and what comes next",
         },
+        ...(errant === null ? [] : [errant]),
       ];
     } catch (error) {
       if (!(error instanceof SyncerStop)) throw error;

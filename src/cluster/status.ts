@@ -83,6 +83,11 @@ function alarmsOf(core: NodeCore, syncer: SyncerStatus): string[] {
       `${syncer.brokenPulls} pulls in a row broke inside one transaction: the retry is slowed down`,
     );
   }
+  if (syncer.semiSyncSource?.active === false) {
+    alarms.push(
+      "The source does not wait for binraft: its semi-sync fell back after the time-out, or is off",
+    );
+  }
   const warned = syncer.checks.filter((check) => check.level === "warn");
   for (const check of warned) alarms.push(check.message);
   return alarms;

@@ -88,6 +88,13 @@ export interface SourceCheck {
   readonly message: string;
 }
 
+/** Whether commits at the source wait for an ACK, as the source itself counts. */
+export interface SemiSyncSource {
+  readonly active: boolean;
+  /** Since this process first looked at this source. */
+  readonly commitsWithoutAck: number;
+}
+
 export interface SyncerStatus {
   readonly state: SyncerStateName;
   /** Why; a sentence. */
@@ -102,6 +109,8 @@ export interface SyncerStatus {
   readonly file: string;
   readonly position: number;
   readonly semiSync: boolean;
+  /** Null while semi-sync is off here, and until a first look. */
+  readonly semiSyncSource: SemiSyncSource | null;
   readonly acksSent: number;
   readonly ackedFile: string;
   readonly ackedPosition: number;

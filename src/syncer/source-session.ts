@@ -23,8 +23,10 @@ import {
   resume,
 } from "./attach.ts";
 import { DumpConnection } from "./dump-connection.ts";
+import { errantCheck, errantTransactions } from "./errant.ts";
 import { EventStream, StreamError } from "./event-stream.ts";
 import { type SourceCheck, type SourceConfig, type SyncerHost, SyncerStop } from "./host.ts";
+import { type SemiSyncWatch, semiSyncCounters } from "./semi-sync-watch.ts";
 import { gtidSets, oldestFile, readFacts, type SourceFacts } from "./source-checks.ts";
 import { storeStop } from "./stop-event.ts";
 
@@ -39,9 +41,12 @@ const QUIET_ACK_MS = 100;
 /** What the session tells while it runs; owned by the syncer. */
 export interface SessionProgress {
   checks: readonly SourceCheck[];
+  /** What the newest source brought along when it became ours. */
+  errant: SourceCheck | null;
   facts: SourceFacts | null;
   running: boolean;
   semiSync: boolean;
+  readonly semiSyncWatch: SemiSyncWatch;
   file: string;
   acksSent: number;
   ackedFile: string;
@@ -156,9 +161,18 @@ export class SourceSession {
     }
     // Before the server is recorded as our source: a refused one leaves no trace.
     checkSets(this.#host, facts);
+    this.#noteErrant(facts);
     if (stream.source?.uuid !== facts.uuid || stream.source.version !== facts.version) {
       await this.#host.attachSource(facts.uuid, facts.version);
     }
+  }
+
+  #noteErrant(facts: SourceFacts): void {
+    const errant = errantTransactions(this.#host.stream, facts);
+    const check = errantCheck(errant);
+    if (check === null) return;
+    this.#progress.errant = check;
+    this.#logger.warn(check.message, { source: facts.uuid, gtids: errant.toString() });
   }
 
   async #attach(control: MysqlClient, facts: SourceFacts): Promise<Attached> {
@@ -206,15 +220,20 @@ export class SourceSession {
   /** What is purged or reset at the source while we pull shows in no event: it is asked for. */
   #watchSets(control: MysqlClient, facts: SourceFacts): void {
     this.#setsTimer = this.#platform.clock.after(SETS_CHECK_MS, () => {
-      // Taken before the question: what comes in meanwhile may not be in the answer.
-      const stored = this.#host.stream.executed.clone();
-      gtidSets(control)
-        .then((sets) => checkSets(this.#host, { ...facts, ...sets }, stored))
-        .then(
-          () => this.#watchSets(control, facts),
-          (error: Error) => this.#fail(error),
-        );
+      this.#look(control, facts).then(
+        () => this.#watchSets(control, facts),
+        (error: Error) => this.#fail(error),
+      );
     });
+  }
+
+  async #look(control: MysqlClient, facts: SourceFacts): Promise<void> {
+    // Taken before the question: what comes in meanwhile may not be in the answer.
+    const stored = this.#host.stream.executed.clone();
+    checkSets(this.#host, { ...facts, ...(await gtidSets(control)) }, stored);
+    const { running, semiSync, semiSyncWatch } = this.#progress;
+    if (!running || !semiSync) return;
+    semiSyncWatch.look(facts.uuid, await semiSyncCounters(control), this.#logger);
   }
 
   async #stream(attached: Attached, facts: SourceFacts, onRunning: () => void): Promise<never> {

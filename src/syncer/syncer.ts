@@ -18,6 +18,7 @@ import {
   type SyncerStatus,
   SyncerStop,
 } from "./host.ts";
+import { SemiSyncWatch } from "./semi-sync-watch.ts";
 import { PullEnded, type SessionProgress, SourceSession } from "./source-session.ts";
 
 const BACKOFF = { baseMs: 250, maxMs: 15_000 };
@@ -53,9 +54,11 @@ export class Syncer implements Service {
   #halted = false;
   readonly #progress: SessionProgress = {
     checks: [],
+    errant: null,
     facts: null,
     running: false,
     semiSync: false,
+    semiSyncWatch: new SemiSyncWatch(),
     file: "",
     acksSent: 0,
     ackedFile: "",
@@ -73,6 +76,7 @@ export class Syncer implements Service {
     this.#halted = false;
     this.#failures = 0;
     this.#evicted = 0;
+    this.#progress.errant = null;
     this.#current?.abort();
     this.#changed.wake();
   }
@@ -222,6 +226,7 @@ export class Syncer implements Service {
     const { host, platform, describe } = this.#options;
     const progress = this.#progress;
     const file = host.stream.file;
+    const semiSync = progress.running && progress.semiSync;
     return {
       state: this.#state,
       reason: this.#reason,
@@ -232,7 +237,8 @@ export class Syncer implements Service {
       sourceVersion: host.stream.source?.version ?? "",
       file: file?.sourceName ?? "",
       position: file?.size ?? 0,
-      semiSync: progress.running && progress.semiSync,
+      semiSync,
+      semiSyncSource: semiSync ? progress.semiSyncWatch.state : null,
       acksSent: progress.acksSent,
       ackedFile: progress.ackedFile,
       ackedPosition: progress.ackedPosition,
@@ -242,7 +248,7 @@ export class Syncer implements Service {
         : 0,
       receivedBytes: progress.receivedBytes,
       brokenPulls: host.stream.brokenPulls,
-      checks: progress.checks,
+      checks: progress.errant === null ? progress.checks : [...progress.checks, progress.errant],
     };
   }
 }

@@ -122,10 +122,31 @@ test("A FLUSH BINARY LOGS behind a waiting commit does not lock the reconnect ou
     deadlineMs: 5_000,
     what: "the FLUSH",
   });
+  // What the syncer asks while it pulls must not wait behind it either.
+  assert.equal(await counter("wait_sessions"), 1);
   node = await LocalNode.start({
     dataDir,
     source: sourceSettings({ host: "127.0.0.1", port: proxy.port, binlogDir: source.binlogDir }),
   });
   await Promise.all([commit, flush]);
   await Promise.all([committing.close(), flushing.close()]);
+});
+
+test("A source that fell back to asynchronous commits is seen, with the commits that went without an ACK", async () => {
+  const seen = (): ReturnType<typeof node.node.status>["syncer"]["semiSyncSource"] =>
+    node.node.status().syncer.semiSyncSource;
+  await waitFor(() => seen()?.active, { deadlineMs: 30_000, what: "a first look" });
+  await source.exec("SET GLOBAL rpl_semi_sync_source_timeout = 200");
+  proxy.faults.blackHole.up = true;
+  for (let i = 0; i < 3; i++) await source.exec(insert(`without ${i}`), 10_000);
+  proxy.cut();
+  proxy.heal();
+  await source.exec("SET GLOBAL rpl_semi_sync_source_timeout = 3600000");
+  await waitFor(() => (seen()?.commitsWithoutAck ?? 0) >= 3, {
+    deadlineMs: 40_000,
+    what: "commits without an ACK",
+  });
+  await node.caughtUp(source);
+  await source.exec(insert("with an ACK again"), 10_000);
+  await waitFor(() => seen()?.active, { deadlineMs: 30_000, what: "the source to wait again" });
 });

@@ -150,10 +150,13 @@ export function printSyncer(output: Output, syncer: SyncerStatus): void {
   ]);
 }
 
-function semiSync({ semiSync: on, ackedFile, ackedPosition }: SyncerStatus): string {
+function semiSync(syncer: SyncerStatus): string {
+  const { semiSync: on, semiSyncSource, ackedFile, ackedPosition } = syncer;
   if (!on) return "off: the source's commits do not wait for binraft";
+  const without = semiSyncSource?.commitsWithoutAck ?? 0;
   return list(
-    "on",
+    semiSyncSource?.active === false ? "on, but the source does not wait" : "on",
+    without === 0 ? "" : `${plural(without, "commit")} without an ACK`,
     ackedFile === "" ? "no ACK yet" : `acknowledged to ${ackedFile}:${ackedPosition}`,
   );
 }

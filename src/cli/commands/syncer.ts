@@ -71,7 +71,11 @@ export function addSyncerVerbs(program: Command, table: VerbTable): void {
 }
 
 function show(verb: Verb, document: SyncerDocument): void {
-  verb.output.result(document, () => printSyncer(verb.output, document));
+  const warnings = document.checks.filter((check) => check.level === "warn");
+  verb.output.result(document, () => {
+    printSyncer(verb.output, document);
+    if (warnings.length > 0) printChecks(verb.output, warnings);
+  });
 }
 
 function addSet(syncer: Command, table: VerbTable): void {

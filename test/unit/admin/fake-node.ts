@@ -15,6 +15,8 @@ export class FakeNode implements NodeOperations {
   readonly calls: string[] = [];
   ready: string | null = null;
   syncerState: NodeStatus["syncer"]["state"] = "RUNNING";
+  semiSyncSource: NodeStatus["syncer"]["semiSyncSource"] = { active: true, commitsWithoutAck: 0 };
+  checks: NodeStatus["syncer"]["checks"] = [];
   fail: Error | null = null;
   exported: readonly Uint8Array[] = [
     new Uint8Array([0xfe, 0x62, 0x69, 0x6e]),
@@ -65,6 +67,7 @@ export class FakeNode implements NodeOperations {
         file: "",
         position: 0,
         semiSync: true,
+        semiSyncSource: this.semiSyncSource,
         acksSent: 0,
         ackedFile: "",
         ackedPosition: 0,
@@ -72,7 +75,7 @@ export class FakeNode implements NodeOperations {
         connectedMs: 0,
         receivedBytes: 0,
         brokenPulls: 0,
-        checks: [],
+        checks: this.checks,
         password: CANARY,
       },
       server: {

@@ -134,6 +134,27 @@ test("syncer set sends only what was given, with absolute references", async () 
   assert.equal((await world.run("syncer", "set", "--tls", "maybe")).exit, 1);
 });
 
+test("syncer show says that the source does not wait, and what its checks warn of", async () => {
+  const world = new CliWorld();
+  assert.match((await world.run("syncer", "show")).stdout, /semi-sync +on, no ACK yet\n/);
+  world.node.semiSyncSource = { active: false, commitsWithoutAck: 3 };
+  world.node.checks = [
+    { name: "gtid_mode", level: "ok", message: "gtid_mode is ON" },
+    { name: "errant_transactions", level: "warn", message: "The new source has u:1" },
+  ];
+  const { stdout } = await world.run("syncer", "show");
+  assert.match(
+    stdout,
+    /semi-sync +on, but the source does not wait, 3 commits without an ACK, no ACK yet\n/,
+  );
+  assert.match(stdout, /warn {2}errant_transactions {2}The new source has u:1\n/);
+  assert.ok(!stdout.includes("gtid_mode"));
+  const { syncer } = JSON.parse((await world.run("status", "--json")).stdout) as {
+    syncer: Record<string, unknown>;
+  };
+  assert.deepEqual(syncer["semiSyncSource"], world.node.semiSyncSource);
+});
+
 test("account set turns the password into verifiers, which alone travel", async () => {
   const world = new CliWorld();
   world.file("/pw", "replica-password\n");
