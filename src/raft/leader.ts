@@ -29,6 +29,8 @@ export function stepLeader(raft: Raft, m: Message): void {
     case "MsgReadIndex":
       readIndex(raft, m);
       return;
+    case "MsgForgetLeader":
+      return;
     default:
   }
   const progress = raft.tracker.progress.get(m.from);
