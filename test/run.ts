@@ -51,6 +51,13 @@ const GROUPS: readonly Group[] = [
     fileTimeoutMs: 3 * MINUTE_MS,
   },
   {
+    name: "scenarios",
+    what: "etcd raft's data-driven files against the core, and its own",
+    files: ["test/scenarios"],
+    concurrency: 2,
+    fileTimeoutMs: MINUTE_MS,
+  },
+  {
     name: "conformance",
     what: "one suite over every platform",
     files: ["test/conformance"],
