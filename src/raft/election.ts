@@ -9,7 +9,7 @@ import { isConfChange } from "./conf-change.ts";
 import { hex } from "./describe.ts";
 import type { VoteResult } from "./quorum.ts";
 import type { Raft } from "./raft.ts";
-import { type Message, type MessageType, message, NO_BYTES, NONE } from "./types.ts";
+import { type EntryId, type Message, type MessageType, message, NO_BYTES, NONE } from "./types.ts";
 
 export type CampaignKind = "pre-election" | "election" | "transfer";
 
@@ -114,7 +114,7 @@ export function handleVoteRequest(raft: Raft, m: Message): void {
     (m.type === "MsgPreVote" && m.term > raft.term);
   const theirs = { term: m.logTerm, index: m.index };
   // A learner votes, too: it may have been promoted without knowing yet.
-  const granted = free && raft.log.isUpToDate(theirs) && !prefersItself(raft, m);
+  const granted = free && raft.log.isUpToDate(theirs, mustReach(raft)) && !prefersItself(raft, m);
   const verb = granted ? `cast ${m.type} for` : `rejected ${m.type} from`;
   raft.logger.info(
     `${whoIs(raft)} ${verb} ${hex(m.from)} [logterm: ${m.logTerm}, index: ${m.index}] at term ${raft.term}`,
@@ -129,6 +129,26 @@ export function handleVoteRequest(raft: Raft, m: Message): void {
     raft.electionElapsed = 0;
     raft.vote = m.from;
   }
+}
+
+/**
+ * What a candidate's log must reach for our vote: our last entry. One who no longer votes asks only
+ * for what it knows to be committed: what is behind that it never helped to commit, and to insist on
+ * it could keep those who do not know yet that it left from ever electing anybody. A change behind
+ * what is applied may have made it a voter again; then its log counts as everybody's.
+ *
+ * Why that is safe: the candidate's log has the entry that removed us, so it has applied all changes
+ * before that one; the votes of all others are checked in full, and together they meet every quorum
+ * of the configuration without us.
+ */
+function mustReach(raft: Raft): EntryId {
+  const { log } = raft;
+  const last = log.lastId();
+  if (raft.tracker.voterIds().includes(raft.id)) return last;
+  const maybeVoter = log.scan(log.applied + 1, last.index + 1, (e) => isConfChange(e.type));
+  const term = log.term(log.committed);
+  if (maybeVoter !== false || typeof term !== "number") return last;
+  return { index: log.committed, term };
 }
 
 function prefersItself(raft: Raft, m: Message): boolean {

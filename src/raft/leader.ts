@@ -246,14 +246,10 @@ export function abortTransfer(raft: Raft): void {
 }
 
 function readIndex(raft: Raft, m: Message): void {
-  if (raft.tracker.isSingleton()) {
-    answerRead(raft, m, raft.log.committed);
-  } else if (!raft.committedInTerm()) {
-    // What earlier leaders committed is known only with the first entry of the own term.
-    raft.earlyReads.push(m);
-  } else {
-    confirmRead(raft, m);
-  }
+  // What earlier leaders committed is known only with the first entry of the own term: also by a
+  // sole voter, which may have stored less of its commit index than it had answered with.
+  if (raft.committedInTerm()) confirmRead(raft, m);
+  else raft.earlyReads.push(m);
 }
 
 function releaseEarlyReads(raft: Raft): void {
@@ -264,7 +260,7 @@ function releaseEarlyReads(raft: Raft): void {
 }
 
 function confirmRead(raft: Raft, m: Message): void {
-  if (raft.config.reads === "lease") {
+  if (raft.config.reads === "lease" || raft.tracker.isSingleton()) {
     answerRead(raft, m, raft.log.committed);
     return;
   }

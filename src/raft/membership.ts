@@ -102,6 +102,12 @@ export function restoreSnapshot(raft: Raft, snapshot: Snapshot): boolean {
     );
     return false;
   }
+  if (log.applying > log.applied) {
+    // A change of the configuration among them would be applied on top of the snapshot's own. The
+    // leader sends it again.
+    raft.logger.debug(`${hex(raft.id)} is applying entries; the snapshot must wait`);
+    return false;
+  }
   const before = log.lastId();
   if (log.matchTerm({ index, term })) {
     raft.logger.info(

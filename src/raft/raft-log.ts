@@ -77,9 +77,8 @@ export class RaftLog {
     return this.term(index) === term;
   }
 
-  /** Whether a log that ends so is at least as new as ours (thesis §3.6.1). */
-  isUpToDate(theirs: EntryId): boolean {
-    const ours = this.lastId();
+  /** Whether a log that ends so is at least as new as one that ends as ours (thesis §3.6.1). */
+  isUpToDate(theirs: EntryId, ours: EntryId = this.lastId()): boolean {
     return theirs.term > ours.term || (theirs.term === ours.term && theirs.index >= ours.index);
   }
 

@@ -200,7 +200,10 @@ export class SimNode {
 
   /** Forgets the log's beginning, as far as it is applied and durable. */
   compact(): void {
-    const index = Math.min(this.appliedIndex, this.storage.lastIndex());
+    const { commit } = this.storage.hardState;
+    // With the configuration as of what is applied, so not below it.
+    const index = this.appliedIndex;
+    if (index > Math.min(this.storage.lastIndex(), commit)) return;
     if (index <= this.storage.snapshot().index) return;
     this.storage.createSnapshot(index, this.conf, NO_BYTES);
     if (index >= this.storage.firstIndex()) this.storage.compact(index);
