@@ -3,7 +3,7 @@ import { encodeText } from "../../src/base/bytes.ts";
 import { crc32 } from "../../src/base/crc32.ts";
 import type { ConfChangeStep } from "../../src/raft/conf-change.ts";
 import { LocalMessage, PeerNotFound, ProposalDropped } from "../../src/raft/errors.ts";
-import { EMPTY_CONF_STATE, type ConfState, type Message, NO_BYTES } from "../../src/raft/types.ts";
+import { type ConfState, EMPTY_CONF_STATE, type Message, NO_BYTES } from "../../src/raft/types.ts";
 import type { SimEvent, SimOptions } from "./events.ts";
 import { Ghost, Violation } from "./ghost.ts";
 import { type NodeWatcher, SimNode } from "./node.ts";
@@ -23,7 +23,10 @@ export class Cluster implements NodeWatcher {
   /** Of all that was sent and applied: equal for equal runs. */
   trace = 0;
 
+  readonly #options: SimOptions;
+
   constructor(options: SimOptions) {
+    this.#options = options;
     const ids = Array.from({ length: options.nodes }, (_, i) => i + 1);
     const conf: ConfState = {
       ...EMPTY_CONF_STATE,
@@ -112,7 +115,8 @@ export class Cluster implements NodeWatcher {
       case "partition": {
         const side = (id: number): boolean => ((b >> (id - 1)) & 1) === 1;
         for (const x of this.nodes)
-          for (const y of this.nodes) if (side(x.id) !== side(y.id)) this.#cut.add(x.id * 64 + y.id);
+          for (const y of this.nodes)
+            if (side(x.id) !== side(y.id)) this.#cut.add(x.id * 64 + y.id);
         return;
       }
       case "oneWay":
@@ -156,7 +160,11 @@ export class Cluster implements NodeWatcher {
     if (node.core!.role !== "leader" || !keepsAVoter(node.conf, steps)) return;
     const transition = (["auto", "implicit", "explicit"] as const)[(a >> 6) % 3]!;
     const changes = b % 7 === 0 ? [] : steps;
-    node.proposeChange({ transition: changes.length === 0 ? "auto" : transition, changes, context: NO_BYTES });
+    node.proposeChange({
+      transition: changes.length === 0 ? "auto" : transition,
+      changes,
+      context: NO_BYTES,
+    });
   }
 
   #deliver(at: number, keep: boolean): void {
@@ -206,12 +214,20 @@ export class Cluster implements NodeWatcher {
         for (const node of this.nodes) this.apply({ kind: "disk", a: node.id - 1, b: 0 });
       const leader = this.#leader();
       if (leader === null) continue;
+      this.#stopRemoved(leader);
       if (probe === null || round % 100 === 99) {
         probe = `p${this.#proposed}`;
         this.apply({ kind: "propose", a: leader.id - 1, b: 0 });
       } else if (this.#allHave(leader, probe)) return;
     }
     throw new Violation("Q1", `no progress in ${ROUNDS} rounds without faults: ${this.describe()}`);
+  }
+
+  /** Without both a pre-vote and a lease a removed node that runs on may depose leaders for ever. */
+  #stopRemoved({ conf }: SimNode): void {
+    if (this.#options.preVote && this.#options.checkQuorum) return;
+    const members = new Set([...conf.voters, ...conf.votersOutgoing, ...conf.learners]);
+    for (const node of this.nodes) if (!members.has(node.id)) node.crash();
   }
 
   #leader(): SimNode | null {
@@ -233,7 +249,8 @@ export class Cluster implements NodeWatcher {
   describe(): string {
     return this.nodes
       .map(({ id, core, conf, appliedIndex }) => {
-        const { role, term, log } = core!.raft;
+        if (core === null) return `${id} down`;
+        const { role, term, log } = core.raft;
         const voters = `${conf.voters}${conf.votersOutgoing.length > 0 ? `&&${conf.votersOutgoing}` : ""}`;
         return `${id} ${role} ${term} [${log.describe()}] applied ${appliedIndex} voters ${voters}`;
       })

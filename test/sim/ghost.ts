@@ -63,6 +63,9 @@ export class Ghost {
         `${node.id} applied ${entry.term}/${entry.index} "${data}" where ${known.term} "${known.data}" was`,
       );
     }
+    if (node.storage.lastIndex() < entry.index) {
+      throw new Violation("S5", `${node.id} applied ${entry.index}, which is not durable there`);
+    }
     if (entry.index !== node.appliedIndex + 1) {
       throw new Violation("S4", `${node.id} applied ${entry.index} after ${node.appliedIndex}`);
     }
@@ -123,9 +126,12 @@ export class Ghost {
       }
     }
     for (const [id, progress] of raft.tracker.progress) {
-      if (progress.match >= progress.next) throw new Violation("S13", `match of ${id} not below next`);
+      if (progress.match >= progress.next)
+        throw new Violation("S13", `match of ${id} not below next`);
       const peer = nodes.find((one) => one.id === id);
-      if (peer !== undefined && progress.match > peer.storage.lastIndex()) {
+      // Under a newer leader its log may have been cut since.
+      const current = peer !== undefined && peer.storage.hardState.term <= raft.term;
+      if (current && progress.match > peer.storage.lastIndex()) {
         throw new Violation("S13", `${id} is believed at ${progress.match}, beyond its disk`);
       }
     }
@@ -153,8 +159,11 @@ export class Ghost {
       if (peer === undefined) return false;
       return peer.storage.firstIndex() > index || peer.storage.term(index) === term;
     };
-    const now = raft.tracker.config.voters;
-    if (jointVote(now, has) !== "won" && jointVote(before, has) !== "won") {
+    // A leader that removes itself commits and steps down in one step; then its successor is seen
+    // first, which has applied the change already. So the latest configurations count, too.
+    const recent = [...this.#configs.values()].slice(-3).map(joint);
+    const configs = [raft.tracker.config.voters, before, ...recent];
+    if (!configs.some((config) => jointVote(config, has) === "won")) {
       throw new Violation("S5", `${leader.id} committed ${index} without a durable quorum`);
     }
   }

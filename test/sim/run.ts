@@ -11,13 +11,14 @@ const { values } = parseArgs({
     seeds: { type: "string", default: "2000" },
     events: { type: "string", default: "1500" },
     seconds: { type: "string", default: "0" },
+    "no-shrink": { type: "boolean", default: false },
   },
 });
 const began = performance.now();
 const limitMs = Number(values.seconds) * 1000;
 let ran = 0;
 for (let seed = Number(values.from); ran < Number(values.seeds); seed++) {
-  const failure = simulate(seed, Number(values.events));
+  const failure = simulate(seed, Number(values.events), !values["no-shrink"]);
   ran++;
   if (failure !== null) {
     console.log(failure.report());
