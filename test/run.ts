@@ -58,6 +58,13 @@ const GROUPS: readonly Group[] = [
     fileTimeoutMs: MINUTE_MS,
   },
   {
+    name: "sim",
+    what: "whole clusters of cores, with faults, by seeds",
+    files: ["test/sim"],
+    concurrency: 1,
+    fileTimeoutMs: 3 * MINUTE_MS,
+  },
+  {
     name: "conformance",
     what: "one suite over every platform",
     files: ["test/conformance"],

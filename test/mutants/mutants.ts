@@ -71,8 +71,8 @@ export const MUTANTS: readonly Mutant[] = [
   mutant(
     "8: a follower acknowledges before its disk",
     RAFT,
-    'new Set(["MsgAppResp", "MsgVoteResp", "MsgPreVoteResp"]);',
-    'new Set(["MsgVoteResp", "MsgPreVoteResp"]);',
+    '  "MsgAppResp",\n  "MsgVoteResp",\n  "MsgPreVoteResp",\n',
+    '  "MsgVoteResp",\n  "MsgPreVoteResp",\n',
   ),
   mutant(
     "8: the leader counts itself before its disk",
@@ -83,8 +83,8 @@ export const MUTANTS: readonly Mutant[] = [
   mutant(
     "8: a vote leaves before its disk",
     RAFT,
-    'new Set(["MsgAppResp", "MsgVoteResp", "MsgPreVoteResp"]);',
-    'new Set(["MsgAppResp", "MsgPreVoteResp"]);',
+    '  "MsgAppResp",\n  "MsgVoteResp",\n  "MsgPreVoteResp",\n',
+    '  "MsgAppResp",\n  "MsgPreVoteResp",\n',
   ),
   mutant(
     "9: a write is acknowledged for what has overwritten it",

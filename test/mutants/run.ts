@@ -56,14 +56,14 @@ function hunt(folder: string): Verdict {
   return null;
 }
 
-function judge(mutant: Mutant): Verdict {
+function judge(mutant: Mutant | null): Verdict {
   const folder = mkdtempSync(path.join(os.tmpdir(), "binraft-mutant-"));
   try {
     for (const entry of COPIED.filter((one) => existsSync(path.join(ROOT, one)))) {
       cpSync(path.join(ROOT, entry), path.join(folder, entry), { recursive: true });
     }
     symlinkSync(path.join(ROOT, "node_modules"), path.join(folder, "node_modules"));
-    plant(folder, mutant);
+    if (mutant !== null) plant(folder, mutant);
     return hunt(folder);
   } finally {
     rmSync(folder, { recursive: true, force: true });
@@ -71,6 +71,11 @@ function judge(mutant: Mutant): Verdict {
 }
 
 const chosen = MUTANTS.filter(({ name }) => name.includes(values.only));
+const sound = judge(null);
+if (sound !== null) {
+  console.log(`FAIL  without any bug: ${JSON.stringify(sound)}`);
+  process.exit(1);
+}
 const seeds: number[] = [];
 let caught = 0;
 for (const mutant of chosen) {

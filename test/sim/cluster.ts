@@ -227,7 +227,10 @@ export class Cluster implements NodeWatcher {
   #stopRemoved({ conf }: SimNode): void {
     if (this.#options.preVote && this.#options.checkQuorum) return;
     const members = new Set([...conf.voters, ...conf.votersOutgoing, ...conf.learners]);
-    for (const node of this.nodes) if (!members.has(node.id)) node.crash();
+    for (const node of this.nodes) {
+      if (!members.has(node.id)) node.crash();
+      else if (!node.up) node.start();
+    }
   }
 
   #leader(): SimNode | null {

@@ -26,7 +26,7 @@ export class Ghost {
   readonly committed = new Map<number, { term: number; data: string }>();
   readonly #leaders = new Map<number, number>();
   readonly #configs = new Map<number, ConfState>();
-  readonly #commits = new Map<number, { core: unknown; commit: number }>();
+  readonly #commits = new Map<number, { core: unknown; commit: number; leads: number }>();
   readonly #voters = new Map<number, JointConfig>();
   #last: { index: number; conf: ConfState };
   highest = 1;
@@ -101,7 +101,14 @@ export class Ghost {
       if (before?.core === core && before.commit > core.commit) {
         throw new Violation("S6", `${node.id}'s commit fell from ${before.commit}`);
       }
-      this.#commits.set(node.id, { core, commit: core.commit });
+      const leads = raft.role === "leader" ? raft.term : 0;
+      if (leads > 0 && before?.leads === leads && before.core === core) {
+        // Counting commits entries of the own term only (thesis §3.6.2).
+        if (core.commit > before.commit && raft.log.term(core.commit) !== raft.term) {
+          throw new Violation("S3", `${node.id} committed an entry of an earlier term by counting`);
+        }
+      }
+      this.#commits.set(node.id, { core, commit: core.commit, leads });
       const { applied, committed } = raft.log;
       if (applied > committed || committed > raft.log.lastIndex()) {
         throw new Violation("S6", `${node.id}: ${raft.log.describe()}`);
