@@ -102,12 +102,8 @@ function whoIs(raft: Raft): string {
   return `${hex(raft.id)} [logterm: ${last.term}, index: ${last.index}, vote: ${hex(raft.vote)}]`;
 }
 
-/** MsgHup, MsgVote, MsgPreVote of a term that is not lower than ours. */
+/** MsgVote, MsgPreVote of a term that is not lower than ours. */
 export function handleVoteRequest(raft: Raft, m: Message): void {
-  if (m.type === "MsgHup") {
-    hup(raft, raft.config.preVote ? "pre-election" : "election");
-    return;
-  }
   const free =
     raft.vote === m.from ||
     (raft.vote === NONE && raft.leader === NONE) ||

@@ -10,7 +10,7 @@
 import { Changer } from "./changer.ts";
 import type { RaftConfig } from "./config.ts";
 import { hex } from "./describe.ts";
-import { campaignOnTimeout, handleVoteRequest, ignoresVoteRequest } from "./election.ts";
+import { campaignOnTimeout, handleVoteRequest, hup, ignoresVoteRequest } from "./election.ts";
 import { ProposalDropped, RaftBroken } from "./errors.ts";
 import { stepCandidate, stepFollower } from "./follower.ts";
 import { Inflights } from "./inflights.ts";
@@ -243,6 +243,8 @@ export class Raft {
     }
     switch (m.type) {
       case "MsgHup":
+        hup(this, this.config.preVote ? "pre-election" : "election");
+        return;
       case "MsgVote":
       case "MsgPreVote":
         handleVoteRequest(this, m);
