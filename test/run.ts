@@ -51,6 +51,20 @@ const GROUPS: readonly Group[] = [
     fileTimeoutMs: 3 * MINUTE_MS,
   },
   {
+    name: "scenarios",
+    what: "etcd raft's data-driven files against the core, and its own",
+    files: ["test/scenarios"],
+    concurrency: 2,
+    fileTimeoutMs: MINUTE_MS,
+  },
+  {
+    name: "sim",
+    what: "whole clusters of cores, with faults, by seeds",
+    files: ["test/sim"],
+    concurrency: 1,
+    fileTimeoutMs: 3 * MINUTE_MS,
+  },
+  {
     name: "conformance",
     what: "one suite over every platform",
     files: ["test/conformance"],

@@ -14,16 +14,16 @@ import { type Service, Wakeup } from "../base/service.ts";
 import { type Chunk, isChunk } from "../binlog/chunk.ts";
 import type { Outcome } from "../binlog/stream-state.ts";
 import { type Clock, delay } from "../platform/clock.ts";
+import { ProposalDropped } from "../raft/errors.ts";
 import type { RawNode } from "../raft/raw-node.ts";
-import { NotLeader } from "../raft/raw-node.ts";
-import type { Entry, Ready } from "../raft/types.ts";
+import type { Entry, HardState, Ready } from "../raft/types.ts";
 import type { DurableLog } from "../storage/log.ts";
 import { EntryDamaged, LogFull } from "../storage/storage.ts";
 import { type Command, decodeCommand, encodeCommand, isCommand } from "./command.ts";
 import type { NodeState } from "./node-state.ts";
 import { chunkOf } from "./stream-reader.ts";
 
-/** Payload bytes in one batch: large enough to hide the sync, small enough for latency. */
+/** Payload bytes in one batch; a Ready with more is written in several, and answered once. */
 const BATCH_BYTES = 8 * 1024 * 1024;
 const APPLY_BYTES = 2 * 1024 * 1024;
 const FULL_RETRY_MS = 500;
@@ -43,6 +43,8 @@ export class Driver implements Service {
   readonly #observers = new Set<ApplyObserver>();
   #waiters: { index: number; resolve: () => void; reject: (error: Error) => void }[] = [];
   #pendingBytes = 0;
+  /** The newest of the core; what is written carries it. */
+  #hardState: HardState;
   #stopped: Error | null = null;
   /** Set when an entry that must be applied is lost on this disk. */
   damaged: EntryDamaged | null = null;
@@ -55,6 +57,7 @@ export class Driver implements Service {
   constructor(node: RawNode, log: DurableLog, state: NodeState, clock: Clock, logger: Logger) {
     this.#node = node;
     this.#log = log;
+    this.#hardState = log.hardState;
     this.#state = state;
     this.#clock = clock;
     this.#logger = logger;
@@ -83,11 +86,12 @@ export class Driver implements Service {
     return () => this.#observers.delete(observer);
   }
 
-  /** Proposes a chunk; its fate is told to observers. Throws NotLeader. */
+  /** Proposes a chunk; its fate is told to observers. Throws ProposalDropped. */
   propose(payload: Uint8Array): number {
     if (this.#stopped !== null) throw this.#stopped;
-    if (!this.leads) throw new NotLeader();
-    const index = this.#node.propose(payload);
+    if (!this.leads) throw new ProposalDropped();
+    this.#node.propose(payload);
+    const index = this.#node.lastIndex;
     this.#pendingBytes += payload.length;
     this.#work.wake();
     return index;
@@ -110,8 +114,8 @@ export class Driver implements Service {
   }
 
   /** Applies what is known to be committed, so that serving can start; `run` does the rest. */
-  async recover(): Promise<void> {
-    await this.#apply();
+  recover(): Promise<void> {
+    return this.#apply();
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -124,7 +128,7 @@ export class Driver implements Service {
           await this.#work.wait();
           continue;
         }
-        await this.#write(this.#node.ready(BATCH_BYTES), signal);
+        await this.#do(this.#node.ready(), signal);
         await this.#apply();
         this.progressed.wake();
       }
@@ -144,28 +148,37 @@ export class Driver implements Service {
     this.progressed.wake();
   }
 
-  async #write(ready: Ready, signal: AbortSignal): Promise<void> {
-    const hardState = ready.hardState ?? this.#log.hardState;
+  /** What a Ready asks for, in the order of the core's contract; there is nobody to send to. */
+  async #do(ready: Ready, signal: AbortSignal): Promise<void> {
+    this.#hardState = ready.hardState ?? this.#hardState;
+    // A commit index alone waits for the next batch: losing it costs time, and a sync costs more.
+    if (ready.mustSync) {
+      for (const entries of batchesOf(ready.entries)) await this.#write(entries, signal);
+    }
+    const before = this.#node.role;
+    this.#node.advance(ready);
+    if (this.#node.role === before || this.#node.role !== "leader") return;
+    // The entry that opens the term: with it all before it is committed.
+    this.#leaderFrom = this.#node.lastIndex;
+    this.#logger.info("Leading", { term: this.#node.term });
+  }
+
+  async #write(entries: readonly Entry[], signal: AbortSignal): Promise<void> {
     for (;;) {
       try {
-        await this.#log.append({ hardState, entries: ready.entries });
+        await this.#log.append({ hardState: this.#hardState, entries });
         break;
       } catch (error) {
         if (!(error instanceof LogFull) || signal.aborted) throw error;
         await delay(this.#clock, FULL_RETRY_MS, signal);
       }
     }
-    const role = this.#node.role;
-    this.#node.advance(ready);
-    if (role !== this.#node.role) {
-      this.#leaderFrom = this.#node.lastIndex;
-      this.#logger.info("Leading", { term: this.#node.term });
-    }
-    for (const entry of ready.entries) this.#pendingBytes -= entry.data.length;
+    for (const entry of entries) this.#pendingBytes -= entry.data.length;
+    this.progressed.wake();
   }
 
   async #apply(): Promise<void> {
-    let led = this.leads;
+    const led = this.leads;
     while (this.applied < this.#node.commit && this.damaged === null) {
       try {
         const lease = await this.#log.read(this.applied + 1, APPLY_BYTES);
@@ -182,10 +195,9 @@ export class Driver implements Service {
       }
       this.#wakeWaiters();
     }
-    if (this.leads !== led) {
-      led = this.leads;
-      this.roleChanged.wake();
-    }
+    // The core only needs to know in order to bound what is uncommitted, and that is done by bytes here.
+    this.#node.appliedTo(this.applied, 0);
+    if (this.leads !== led) this.roleChanged.wake();
   }
 
   #cannotApply(error: unknown): void {
@@ -231,4 +243,22 @@ export class Driver implements Service {
     this.#waiters = this.#waiters.filter((waiter) => waiter.index > this.applied);
     for (const waiter of done) waiter.resolve();
   }
+}
+
+/** Entries in order, in runs of about BATCH_BYTES; one empty run for a hard state alone. */
+function batchesOf(entries: readonly Entry[]): (readonly Entry[])[] {
+  const batches: (readonly Entry[])[] = [];
+  let from = 0;
+  let bytes = 0;
+  for (let at = 0; at < entries.length; at++) {
+    const size = entries[at]!.data.length;
+    if (at > from && bytes + size > BATCH_BYTES) {
+      batches.push(entries.slice(from, at));
+      from = at;
+      bytes = 0;
+    }
+    bytes += size;
+  }
+  batches.push(entries.slice(from));
+  return batches;
 }

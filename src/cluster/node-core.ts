@@ -6,13 +6,16 @@
 import { BufferPool } from "../base/buffer-pool.ts";
 import type { Logger } from "../base/logger.ts";
 import type { Platform } from "../platform/platform.ts";
+import { DEFAULT_RAFT_CONFIG } from "../raft/config.ts";
 import { RawNode } from "../raft/raw-node.ts";
+import type { RaftLogger } from "../raft/types.ts";
 import type { DurableLog } from "../storage/log.ts";
 import { openLog } from "../storage/open.ts";
 import { STREAM_BUFFER_BYTES } from "../syncer/event-stream.ts";
 import { PENDING_BYTES } from "../syncer/source-session.ts";
 import { Driver } from "./driver.ts";
 import { NodeState } from "./node-state.ts";
+import { LogStorage } from "./raft-storage.ts";
 
 export interface NodeOptions {
   readonly dataDir: string;
@@ -58,14 +61,28 @@ export async function openCore(
     report: (message) => logger.warn(message),
   });
   if (log.checkpoint !== null) state = NodeState.decode(log.checkpoint.data);
-  const node = new RawNode(log.identity.raftId, {
-    hardState: log.hardState,
-    lastIndex: log.lastIndex,
-    lastTerm: log.lastTerm,
+  const { applied } = state.stream;
+  const node = new RawNode({
+    ...DEFAULT_RAFT_CONFIG,
+    id: log.identity.raftId,
+    storage: new LogStorage(log, applied),
+    applied,
+    random: (below) => platform.random.u32() % below,
+    logger: raftLogger(logger),
+    deliverCommitted: false,
   });
   const driver = new Driver(node, log, state, platform.clock, logger);
   await driver.recover();
   return { log, state, driver, pool };
+}
+
+function raftLogger(logger: Logger): RaftLogger {
+  return {
+    debug: (line) => logger.debug(line),
+    info: (line) => logger.debug(line),
+    warn: (line) => logger.warn(line),
+    error: (line) => logger.error(line),
+  };
 }
 
 /** What to restart from: all that apply has built so far. */

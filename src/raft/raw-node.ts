@@ -1,127 +1,276 @@
 /**
- * The core for a cluster of one voter: real terms, a real vote, a log that is driven by Ready.
- * It elects itself, opens its term with an empty entry, and commits what its own disk has synced
- * (thesis §3.3–3.6 with a quorum of one).
+ * The core as a driver uses it (contract: types.ts). Synchronous, and of one thread of control:
+ * each call runs to its end, and what is to be done gathers for the next Ready.
  */
 import { assert } from "../base/assert.ts";
+import { type ConfChange, encodeConfChange } from "./conf-change.ts";
+import type { RaftConfig } from "./config.ts";
+import { LocalMessage, PeerNotFound } from "./errors.ts";
+import { appliedTo, applyConfChange } from "./membership.ts";
+import { Raft, sameHardState } from "./raft.ts";
+import { resumeAwaiting } from "./replication.ts";
+import { entriesSize } from "./sizes.ts";
 import {
+  appendMessage,
+  appendResponse,
+  applyMessage,
+  applyResponse,
+  needsAppend,
+} from "./storage-messages.ts";
+import {
+  APPEND_THREAD,
+  APPLY_THREAD,
+  type ConfState,
+  EMPTY_HARD_STATE,
   type Entry,
   EntryType,
   type HardState,
-  type InitialState,
+  type Message,
+  type MessageType,
+  message,
+  NONE,
   type Ready,
-  type Role,
+  type SoftState,
 } from "./types.ts";
 
-const NO_BYTES = new Uint8Array(0);
-
-/** A proposal on a node that does not lead; the caller tries again elsewhere or later. */
-export class NotLeader extends Error {
-  constructor() {
-    super("Cannot propose: this node does not lead");
-    this.name = "NotLeader";
-  }
-}
+const LOCAL: ReadonlySet<MessageType> = new Set([
+  "MsgHup",
+  "MsgBeat",
+  "MsgUnreachable",
+  "MsgSnapStatus",
+  "MsgCheckQuorum",
+  "MsgStorageAppend",
+  "MsgStorageAppendResp",
+  "MsgStorageApply",
+  "MsgStorageApplyResp",
+]);
+const RESPONSES: ReadonlySet<MessageType> = new Set([
+  "MsgAppResp",
+  "MsgVoteResp",
+  "MsgPreVoteResp",
+  "MsgHeartbeatResp",
+  "MsgReadIndexResp",
+  "MsgUnreachable",
+  "MsgStorageAppendResp",
+  "MsgStorageApplyResp",
+]);
 
 export class RawNode {
-  readonly id: number;
-  #term: number;
-  #vote: number;
-  #commit: number;
-  #role: Role = "follower";
-  #lastIndex: number;
-  /** Appended by proposals, not yet in a Ready. */
-  #unstable: Entry[] = [];
-  #saved: HardState;
-  #inFlight: Ready | null = null;
+  readonly raft: Raft;
+  readonly #config: RaftConfig;
+  #soft: SoftState;
+  #hard: HardState;
+  /** Without asynchronous writes: what the node says to itself once a Ready was done. */
+  #onAdvance: Message[] = [];
+  #out: Ready | null = null;
 
-  constructor(id: number, initial: InitialState) {
-    this.id = id;
-    this.#term = initial.hardState.term;
-    this.#vote = initial.hardState.vote;
-    this.#lastIndex = initial.lastIndex;
-    this.#commit = Math.min(initial.hardState.commit, initial.lastIndex);
-    this.#saved = initial.hardState;
-    assert(initial.lastTerm <= this.#term, "the log has no entry of a later term");
+  constructor(config: RaftConfig) {
+    assert(config.id > NONE && config.id < APPLY_THREAD, "an id is above 0 and below 2^53 - 2");
+    assert(config.heartbeatTick > 0, "a heartbeat takes a tick or more");
+    assert(config.electionTick > config.heartbeatTick, "an election takes more than a heartbeat");
+    this.#config = config;
+    this.raft = new Raft(config);
+    this.#soft = this.raft.softState;
+    this.#hard = this.raft.hardState;
   }
 
+  get role(): SoftState["role"] {
+    return this.raft.role;
+  }
   get term(): number {
-    return this.#term;
+    return this.raft.term;
   }
-  get role(): Role {
-    return this.#role;
+  get leader(): number {
+    return this.raft.leader;
   }
   get commit(): number {
-    return this.#commit;
+    return this.raft.log.committed;
   }
   get lastIndex(): number {
-    return this.#lastIndex;
+    return this.raft.log.lastIndex();
   }
 
-  /** The sole voter votes for itself; it leads once term and vote are durable. */
+  /** One tick of logical time. */
+  tick(): void {
+    this.raft.tick();
+  }
+
+  /** Starts an election now, if this node may. */
   campaign(): void {
-    if (this.#role === "leader") return;
-    this.#term++;
-    this.#vote = this.id;
-    this.#role = "candidate";
+    this.raft.step(message("MsgHup", { from: this.raft.id }));
   }
 
-  /** Appends an entry in the leader's term; returns its index. */
-  propose(data: Uint8Array): number {
-    if (this.#role !== "leader") throw new NotLeader();
-    return this.#append(data);
+  /** Appends a payload, or forwards it to the leader. Throws ProposalDropped. */
+  propose(data: Uint8Array): void {
+    this.#propose({ index: 0, term: 0, type: EntryType.NORMAL, data });
   }
 
-  #append(data: Uint8Array): number {
-    const index = ++this.#lastIndex;
-    this.#unstable.push({ index, term: this.#term, type: EntryType.NORMAL, data });
-    return index;
+  /** Version 1 is a single change without a joint configuration. Throws ProposalDropped. */
+  proposeConfChange(change: ConfChange, version: 1 | 2 = 2): void {
+    const type = version === 1 ? EntryType.CONF_CHANGE : EntryType.CONF_CHANGE_V2;
+    this.#propose({ index: 0, term: 0, type, data: encodeConfChange(change) });
+  }
+
+  #propose(entry: Entry): void {
+    this.raft.step(message("MsgProp", { from: this.raft.id, entries: [entry] }));
+  }
+
+  /** To be called when a committed change is applied, also for one that the application blanked. */
+  applyConfChange(change: ConfChange): ConfState {
+    return applyConfChange(this.raft, change);
+  }
+
+  /** A message of a peer. Throws LocalMessage, PeerNotFound, ProposalDropped, RaftBroken. */
+  step(m: Message): void {
+    const own = m.from === APPEND_THREAD || m.from === APPLY_THREAD;
+    if (LOCAL.has(m.type) && !own) throw new LocalMessage();
+    if (RESPONSES.has(m.type) && !own && !this.raft.tracker.progress.has(m.from)) {
+      throw new PeerNotFound();
+    }
+    this.raft.step(m);
+  }
+
+  get #appliesUnstable(): boolean {
+    return !this.#config.asyncStorageWrites;
   }
 
   hasReady(): boolean {
-    if (this.#inFlight !== null) return false;
-    if (this.#unstable.length > 0) return true;
-    return this.#term !== this.#saved.term || this.#vote !== this.#saved.vote;
+    const { raft } = this;
+    if (this.#out !== null) return false;
+    const { unstable } = raft.log;
+    return (
+      !sameSoftState(raft.softState, this.#soft) ||
+      this.#newHardState() !== null ||
+      unstable.nextSnapshot() !== null ||
+      unstable.hasNextEntries ||
+      raft.messages.length > 0 ||
+      raft.messagesAfterAppend.length > 0 ||
+      raft.readStates.length > 0 ||
+      (this.#config.deliverCommitted && raft.log.hasNextCommitted(this.#appliesUnstable))
+    );
   }
 
-  /**
-   * At most one Ready is out at a time. `maxBytes` bounds the payloads in it, but one entry always
-   * fits.
-   */
-  ready(maxBytes: number): Ready {
-    assert(this.#inFlight === null, "the Ready before was advanced");
-    let bytes = 0;
-    let count = 0;
-    while (count < this.#unstable.length && (count === 0 || bytes < maxBytes)) {
-      bytes += this.#unstable[count++]!.data.length;
-    }
-    const hardState = { term: this.#term, vote: this.#vote, commit: this.#commit };
-    const { term, vote, commit } = this.#saved;
-    const changed =
-      hardState.term !== term || hardState.vote !== vote || hardState.commit !== commit;
+  #newHardState(): HardState | null {
+    const now = this.raft.hardState;
+    if (sameHardState(now, EMPTY_HARD_STATE) || sameHardState(now, this.#hard)) return null;
+    return now;
+  }
+
+  /** What is to be done now. Without asynchronous writes `advance` must come before the next one. */
+  ready(): Ready {
+    assert(this.#out === null, "the Ready before was advanced");
+    const { raft } = this;
+    const { log } = raft;
+    const hardState = this.#newHardState();
+    const entries = log.unstable.nextEntries();
+    const snapshot = log.unstable.nextSnapshot();
+    const committedEntries = this.#config.deliverCommitted
+      ? log.nextCommitted(this.#appliesUnstable)
+      : [];
+    const soft = raft.softState;
     const ready: Ready = {
-      hardState: changed ? hardState : null,
-      entries: this.#unstable.splice(0, count),
-      snapshot: null,
-      messages: [],
-      leader: this.#role === "leader" ? this.id : 0,
-      role: this.#role,
+      softState: sameSoftState(soft, this.#soft) ? null : soft,
+      hardState,
+      readStates: raft.readStates,
+      entries,
+      snapshot,
+      committedEntries,
+      messages: this.#outgoing({ hardState, entries, snapshot }, committedEntries),
+      mustSync:
+        entries.length > 0 || raft.vote !== this.#hard.vote || raft.term !== this.#hard.term,
     };
-    this.#inFlight = ready;
+    this.#accept(ready);
     return ready;
   }
 
-  /** What `ready` held is durable: with a quorum of one that commits its entries. */
-  advance(ready: Ready): void {
-    assert(this.#inFlight === ready, "advance follows its own ready");
-    this.#inFlight = null;
-    if (ready.hardState !== null) this.#saved = ready.hardState;
-    const last = ready.entries[ready.entries.length - 1];
-    if (last !== undefined) this.#commit = last.index;
-    if (this.#role === "candidate" && this.#saved.term === this.#term) {
-      this.#role = "leader";
-      // Entries of earlier terms are committed only through one of the own term (thesis §3.6.2).
-      this.#append(NO_BYTES);
+  #outgoing(
+    writes: Pick<Ready, "hardState" | "entries" | "snapshot">,
+    committed: readonly Entry[],
+  ): Message[] {
+    const { raft } = this;
+    if (!this.#config.asyncStorageWrites) {
+      return raft.messages.concat(raft.messagesAfterAppend.filter(({ to }) => to !== raft.id));
+    }
+    const out = raft.messages.slice();
+    if (needsAppend(raft, writes)) out.push(appendMessage(raft, writes));
+    if (committed.length > 0) out.push(applyMessage(raft, committed));
+    return out;
+  }
+
+  #accept(ready: Ready): void {
+    const { raft } = this;
+    const { log } = raft;
+    if (ready.softState !== null) this.#soft = ready.softState;
+    if (ready.hardState !== null) this.#hard = ready.hardState;
+    raft.readStates = [];
+    if (!this.#config.asyncStorageWrites) {
+      this.#out = ready;
+      this.#onAdvance = raft.messagesAfterAppend.filter(({ to }) => to === raft.id);
+      const response = appendResponse(raft, ready);
+      if (response !== null) this.#onAdvance.push(response);
+      if (ready.committedEntries.length > 0) {
+        this.#onAdvance.push(applyResponse(raft, ready.committedEntries));
+      }
+    }
+    raft.messages = [];
+    raft.messagesAfterAppend = [];
+    log.unstable.acceptInProgress();
+    const last = ready.committedEntries.at(-1);
+    if (last !== undefined) {
+      log.acceptApplying(last.index, entriesSize(ready.committedEntries), this.#appliesUnstable);
     }
   }
+
+  /** What `ready` asked for was done: it is durable, sent, applied. */
+  advance(ready: Ready): void {
+    assert(this.#out === ready, "advance follows its own ready");
+    this.#out = null;
+    const messages = this.#onAdvance;
+    this.#onAdvance = [];
+    for (const own of messages) this.raft.step(own);
+  }
+
+  /** Without `deliverCommitted`: the application has applied all up to `index`, of so many payload bytes. */
+  appliedTo(index: number, payloadBytes: number): void {
+    appliedTo(this.raft, index, 0);
+    this.raft.reduceUncommitted(payloadBytes);
+  }
+
+  /** Entries that the storage had answered PENDING for can be read now. */
+  entriesArrived(): void {
+    this.raft.log.awaitsCommitted = false;
+    resumeAwaiting(this.raft);
+  }
+
+  /** Hands leadership to a voter; given up after an election time-out. */
+  transferLeader(to: number): void {
+    this.raft.step(message("MsgTransferLeader", { from: to }));
+  }
+
+  /** A leader that cannot do its work, as with a disk that hangs, lets another be elected. */
+  stepDown(): void {
+    if (this.raft.leads) this.raft.becomeFollower(this.raft.term, NONE);
+  }
+
+  /** This follower takes part in an election before its lease on the leader ends. */
+  forgetLeader(): void {
+    this.raft.step(message("MsgForgetLeader"));
+  }
+
+  /** The answer comes as a ReadState in a Ready, or never: then ask again. */
+  readIndex(context: Uint8Array): void {
+    this.raft.step(message("MsgReadIndex", { context }));
+  }
+
+  reportUnreachable(id: number): void {
+    this.raft.step(message("MsgUnreachable", { from: id }));
+  }
+
+  reportSnapshot(id: number, delivered: boolean): void {
+    this.raft.step(message("MsgSnapStatus", { from: id, reject: !delivered }));
+  }
+}
+
+function sameSoftState(a: SoftState, b: SoftState): boolean {
+  return a.leader === b.leader && a.role === b.role;
 }

@@ -5,9 +5,11 @@
  *   npm run soak -- kills --rounds 200     SIGKILL of the node under load
  *   npm run soak -- large --gib 4          one transaction of so many GiB (needs about 10 × free)
  *   npm run soak -- segments               every value of every byte of a 64 KiB segment
+ *   npm run soak -- sim                    20,000 clusters of Raft cores with faults
  *   npm run soak -- start --gib 10         how long a killed node with so much log takes to serve
  */
 import { parseArgs } from "node:util";
+import { simulate } from "../sim/simulate.ts";
 import { killRounds } from "../support/kill-rounds.ts";
 import { freeSpaceFor, largeTransaction } from "../support/large-transaction.ts";
 import { flipSegment } from "../support/segment-flips.ts";
@@ -28,6 +30,15 @@ const PARTS: Readonly<Record<string, () => Promise<string>>> = {
     const short = await freeSpaceFor(gib * 10 * GIB);
     if (short !== null) return `skipped: ${short}`;
     return JSON.stringify(await largeTransaction(Math.ceil(gib * 32), 32 * 1024 * 1024, say));
+  },
+  sim: async () => {
+    const seeds = 20_000;
+    for (let seed = 1; seed <= seeds; seed++) {
+      const failure = simulate(seed, 1_500);
+      if (failure !== null) throw new Error(failure.report());
+      if (seed % 2_000 === 0) say(`${seed} seeds`);
+    }
+    return `${seeds} seeds, no violation`;
   },
   segments: async () => JSON.stringify(await flipSegment("all values", say)),
   start: async () => {

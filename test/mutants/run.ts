@@ -1,0 +1,97 @@
+/**
+ * `npm run mutants [-- --only TEXT] [--seeds N]`: plants each bug in a copy of the sources and looks
+ * whether the simulator, or else a test of the core, finds it. A patch that no longer applies and a
+ * mutant that survives fail the run.
+ */
+import { spawnSync } from "node:child_process";
+import {
+  cpSync,
+  existsSync,
+  globSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { parseArgs } from "node:util";
+import { MUTANTS, type Mutant } from "./mutants.ts";
+
+const ROOT = path.join(import.meta.dirname, "../..");
+const COPIED = ["src", "runtime/memory", "test/sim", "test/unit/raft", "package.json"];
+const { values } = parseArgs({
+  options: { only: { type: "string", default: "" }, seeds: { type: "string", default: "3000" } },
+});
+
+type Verdict = { readonly seeds: number } | { readonly test: string } | null;
+
+function plant(folder: string, { name, file, from, to }: Mutant): void {
+  const target = path.join(folder, file);
+  const source = readFileSync(target, "utf8");
+  const parts = source.split(from);
+  if (parts.length !== 2) {
+    throw new Error(`"${name}" applies ${parts.length - 1} times to ${file}: mend the patch`);
+  }
+  writeFileSync(target, parts.join(to));
+}
+
+/** The simulator's runs end at the first violation, and say how many seeds that took. */
+function hunt(folder: string): Verdict {
+  const sim = spawnSync(
+    process.execPath,
+    ["test/sim/run.ts", "--seeds", values.seeds, "--no-shrink", "--seconds", "40"],
+    { cwd: folder, encoding: "utf8", timeout: 120_000 },
+  );
+  if (sim.status !== 0) {
+    const seed = /^seed (\d+),/m.exec(sim.stdout)?.[1];
+    return { seeds: Number(seed ?? 1) };
+  }
+  const tests = globSync("test/unit/raft/*.test.ts", { cwd: folder });
+  for (const test of tests) {
+    const ran = spawnSync(process.execPath, ["--test", test], { cwd: folder, timeout: 120_000 });
+    if (ran.status !== 0) return { test: path.basename(test) };
+  }
+  return null;
+}
+
+function judge(mutant: Mutant | null): Verdict {
+  const folder = mkdtempSync(path.join(os.tmpdir(), "binraft-mutant-"));
+  try {
+    for (const entry of COPIED.filter((one) => existsSync(path.join(ROOT, one)))) {
+      cpSync(path.join(ROOT, entry), path.join(folder, entry), { recursive: true });
+    }
+    symlinkSync(path.join(ROOT, "node_modules"), path.join(folder, "node_modules"));
+    if (mutant !== null) plant(folder, mutant);
+    return hunt(folder);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+const chosen = MUTANTS.filter(({ name }) => name.includes(values.only));
+const sound = judge(null);
+if (sound !== null) {
+  console.log(`FAIL  without any bug: ${JSON.stringify(sound)}`);
+  process.exit(1);
+}
+const seeds: number[] = [];
+let caught = 0;
+for (const mutant of chosen) {
+  const verdict = judge(mutant);
+  if (verdict !== null) caught++;
+  if (verdict !== null && "seeds" in verdict) seeds.push(verdict.seeds);
+  const how =
+    verdict === null
+      ? "SURVIVES"
+      : "seeds" in verdict
+        ? `seed ${verdict.seeds}`
+        : `not by the simulator; ${verdict.test}`;
+  console.log(`${verdict === null ? "FAIL" : "ok  "}  ${mutant.name}: ${how}`);
+}
+seeds.sort((a, b) => a - b);
+console.log(
+  `caught ${caught} of ${chosen.length}, median seeds to catch ${seeds[seeds.length >> 1] ?? "none"}`,
+);
+process.exit(caught === chosen.length ? 0 : 1);

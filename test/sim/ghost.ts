@@ -1,0 +1,188 @@
+/**
+ * Who sees everything and forgets nothing: what has ever been committed, elected, configured. It
+ * reads the durable images, not what nodes believe. Numbers are those of the invariants in
+ * docs/08-testing.md.
+ */
+import { type JointConfig, jointVote } from "../../src/raft/quorum.ts";
+import type { ConfState, Entry, Message } from "../../src/raft/types.ts";
+import type { SimNode } from "./node.ts";
+
+export class Violation extends Error {
+  readonly invariant: string;
+  constructor(invariant: string, what: string) {
+    super(`${invariant}: ${what}`);
+    this.name = "Violation";
+    this.invariant = invariant;
+  }
+}
+
+const joint = (conf: ConfState): JointConfig => ({
+  incoming: conf.voters,
+  outgoing: conf.votersOutgoing,
+});
+
+export class Ghost {
+  /** By index, what was applied first anywhere. */
+  readonly committed = new Map<number, { term: number; data: string }>();
+  readonly #leaders = new Map<number, number>();
+  readonly #configs = new Map<number, ConfState>();
+  readonly #commits = new Map<number, { core: unknown; commit: number; leads: number }>();
+  readonly #voters = new Map<number, JointConfig>();
+  #last: { index: number; conf: ConfState };
+  highest = 1;
+
+  constructor(first: ConfState) {
+    this.#last = { index: 1, conf: first };
+    this.#configs.set(1, first);
+  }
+
+  sent(from: SimNode, m: Message): void {
+    if (m.type === "MsgPreVote" || m.type === "MsgPreVoteResp" || m.term === 0) return;
+    const { term, vote } = from.storage.hardState;
+    if (m.term > term) {
+      throw new Violation("S7", `${from.id} sent ${m.type} of term ${m.term}, durable is ${term}`);
+    }
+    if (m.type === "MsgVoteResp" && !m.reject && m.term === term && vote !== m.to) {
+      throw new Violation("S7", `${from.id} told ${m.to} of a vote that is durable for ${vote}`);
+    }
+    if (m.type === "MsgAppResp" && !m.reject && m.term === term) {
+      const last = from.storage.lastIndex();
+      if (m.index > Math.max(last, from.storage.hardState.commit)) {
+        throw new Violation("S5", `${from.id} acknowledged ${m.index}, durable is ${last}`);
+      }
+    }
+  }
+
+  applied(node: SimNode, entry: Entry): void {
+    const data = String.fromCharCode(...entry.data);
+    const known = this.committed.get(entry.index);
+    if (known === undefined) this.committed.set(entry.index, { term: entry.term, data });
+    else if (known.term !== entry.term || known.data !== data) {
+      throw new Violation(
+        "S4",
+        `${node.id} applied ${entry.term}/${entry.index} "${data}" where ${known.term} "${known.data}" was`,
+      );
+    }
+    if (node.storage.lastIndex() < entry.index) {
+      throw new Violation("S5", `${node.id} applied ${entry.index}, which is not durable there`);
+    }
+    if (entry.index !== node.appliedIndex + 1) {
+      throw new Violation("S4", `${node.id} applied ${entry.index} after ${node.appliedIndex}`);
+    }
+  }
+
+  configured(index: number, conf: ConfState): void {
+    const known = this.#configs.get(index);
+    if (known !== undefined) {
+      if (JSON.stringify(known) !== JSON.stringify(conf)) {
+        throw new Violation("S8", `two configurations at ${index}`);
+      }
+      return;
+    }
+    this.#configs.set(index, conf);
+    if (index < this.#last.index) return;
+    if (!intersect(joint(this.#last.conf), joint(conf))) {
+      throw new Violation(
+        "S8",
+        `quorums of ${JSON.stringify(this.#last.conf)} and ${JSON.stringify(conf)} need not meet`,
+      );
+    }
+    this.#last = { index, conf };
+  }
+
+  /** After each step. */
+  check(nodes: readonly SimNode[]): void {
+    for (const node of nodes) {
+      const { core } = node;
+      if (core === null) continue;
+      const { raft } = core;
+      if (raft.role === "leader") this.#checkLeader(node, nodes);
+      const before = this.#commits.get(node.id);
+      if (before?.core === core && before.commit > core.commit) {
+        throw new Violation("S6", `${node.id}'s commit fell from ${before.commit}`);
+      }
+      const leads = raft.role === "leader" ? raft.term : 0;
+      if (leads > 0 && before?.leads === leads && before.core === core) {
+        // Counting commits entries of the own term only (thesis §3.6.2).
+        if (core.commit > before.commit && raft.log.term(core.commit) !== raft.term) {
+          throw new Violation("S3", `${node.id} committed an entry of an earlier term by counting`);
+        }
+      }
+      this.#commits.set(node.id, { core, commit: core.commit, leads });
+      const { applied, committed } = raft.log;
+      if (applied > committed || committed > raft.log.lastIndex()) {
+        throw new Violation("S6", `${node.id}: ${raft.log.describe()}`);
+      }
+      if (raft.isLearner && raft.role === "leader") {
+        throw new Violation("S8", `learner ${node.id} leads`);
+      }
+    }
+  }
+
+  #checkLeader(node: SimNode, nodes: readonly SimNode[]): void {
+    const { raft } = node.core!;
+    const other = this.#leaders.get(raft.term);
+    if (other !== undefined && other !== node.id) {
+      throw new Violation("S1", `${other} and ${node.id} lead in term ${raft.term}`);
+    }
+    this.#leaders.set(raft.term, node.id);
+    for (const [index, { term }] of this.committed) {
+      if (index < raft.log.firstIndex()) continue;
+      if (raft.log.term(index) !== term && term < raft.term) {
+        throw new Violation("S3", `leader ${node.id} of term ${raft.term} lacks ${term}/${index}`);
+      }
+    }
+    for (const [id, progress] of raft.tracker.progress) {
+      if (progress.match >= progress.next)
+        throw new Violation("S13", `match of ${id} not below next`);
+      const peer = nodes.find((one) => one.id === id);
+      // Under a newer leader its log may have been cut since.
+      const current = peer !== undefined && peer.storage.hardState.term <= raft.term;
+      if (current && progress.match > peer.storage.lastIndex()) {
+        throw new Violation("S13", `${id} is believed at ${progress.match}, beyond its disk`);
+      }
+    }
+    const before = this.#voters.get(node.id) ?? raft.tracker.config.voters;
+    this.#voters.set(node.id, raft.tracker.config.voters);
+    if (raft.log.committed <= this.highest) return;
+    this.highest = raft.log.committed;
+    this.#checkDurable(node, nodes, raft.log.committed, before);
+  }
+
+  /**
+   * What a leader calls committed is on the disks of a quorum of its configuration; of that before
+   * the step when the step committed and then applied a change of it.
+   */
+  #checkDurable(
+    leader: SimNode,
+    nodes: readonly SimNode[],
+    index: number,
+    before: JointConfig,
+  ): void {
+    const { raft } = leader.core!;
+    const term = raft.log.term(index);
+    const has = (id: number): boolean => {
+      const peer = nodes.find((one) => one.id === id);
+      if (peer === undefined) return false;
+      return peer.storage.firstIndex() > index || peer.storage.term(index) === term;
+    };
+    // A leader that removes itself commits and steps down in one step; then its successor is seen
+    // first, which has applied the change already. So the latest configurations count, too.
+    const recent = [...this.#configs.values()].slice(-3).map(joint);
+    const configs = [raft.tracker.config.voters, before, ...recent];
+    if (!configs.some((config) => jointVote(config, has) === "won")) {
+      throw new Violation("S5", `${leader.id} committed ${index} without a durable quorum`);
+    }
+  }
+}
+
+/** No set of nodes decides in one while the rest decides in the other. */
+export function intersect(a: JointConfig, b: JointConfig): boolean {
+  const ids = [...new Set([...a.incoming, ...a.outgoing, ...b.incoming, ...b.outgoing])];
+  for (let set = 0; set < 1 << ids.length; set++) {
+    const inSet = (id: number): boolean => (set & (1 << ids.indexOf(id))) !== 0;
+    const first = jointVote(a, inSet) === "won";
+    if (first && jointVote(b, (id) => !inSet(id)) === "won") return false;
+  }
+  return true;
+}
