@@ -111,6 +111,7 @@ export async function nodeSettings(platform: Platform, config: NodeConfig): Prom
     segmentBytes: config.storage.segmentBytes,
     retentionBytes: config.storage.retentionBytes,
     retentionHours: config.storage.retentionHours,
+    keepForAbsentHours: config.storage.keepForAbsentHours,
     requireTls: config.replicas.requireTls,
     maxConnections: config.replicas.maxConnections,
     allowOriginServerIds: config.replicas.allowOriginServerIds,

@@ -17,6 +17,7 @@ export class NodeServer {
   readonly #identity: ServerIdentity;
   readonly #tls: ServerStatus["tls"];
   readonly #clock: () => number;
+  readonly #keepForAbsentMs: number;
   readonly #stop = new AbortController();
   readonly #run: Promise<void>;
   /** Upstream the cluster has one uuid, different from every node's. */
@@ -87,6 +88,7 @@ export class NodeServer {
     this.address = address;
     const { tls, settings } = options;
     this.#tls = tls === null ? "off" : settings.requireTls ? "required" : "offered";
+    this.#keepForAbsentMs = settings.keepForAbsentHours * 3_600_000;
     this.#clock = () => options.platform.clock.wall();
     this.#stop = stop;
     this.#run = run;
@@ -131,9 +133,9 @@ export class NodeServer {
     for (const replica of this.#server.registry.list()) this.kick(replica.uuid);
   }
 
-  /** The entry that the slowest connected replica still needs. */
+  /** The entry that the slowest replica still needs, connected or not gone for long. */
   slowestEntry(): number {
-    return this.#server.registry.slowest()?.entry ?? Number.POSITIVE_INFINITY;
+    return this.#server.registry.neededFrom(this.#keepForAbsentMs);
   }
 
   async stop(graceMs: number): Promise<void> {

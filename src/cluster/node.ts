@@ -46,6 +46,8 @@ export interface NodeSettings extends RetentionPolicy {
   readonly serverId: number | null;
   readonly mysqlAddress: Address;
   readonly segmentBytes: number;
+  /** For so long purge keeps what a replica will ask for that left; 0: not at all. */
+  readonly keepForAbsentHours: number;
   readonly requireTls: boolean;
   readonly maxConnections: number;
   readonly allowOriginServerIds: boolean;

@@ -1,7 +1,8 @@
 /**
  * What may be purged: whole binlog files from the oldest on. A file goes when the log
- * is larger than allowed, or when its newest event is older than allowed, and no connected replica
- * still reads in it, unless the log has grown to twice its allowed size: then the disk comes first.
+ * is larger than allowed, or when its newest event is older than allowed, and no replica still
+ * reads in it or left so lately that it may come back (server/absent-replicas.ts), unless the log
+ * has grown to twice its allowed size: then the disk comes first.
  * The newest file always stays. Pure.
  */
 import type { BinlogFile } from "../binlog/file-view.ts";

@@ -33,6 +33,8 @@ export interface NodeConfig {
     readonly segmentBytes: number;
     readonly retentionBytes: number | null;
     readonly retentionHours: number | null;
+    /** 0: what a replica needs is forgotten when it leaves. */
+    readonly keepForAbsentHours: number;
   };
   readonly admin: {
     /** Null: made in the data directory at the first start. */

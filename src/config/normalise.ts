@@ -37,6 +37,7 @@ export function normalise(collected: Collected, options: LoadOptions): NodeConfi
       segmentBytes: values.number("storage.segment_bytes")!,
       retentionBytes: values.number("storage.retention_bytes"),
       retentionHours: values.number("storage.retention_hours"),
+      keepForAbsentHours: values.number("storage.keep_for_absent_hours")!,
     },
     admin: {
       tokenRef: values.secret("admin.token_file"),

@@ -214,6 +214,13 @@ export const OPTIONS: readonly Option[] = [
     null,
     "Binlog to keep, by age. Nothing is purged by age when left out.",
   ),
+  option(
+    "storage",
+    "keep_for_absent_hours",
+    wholeNumber(0, 1_000_000),
+    24,
+    "Keep what a replica that left still needs for so long, up to twice `retention_bytes`. 0: do not.",
+  ),
 
   secretFile(
     "admin",

@@ -25,6 +25,7 @@ import { NetError } from "../platform/net.ts";
 import type { Platform } from "../platform/platform.ts";
 import { DumpCursor, type DumpFormat } from "./cursor.ts";
 import type { FileFormat, FileFormats } from "./file-formats.ts";
+import { ReadingTrail } from "./reading-trail.ts";
 import { Sender } from "./sender.ts";
 import {
   type BrokenPosition,
@@ -81,6 +82,7 @@ export class Dump {
   readonly #connection: PacketConnection;
   readonly #epoch: number;
   readonly #sender: Sender;
+  readonly #trail = new ReadingTrail();
   #cursor: DumpCursor | null = null;
   #reader: StreamReader | null = null;
   #stop: StopReason | null = null;
@@ -108,6 +110,11 @@ export class Dump {
   /** What purge must keep for this reader; null before it has begun. */
   get entry(): number | null {
     return this.#reader?.entry ?? null;
+  }
+
+  /** What purge must keep for this replica once it has left; null when it never began. */
+  get trail(): number | null {
+    return this.#trail.place;
   }
 
   get place(): { readonly file: string; readonly position: number } {
@@ -158,6 +165,8 @@ export class Dump {
       waitForMore: () => this.#waitForMore(),
     });
     this.#reader = start.reader;
+    // As files are purged whole, so is the place that a start is found from.
+    this.#trail.note(start.file.startEntry, 0);
     const cursor = new DumpCursor(
       stream,
       this.#options,
@@ -208,6 +217,7 @@ export class Dump {
       if (this.#closed) return "closed";
       if (this.#stop !== null && cursor.atUnitEnd) return this.#endStopped();
       const version = signal.version;
+      this.#trail.note(reader.entry, this.sentBytes);
       const batch = await reader.next();
       if (batch !== null) {
         this.caughtUp = false;

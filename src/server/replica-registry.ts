@@ -9,6 +9,7 @@ import type { Logger } from "../base/logger.ts";
 import type { GtidSet } from "../gtid/gtid-set.ts";
 import { delay } from "../platform/clock.ts";
 import type { Platform } from "../platform/platform.ts";
+import { AbsentReplicas } from "./absent-replicas.ts";
 import type { Dump } from "./dump.ts";
 import type { BinlogStream } from "./stream.ts";
 
@@ -66,6 +67,7 @@ export class ReplicaRegistry {
   readonly #logger: Logger;
   readonly #stream: BinlogStream;
   readonly #connections = new Map<number, ReplicaConnection>();
+  readonly #absent: AbsentReplicas;
   readonly #takeOvers = new Map<string, number[]>();
   /** Take-overs that were slowed down, ever. */
   alarms = 0;
@@ -74,6 +76,7 @@ export class ReplicaRegistry {
     this.#platform = platform;
     this.#logger = logger;
     this.#stream = stream;
+    this.#absent = new AbsentReplicas(platform.clock);
   }
 
   get size(): number {
@@ -95,7 +98,12 @@ export class ReplicaRegistry {
   }
 
   leave(connectionId: number): void {
+    const connection = this.#connections.get(connectionId);
+    if (connection === undefined) return;
     this.#connections.delete(connectionId);
+    const { uuid, dump } = connection;
+    // Who asked for an end has read to it, and is a tool that waits for nothing.
+    if (!dump.options.nonBlock) this.#absent.left(uuid, dump.trail);
   }
 
   #olderOf(connection: ReplicaConnection): ReplicaConnection | null {
@@ -187,7 +195,19 @@ export class ReplicaRegistry {
     return count;
   }
 
-  /** The reader that is furthest back: what purge must keep. Null when nobody reads. */
+  /**
+   * The oldest entry that purge must keep: for those that read, and for those that left no longer
+   * ago than `absentMs`. Infinity when there are none.
+   */
+  neededFrom(absentMs: number): number {
+    for (const { uuid, dump } of this.#connections.values()) {
+      if (dump.entry !== null) this.#absent.isBack(uuid);
+    }
+    const none = Number.POSITIVE_INFINITY;
+    return Math.min(this.slowest()?.entry ?? none, this.#absent.oldest(absentMs) ?? none);
+  }
+
+  /** The connected reader that is furthest back. Null when nobody reads. */
   slowest(): { entry: number; uuid: string; address: string } | null {
     let slowest: { entry: number; uuid: string; address: string } | null = null;
     for (const { uuid, address, dump } of this.#connections.values()) {

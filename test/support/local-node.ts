@@ -107,6 +107,7 @@ export class LocalNode {
         segmentBytes: 16 * 1024 * 1024,
         retentionBytes: null,
         retentionHours: null,
+        keepForAbsentHours: 24,
         requireTls: false,
         maxConnections: 200,
         allowOriginServerIds: false,

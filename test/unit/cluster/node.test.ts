@@ -1,6 +1,18 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { toHex } from "../../../src/base/bytes.ts";
+import type { AccountSettings } from "../../../src/cluster/command.ts";
+import type { RunningNode } from "../../../src/cluster/node.ts";
+import { encodeGtidSet } from "../../../src/gtid/binary.ts";
+import { GtidSet } from "../../../src/gtid/gtid-set.ts";
+import { createVerifiers } from "../../../src/mysql/auth/verifier.ts";
+import { connect } from "../../../src/mysql/client.ts";
+import { encodeDumpGtid } from "../../../src/mysql/commands.ts";
+import type { Platform } from "../../../src/platform/platform.ts";
 import { NodeWorld } from "./world-node.ts";
+import { WorldSource } from "./world-source.ts";
+
+const HOUR_MS = 3_600_000;
 
 const DAY_MS = 24 * 3_600_000;
 
@@ -32,4 +44,82 @@ test("A node scrubs its log until it stops, and shows what was found", async () 
   const { steps } = time;
   await time.advance(2 * DAY_MS);
   assert.equal(time.steps, steps, "nothing is left running");
+});
+
+const A = "aaaaaaaa-0000-0000-0000-000000000001";
+const B = "bbbbbbbb-0000-0000-0000-000000000002";
+
+function account(platform: Platform): AccountSettings {
+  const { sha2, native } = createVerifiers(platform.crypto, "secret", { native: true });
+  return { sha2: toHex(sha2), native: toHex(native!) };
+}
+
+/** A replica comes, reads some of the first file, and leaves; then a second file begins. */
+async function leftBehind(
+  world: NodeWorld,
+  keepForAbsentHours: number,
+): Promise<{ node: RunningNode; files: () => string[] }> {
+  const { time } = world.world;
+  const platform = world.world.machine("replica").start();
+  const first = await time.run(() => WorldSource.start(world.world, "first", A, ""));
+  const second = await time.run(() => WorldSource.start(world.world, "second", B, ""));
+  for (let gno = 1; gno <= 5; gno++) {
+    first.commit(A, gno);
+    second.commit(A, gno);
+  }
+  const node = await world.start({
+    source: first.settings(world.machine),
+    accounts: new Map([["repl", account(platform)]]),
+    retentionHours: 1,
+    keepForAbsentHours,
+  });
+  assert.ok(await time.runUntil(() => node.gtid().executed === `${A}:1-5`, 30_000));
+  const client = await time.run(() =>
+    connect(
+      {
+        ...node.mysqlAddress,
+        user: "repl",
+        password: "secret",
+        tls: { mode: "disabled" },
+        nativePassword: true,
+      },
+      platform,
+    ),
+  );
+  const uuid = "cccccccc-0000-0000-0000-000000000003";
+  await time.run(() => client.query(`SET @slave_uuid = '${uuid}', @replica_uuid = '${uuid}'`));
+  await time.run(() => client.query("SET @source_binlog_checksum = 'CRC32'"));
+  const gtids = encodeGtidSet(GtidSet.parse(`${A}:1-3`), "auto");
+  client.connection.writeCommand(
+    encodeDumpGtid({ flags: 0, serverId: 77, file: "", position: 4n, gtids }),
+  );
+  await time.run(() => client.connection.readPacket());
+  assert.equal(node.replicas().length, 1);
+  client.connection.destroy();
+  assert.ok(await time.runUntil(() => node.replicas().length === 0, 30_000));
+  await time.run(() => node.setSource(second.settings(world.machine)));
+  assert.ok(await time.runUntil(() => node.files().length === 2, 30_000), world.lines.join());
+  return { node, files: () => node.files().map((file) => file.name) };
+}
+
+test("Retention keeps what a replica that left will ask for, and only so long", async () => {
+  const world = new NodeWorld(5);
+  const { time } = world.world;
+  const { node, files } = await leftBehind(world, 24);
+  const both = files();
+  await time.advance(20 * HOUR_MS);
+  assert.deepEqual(files(), both);
+  await time.advance(5 * HOUR_MS);
+  assert.deepEqual(files(), both.slice(1));
+  await time.run(() => node.stop());
+});
+
+test("Retention forgets a replica at once when it is told to", async () => {
+  const world = new NodeWorld(6);
+  const { time } = world.world;
+  const { node, files } = await leftBehind(world, 0);
+  const both = files();
+  await time.advance(3 * HOUR_MS);
+  assert.deepEqual(files(), both.slice(1));
+  await time.run(() => node.stop());
 });

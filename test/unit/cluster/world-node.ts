@@ -33,6 +33,7 @@ export class NodeWorld {
           segmentBytes: 64 * 1024,
           retentionBytes: null,
           retentionHours: null,
+          keepForAbsentHours: 24,
           requireTls: false,
           maxConnections: 200,
           allowOriginServerIds: false,
