@@ -109,7 +109,14 @@ test("Scrub leaves a segment alone that is purged while it reads", async () => {
     world.log === null ? null : { index: world.log.lastIndex, term: 1, data: payload(1, 200) };
   await world.open({ checkpoint });
   for (let i = 0; i < 60; i++) await world.append([payload(i, 4000)], i);
+  // A read that takes long, and fails because its file is closed by then.
+  const { faults } = world.disk;
+  const { callMs } = faults;
+  const [oldest] = world.disk.image.list("log").sort();
+  faults.callMs = 10_000;
+  faults.readErrors = [{ path: `log/${oldest}`, from: 0, to: 64 * 1024 }];
   const looking = world.log!.verifyFrom(1);
+  faults.callMs = callMs;
   await world.settle(world.log!.purgeBefore(40));
   const block = await world.settle(looking);
   assert.equal(block?.unreadable, null);
