@@ -122,13 +122,11 @@ test("to remove or to demote the one it goes to ends it", () => {
   for (const type of ["remove-node", "add-learner"] as const) {
     const net = led(PLAIN);
     net.drop((m) => m.type === "MsgTimeoutNow");
-    net
-      .at(1)
-      .node.proposeConfChange({
-        transition: "auto",
-        changes: [{ type, id: 3 }],
-        context: NO_BYTES,
-      });
+    net.at(1).node.proposeConfChange({
+      transition: "auto",
+      changes: [{ type, id: 3 }],
+      context: NO_BYTES,
+    });
     net.at(1).node.transferLeader(3);
     assert.equal(net.at(1).raft.leadTransferee, 3);
     net.settle();
