@@ -16,10 +16,13 @@ import { NO_BYTES } from "../../../src/raft/types.ts";
 const changes: fc.Arbitrary<ConfChange> = fc.record({
   transition: fc.constantFrom("auto", "implicit", "explicit"),
   changes: fc.array(
-    fc.record({
-      type: fc.constantFrom("add-node", "remove-node", "update-node", "add-learner"),
-      id: fc.maxSafeNat(),
-    }),
+    fc.record(
+      {
+        type: fc.constantFrom("add-node", "remove-node", "update-node", "add-learner"),
+        id: fc.maxSafeNat(),
+      },
+      { noNullPrototype: true },
+    ),
   ),
   context: fc.uint8Array(),
 });

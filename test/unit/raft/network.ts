@@ -20,7 +20,7 @@ export class Network {
   readonly #filters: ((m: Message) => boolean)[] = [];
 
   constructor(voters: readonly number[], setup: NetworkSetup = {}) {
-    const { learners = [], options = {}, each = () => ({}) } = setup;
+    const { learners = [], options = {}, each = (): MemberSetup => ({}) } = setup;
     this.#voters = voters;
     this.#learners = learners;
     for (const id of [...voters, ...learners]) {
