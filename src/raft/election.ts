@@ -78,7 +78,8 @@ export function campaign(raft: Raft, kind: CampaignKind): void {
       continue;
     }
     raft.logger.info(
-      `${hex(raft.id)} [logterm: ${last.term}, index: ${last.index}] sent ${type} request to ${hex(to)} at term ${raft.term}`,
+      `${hex(raft.id)} [logterm: ${last.term}, index: ${last.index}] sent ${type} request to ` +
+        `${hex(to)} at term ${raft.term}`,
     );
     const { priority } = raft.config;
     raft.send(type, to, { term, logTerm: last.term, index: last.index, context, priority });

@@ -66,7 +66,8 @@ export function stepFollower(raft: Raft, m: Message): void {
       return;
     case "MsgTimeoutNow":
       raft.logger.info(
-        `${id} [term ${raft.term}] received MsgTimeoutNow from ${hex(m.from)} and starts an election to get leadership.`,
+        `${id} [term ${raft.term}] received MsgTimeoutNow from ${hex(m.from)} and starts an ` +
+          `election to get leadership.`,
       );
       // Without a pre-vote: the leader has agreed to be replaced.
       hup(raft, "transfer");
@@ -126,7 +127,8 @@ function handleSnapshot(raft: Raft, m: Message): void {
   const restored = restoreSnapshot(raft, m.snapshot!);
   const { committed } = raft.log;
   raft.logger.info(
-    `${hex(raft.id)} [commit: ${committed}] ${restored ? "restored" : "ignored"} snapshot [index: ${index}, term: ${term}]`,
+    `${hex(raft.id)} [commit: ${committed}] ${restored ? "restored" : "ignored"} snapshot ` +
+      `[index: ${index}, term: ${term}]`,
   );
   raft.send("MsgAppResp", m.from, { index: restored ? raft.log.lastIndex() : committed });
 }

@@ -52,7 +52,8 @@ export function stepLeader(raft: Raft, m: Message): void {
       // What was sent ahead is probably lost.
       if (progress.state === "replicate") progress.becomeProbe();
       raft.logger.debug(
-        `${hex(raft.id)} failed to send message to ${hex(m.from)} because it is unreachable [${describeProgress(progress)}]`,
+        `${hex(raft.id)} failed to send message to ${hex(m.from)} because it is unreachable ` +
+          `[${describeProgress(progress)}]`,
       );
       return;
     case "MsgTransferLeader":
@@ -77,7 +78,8 @@ function propose(raft: Raft, m: Message): void {
   if (!raft.tracker.progress.has(raft.id)) throw new ProposalDropped();
   if (raft.leadTransferee !== NONE) {
     raft.logger.debug(
-      `${hex(raft.id)} [term ${raft.term}] transfer leadership to ${hex(raft.leadTransferee)} is in progress; dropping proposal`,
+      `${hex(raft.id)} [term ${raft.term}] transfer leadership to ${hex(raft.leadTransferee)} is ` +
+        `in progress; dropping proposal`,
     );
     throw new ProposalDropped();
   }
@@ -133,7 +135,8 @@ function handleAppendResponse(raft: Raft, m: Message, progress: Progress): void 
   progress.recentActive = true;
   if (m.reject) {
     raft.logger.debug(
-      `${hex(raft.id)} received MsgAppResp(rejected, hint: (index ${m.rejectHint}, term ${m.logTerm})) from ${hex(m.from)} for index ${m.index}`,
+      `${hex(raft.id)} received MsgAppResp(rejected, hint: (index ${m.rejectHint}, term ` +
+        `${m.logTerm})) from ${hex(m.from)} for index ${m.index}`,
     );
     // Our entries of a term above theirs at the hint cannot match: the last one that can is tried.
     const hint =
@@ -154,7 +157,8 @@ function handleAppendResponse(raft: Raft, m: Message, progress: Progress): void 
   } else if (progress.state === "snapshot") {
     if (progress.match + 1 >= raft.log.firstIndex()) {
       raft.logger.debug(
-        `${hex(raft.id)} recovered from needing snapshot, resumed sending replication messages to ${hex(m.from)} [${describeProgress(progress)}]`,
+        `${hex(raft.id)} recovered from needing snapshot, resumed sending replication messages to ` +
+          `${hex(m.from)} [${describeProgress(progress)}]`,
       );
       progress.becomeProbe();
       progress.becomeReplicate();
@@ -200,7 +204,8 @@ function handleSnapshotStatus(raft: Raft, m: Message, progress: Progress): void 
   if (m.reject) progress.pendingSnapshot = 0;
   progress.becomeProbe();
   raft.logger.debug(
-    `${hex(raft.id)} snapshot ${m.reject ? "failed" : "succeeded"}, resumed sending replication messages to ${hex(m.from)} [${describeProgress(progress)}]`,
+    `${hex(raft.id)} snapshot ${m.reject ? "failed" : "succeeded"}, resumed sending replication ` +
+      `messages to ${hex(m.from)} [${describeProgress(progress)}]`,
   );
   // Its answer to the snapshot, or the next heartbeat, opens it.
   progress.paused = true;

@@ -121,7 +121,8 @@ export class RaftLog {
       if (this.matchTerm(entry)) continue;
       if (entry.index <= this.lastIndex()) {
         this.#logger.info(
-          `found conflict at index ${entry.index} [existing term: ${this.termOrZero(entry.index)}, conflicting term: ${entry.term}]`,
+          `found conflict at index ${entry.index} [existing term: ${this.termOrZero(entry.index)}, ` +
+            `conflicting term: ${entry.term}]`,
         );
       }
       return entry.index;
@@ -146,7 +147,8 @@ export class RaftLog {
     if (index <= this.committed) return;
     if (index > this.lastIndex()) {
       throw new RaftBroken(
-        `tocommit(${index}) is out of range [lastIndex(${this.lastIndex()})]. Was the raft log corrupted, truncated, or lost?`,
+        `tocommit(${index}) is out of range [lastIndex(${this.lastIndex()})]. Was the raft log ` +
+          `corrupted, truncated, or lost?`,
       );
     }
     this.committed = index;

@@ -275,7 +275,8 @@ export class Raft {
     // with it the answerer grants the future term that was asked for.
     if (m.type === "MsgPreVote" || (m.type === "MsgPreVoteResp" && !m.reject)) return true;
     this.logger.info(
-      `${hex(this.id)} [term: ${this.term}] received a ${m.type} message with higher term from ${hex(m.from)} [term: ${m.term}]`,
+      `${hex(this.id)} [term: ${this.term}] received a ${m.type} message with higher term from ` +
+        `${hex(m.from)} [term: ${m.term}]`,
     );
     const fromLeader = m.type === "MsgApp" || m.type === "MsgHeartbeat" || m.type === "MsgSnap";
     this.becomeFollower(m.term, fromLeader ? m.from : NONE);
@@ -299,14 +300,16 @@ export class Raft {
       if (m.index !== 0) {
         // They may have been overwritten since, in a later term.
         this.logger.info(
-          `${hex(this.id)} [term: ${this.term}] ignored entry appends from a ${m.type} message with lower term [term: ${m.term}]`,
+          `${hex(this.id)} [term: ${this.term}] ignored entry appends from a ${m.type} message with ` +
+            `lower term [term: ${m.term}]`,
         );
       }
       // A snapshot is committed state, whatever the term in which it was stored.
       if (m.snapshot !== null) appliedSnapshot(this, m.snapshot);
     } else {
       this.logger.info(
-        `${hex(this.id)} [term: ${this.term}] ignored a ${m.type} message with lower term from ${hex(m.from)} [term: ${m.term}]`,
+        `${hex(this.id)} [term: ${this.term}] ignored a ${m.type} message with lower term from ` +
+          `${hex(m.from)} [term: ${m.term}]`,
       );
     }
   }

@@ -55,7 +55,8 @@ function maybeSendSnapshot(raft: Raft, to: number, progress: Progress): boolean 
   }
   const { index, term } = snapshot;
   raft.logger.debug(
-    `${id} [firstindex: ${raft.log.firstIndex()}, commit: ${raft.log.committed}] sent snapshot[index: ${index}, term: ${term}] ` +
+    `${id} [firstindex: ${raft.log.firstIndex()}, commit: ${raft.log.committed}] sent ` +
+      `snapshot[index: ${index}, term: ${term}] ` +
       `to ${hex(to)} [${describeProgress(progress)}]`,
   );
   progress.becomeSnapshot(index);

@@ -65,7 +65,8 @@ export class Unstable {
       this.#logger.info(`entry at index ${index} matched unstable snapshot; ignoring`);
     } else if (ours !== term) {
       this.#logger.info(
-        `entry at (index,term)=(${index},${term}) mismatched with entry at (${index},${ours}) in unstable log; ignoring`,
+        `entry at (index,term)=(${index},${term}) mismatched with entry at (${index},${ours}) in ` +
+          `unstable log; ignoring`,
       );
     } else {
       this.entries = this.entries.slice(index + 1 - this.offset);

@@ -15,7 +15,10 @@ export class Failure {
 
   report(): string {
     const list = this.events.map(({ kind, a, b }) => `  ${kind} ${a} ${b}`).join("\n");
-    return `${this.error.stack}\nseed ${this.options.seed}, options ${JSON.stringify(this.options)}\n${this.events.length} events:\n${list}`;
+    return (
+      `${this.error.stack}\nseed ${this.options.seed}, options ` +
+      `${JSON.stringify(this.options)}\n${this.events.length} events:\n${list}`
+    );
   }
 }
 

@@ -15,10 +15,14 @@ export class Network {
   /** Everything that was sent, also what got lost. */
   sent: Message[] = [];
   #queue: Message[] = [];
+  readonly #voters: readonly number[];
+  readonly #learners: readonly number[];
   readonly #filters: ((m: Message) => boolean)[] = [];
 
   constructor(voters: readonly number[], setup: NetworkSetup = {}) {
-    const { learners = [], options = {}, each = () => ({}) } = setup;
+    const { learners = [], options = {}, each = (): MemberSetup => ({}) } = setup;
+    this.#voters = voters;
+    this.#learners = learners;
     for (const id of [...voters, ...learners]) {
       const own = each(id);
       const all = { learners, ...own, options: { ...options, ...own.options } };
@@ -26,9 +30,9 @@ export class Network {
     }
   }
 
-  /** A node that starts empty and is not in the configuration yet. */
+  /** A node with an empty log that starts from the first configuration and is not in it. */
   join(id: number, options: Options = {}): Member {
-    const member = new Member(id, [], { options });
+    const member = new Member(id, this.#voters, { options, learners: this.#learners });
     this.members.set(id, member);
     return member;
   }
