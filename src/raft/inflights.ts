@@ -68,14 +68,4 @@ export class Inflights {
     this.count = 0;
     this.bytes = 0;
   }
-
-  clone(): Inflights {
-    const copy = new Inflights(this.maxMessages, this.maxBytes);
-    copy.#indexes = this.#indexes.slice();
-    copy.#sizes = this.#sizes.slice();
-    copy.#start = this.#start;
-    copy.count = this.count;
-    copy.bytes = this.bytes;
-    return copy;
-  }
 }

@@ -125,9 +125,6 @@ export class DurableLog {
   get lastIndex(): number {
     return this.#index.lastIndex;
   }
-  get lastTerm(): number {
-    return this.#index.terms[this.#index.terms.length - 1]?.term ?? 0;
-  }
   term(index: number): number | undefined {
     return this.#index.term(index);
   }

@@ -55,13 +55,3 @@ test("an empty window takes a message of any size", () => {
   window.freeUpTo(1);
   assert.deepEqual([window.full, window.bytes], [false, 0]);
 });
-
-test("a copy goes its own way", () => {
-  const window = new Inflights(10);
-  for (let i = 1; i <= 9; i++) window.add(i, 1);
-  window.freeUpTo(5);
-  const copy = window.clone();
-  copy.freeUpTo(9);
-  window.add(10, 1);
-  assert.deepEqual([window.count, copy.count], [5, 0]);
-});
