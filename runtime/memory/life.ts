@@ -10,6 +10,8 @@ export class Life {
   readonly name: string;
   readonly time: VirtualTime;
   #alive = true;
+  /** What came due while the process was stopped; null while it is not. */
+  #overdue: (() => void)[] | null = null;
 
   constructor(name: string, time: VirtualTime) {
     this.name = name;
@@ -24,11 +26,30 @@ export class Life {
     this.#alive = false;
   }
 
+  /** SIGSTOP: nothing runs until `resume`; then all that came due does, in its order. */
+  pause(): void {
+    this.#overdue ??= [];
+  }
+
+  resume(): void {
+    const overdue = this.#overdue ?? [];
+    this.#overdue = null;
+    for (const run of overdue) this.time.schedule(0, `${this.name} resumed`, run);
+  }
+
   after(ms: number, label: string, fn: () => void): Cancel {
     if (!this.#alive) return () => {};
-    return this.time.schedule(ms, `${this.name} ${label}`, () => {
-      if (this.#alive) fn();
-    });
+    let cancelled = false;
+    const run = (): void => {
+      if (!this.#alive || cancelled) return;
+      if (this.#overdue === null) fn();
+      else this.#overdue.push(run);
+    };
+    const cancel = this.time.schedule(ms, `${this.name} ${label}`, run);
+    return () => {
+      cancelled = true;
+      cancel();
+    };
   }
 
   /** Resolves after `ms`, unless the process is gone by then. */

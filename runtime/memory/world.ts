@@ -56,7 +56,7 @@ export class Machine implements Host {
   readonly name: string;
   readonly address: string;
   readonly world: World;
-  readonly clock: ClockSettings = { wallOffsetMs: EPOCH_MS, earlyMs: 0 };
+  readonly clock: ClockSettings = { wallOffsetMs: EPOCH_MS, earlyMs: 0, rate: 1 };
   readonly process: ProcessState = {
     argv: [],
     env: {},
@@ -135,6 +135,11 @@ export class Machine implements Host {
       this.#disks.set(root, disk);
     }
     return disk;
+  }
+
+  /** A new, empty disk in the place of the old one; no process may run. */
+  wipe(root: string): void {
+    this.#disks.delete(root);
   }
 
   #end(life: Life, hasPower: boolean): void {

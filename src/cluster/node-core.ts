@@ -8,12 +8,14 @@ import type { Logger } from "../base/logger.ts";
 import type { Platform } from "../platform/platform.ts";
 import { DEFAULT_RAFT_CONFIG } from "../raft/config.ts";
 import { RawNode } from "../raft/raw-node.ts";
-import type { RaftLogger } from "../raft/types.ts";
+import { type ConfState, EMPTY_CONF_STATE, type RaftLogger } from "../raft/types.ts";
 import type { DurableLog } from "../storage/log.ts";
 import { openLog } from "../storage/open.ts";
 import { STREAM_BUFFER_BYTES } from "../syncer/event-stream.ts";
 import { PENDING_BYTES } from "../syncer/source-session.ts";
+import { Consensus, type RaftTiming } from "./consensus.ts";
 import { Driver } from "./driver.ts";
+import { NO_LINKS, type PeerLinks } from "./links.ts";
 import { NodeState } from "./node-state.ts";
 import { LogStorage } from "./raft-storage.ts";
 
@@ -21,7 +23,19 @@ export interface NodeOptions {
   readonly dataDir: string;
   readonly segmentBytes: number;
   readonly onFatal: (error: Error) => void;
+  /** Null: a cluster of one. */
+  readonly cluster: ClusterOptions | null;
 }
+
+export interface ClusterOptions {
+  readonly links: PeerLinks;
+  readonly timing: RaftTiming;
+  /** Of a fresh data directory: which node it becomes, and the configuration that all begin with. */
+  readonly raftId: number;
+  readonly conf: ConfState;
+}
+
+const ALONE: RaftTiming = { heartbeatMs: 100, electionMs: 1000 };
 
 /** Together with what is pending and the runtime itself under 200 MiB. */
 const HOT_BYTES = 24 * 1024 * 1024;
@@ -33,6 +47,9 @@ const BLOCK_BYTES = 16 * 1024 * 1024;
  */
 const SPARE_BUFFERS = Math.ceil((HOT_BYTES + BLOCK_BYTES + PENDING_BYTES) / STREAM_BUFFER_BYTES);
 
+/** Sent to one peer and not acknowledged yet. */
+const PEER_WINDOW_BYTES = 4 * 1024 * 1024;
+
 /** The parts of a node that hold its data. */
 export interface NodeCore {
   readonly log: DurableLog;
@@ -41,39 +58,66 @@ export interface NodeCore {
   readonly pool: BufferPool;
 }
 
-/** Opens the data directory and brings the state up to what is known to be committed. */
+/** Opens the data directory; `driver.recover` brings the state up to what is known to be committed. */
 export async function openCore(
   platform: Platform,
   logger: Logger,
   options: NodeOptions,
 ): Promise<NodeCore> {
+  const { cluster } = options;
   const disk = platform.disk(options.dataDir);
-  let state = new NodeState();
   const pool = new BufferPool(STREAM_BUFFER_BYTES, SPARE_BUFFERS);
   const log = await openLog(disk, platform.clock, platform.crypto.crc32, {
     segmentBytes: options.segmentBytes,
     hotBytes: HOT_BYTES,
     blockBytes: BLOCK_BYTES,
     pool,
+    // Asked for by a later append, when the state is there.
     checkpoint: () => checkpointOf(log, state),
     onFatal: options.onFatal,
+    raftId: cluster?.raftId ?? 1,
     random: (length) => platform.random.bytes(length),
     report: (message) => logger.warn(message),
   });
-  if (log.checkpoint !== null) state = NodeState.decode(log.checkpoint.data);
+  const state = await restore(log, cluster);
   const { applied } = state.stream;
+  const timing = cluster?.timing ?? ALONE;
+  const storage = new LogStorage(log, applied, state.conf);
   const node = new RawNode({
     ...DEFAULT_RAFT_CONFIG,
     id: log.identity.raftId,
-    storage: new LogStorage(log, applied),
+    storage,
     applied,
+    electionTick: Math.max(2, Math.round(timing.electionMs / timing.heartbeatMs)),
     random: (below) => platform.random.u32() % below,
     logger: raftLogger(logger),
+    asyncStorageWrites: true,
     deliverCommitted: false,
+    maxInflightBytes: PEER_WINDOW_BYTES,
+    disableProposalForwarding: true,
   });
-  const driver = new Driver(node, log, state, platform.clock, logger);
-  await driver.recover();
+  const consensus = new Consensus({
+    node,
+    log,
+    storage,
+    links: cluster?.links ?? NO_LINKS,
+    clock: platform.clock,
+    logger,
+    timing,
+  });
+  const driver = new Driver(consensus, log, state, logger);
   return { log, state, driver, pool };
+}
+
+/** What apply had built when the newest checkpoint was written. */
+async function restore(log: DurableLog, cluster: ClusterOptions | null): Promise<NodeState> {
+  if (log.checkpoint !== null) return NodeState.decode(log.checkpoint.data);
+  const { raftId } = log.identity;
+  const conf = cluster?.conf ?? { ...EMPTY_CONF_STATE, voters: [raftId] };
+  const state = new NodeState(conf);
+  // From now on the log knows with whom it began, whatever the options say at the next start.
+  if (log.lastIndex === 0) await log.saveCheckpoint(checkpointOf(log, state));
+  return state;
 }
 
 function raftLogger(logger: Logger): RaftLogger {

@@ -6,6 +6,7 @@ import { ByteReader, ByteWriter, decodeText, encodeText } from "../base/bytes.ts
 import { decodeStreamState, encodeStreamState } from "../binlog/stream-checkpoint.ts";
 import { StreamState } from "../binlog/stream-state.ts";
 import { GtidSet } from "../gtid/gtid-set.ts";
+import type { ConfState } from "../raft/types.ts";
 import type { AccountSettings, Command, SourceSettings } from "./command.ts";
 
 export interface Settings {
@@ -15,8 +16,14 @@ export interface Settings {
 }
 
 export class NodeState {
+  /** Who votes and who learns, as of what is applied. */
+  conf: ConfState;
   stream: StreamState = new StreamState();
   settings: Settings = { source: null, syncer: "running", accounts: new Map() };
+
+  constructor(conf: ConfState) {
+    this.conf = conf;
+  }
 
   applyCommand(index: number, command: Command): void {
     const { stream, settings } = this;
@@ -52,10 +59,14 @@ export class NodeState {
     stream.pass(index);
   }
 
-  /** u32 length · settings as JSON · the stream's state. */
+  /** u32 length · settings and configuration as JSON · the stream's state. */
   encode(): Uint8Array {
     const settings = encodeText(
-      JSON.stringify({ ...this.settings, accounts: [...this.settings.accounts] }),
+      JSON.stringify({
+        ...this.settings,
+        accounts: [...this.settings.accounts],
+        conf: this.conf,
+      }),
     );
     const stream = encodeStreamState(this.stream);
     const writer = new ByteWriter(4 + settings.length + stream.length);
@@ -68,9 +79,11 @@ export class NodeState {
       source: SourceSettings | null;
       syncer: "running" | "stopped";
       accounts: [string, AccountSettings][];
+      conf: ConfState;
     };
-    const state = new NodeState();
-    state.settings = { ...saved, accounts: new Map(saved.accounts) };
+    const state = new NodeState(saved.conf);
+    const { source, syncer } = saved;
+    state.settings = { source, syncer, accounts: new Map(saved.accounts) };
     state.stream = decodeStreamState(reader.rest());
     return state;
   }

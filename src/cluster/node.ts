@@ -77,8 +77,10 @@ export async function startNode(options: StartOptions): Promise<RunningNode> {
     dataDir: settings.dataDir,
     segmentBytes: settings.segmentBytes,
     onFatal: (error) => fail(error),
+    cluster: null,
   });
   try {
+    await core.driver.recover();
     const server = await NodeServer.start(core, options);
     return new RunningNode(core, server, options, failed, fail);
   } catch (error) {

@@ -37,7 +37,10 @@ export class NodeSyncerHost implements SyncerHost {
     return this.#driver.leads && this.#driver.damaged === null;
   }
   get pendingBytes(): number {
-    return this.#driver.pendingBytes;
+    return this.#driver.consensus.uncommittedBytes;
+  }
+  get isWriting(): boolean {
+    return this.#driver.consensus.unsyncedBytes > 0;
   }
   get progressed(): Wakeup {
     return this.#driver.progressed;

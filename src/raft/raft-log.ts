@@ -197,9 +197,13 @@ export class RaftLog {
     return stable.concat(rest);
   }
 
+  get durableCommitted(): number {
+    return Math.min(this.committed, this.unstable.offset - 1);
+  }
+
   /** What a node may apply: with a write of its own still under way only what is durable here. */
   #maxAppliable(allowUnstable: boolean): number {
-    return allowUnstable ? this.committed : Math.min(this.committed, this.unstable.offset - 1);
+    return allowUnstable ? this.committed : this.durableCommitted;
   }
 
   hasNextCommitted(allowUnstable: boolean): boolean {

@@ -89,6 +89,17 @@ export class RawNode {
   get lastIndex(): number {
     return this.raft.log.lastIndex();
   }
+  /**
+   * Up to here entries are committed, and durable on this node as they were committed. What the disk
+   * has between this and `commit` may be what is about to be replaced.
+   */
+  get appliable(): number {
+    return this.raft.log.durableCommitted;
+  }
+  get isOnlyVoter(): boolean {
+    const { tracker, id } = this.raft;
+    return tracker.isSingleton() && tracker.voterIds()[0] === id;
+  }
 
   /** One tick of logical time. */
   tick(): void {

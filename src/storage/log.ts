@@ -328,6 +328,14 @@ export class DurableLog {
     return { entries: run, release: lease.release, hold: lease.hold };
   }
 
+  /**
+   * As `read`, of what is in memory since it was appended; null when it is not. The bytes stay as
+   * they are only until anything else runs.
+   */
+  hotEntries(index: number, maxBytes: number): readonly Entry[] | null {
+    return this.#hot.read(index, maxBytes)?.entries ?? null;
+  }
+
   /** Reads what stands at `index` into the cache, if there is room for it: who asks next finds it. */
   readAhead(index: number): void {
     if (index < this.firstIndex || index > this.lastIndex || this.#hot.has(index)) return;

@@ -22,6 +22,8 @@ import { decodeSegmentIndex, LOG_DIR, NextSegment, segmentPath } from "./segment
 import { type Checkpoint, type DamagedRange, LogCorrupt, type StorageOptions } from "./storage.ts";
 
 export interface OpenOptions extends StorageOptions {
+  /** Of the node that an empty directory becomes. */
+  readonly raftId: number;
   readonly random: (length: number) => Uint8Array;
   /** Told what was found and done, in sentences. */
   readonly report: (message: string) => void;
@@ -74,7 +76,7 @@ async function createLog(
   const identity: Identity = {
     diskUuid: toHex(options.random(16)),
     clusterId: toHex(options.random(16)),
-    raftId: 1,
+    raftId: options.raftId,
   };
   let failure: Error | null = null;
   const next = new NextSegment(disk, clock, options.segmentBytes, (error) => {

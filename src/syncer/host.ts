@@ -24,8 +24,11 @@ export interface SyncerHost {
   readonly term: number;
   /** Leads, and everything before its term is applied. */
   readonly leads: boolean;
+  /** Payload bytes proposed and not applied yet. */
   readonly pendingBytes: number;
-  /** Wakes whenever a batch was written. */
+  /** A batch is on its way to the disk: what is proposed now waits for the next one. */
+  readonly isWriting: boolean;
+  /** Wakes whenever a batch was written or applied. */
   readonly progressed: Wakeup;
   /** Work buffers of the event stream. */
   readonly pool: BufferPool;

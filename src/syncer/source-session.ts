@@ -323,7 +323,7 @@ export class SourceSession {
    * next one: then it may as well grow until that begins.
    */
   #flush(events: EventStream): void {
-    if (this.#host.pendingBytes === 0) {
+    if (!this.#host.isWriting) {
       if (!this.#propose(events.takeReady())) this.#ackQuietly();
       return;
     }

@@ -33,7 +33,7 @@ export class Cluster implements NodeWatcher {
       voters: ids.slice(0, options.voters),
       learners: ids.slice(options.voters),
     };
-    this.ghost = new Ghost(conf);
+    this.ghost = new Ghost(conf, 1);
     this.nodes = ids.map((id) => new SimNode(id, conf, options, this));
   }
 

@@ -4,8 +4,9 @@
  * docs/08-testing.md.
  */
 import { type JointConfig, jointVote } from "../../src/raft/quorum.ts";
-import type { ConfState, Entry, Message } from "../../src/raft/types.ts";
-import type { SimNode } from "./node.ts";
+import type { RawNode } from "../../src/raft/raw-node.ts";
+import type { RaftStorage } from "../../src/raft/storage.ts";
+import type { ConfState, Entry, HardState, Message } from "../../src/raft/types.ts";
 
 export class Violation extends Error {
   readonly invariant: string;
@@ -15,6 +16,18 @@ export class Violation extends Error {
     this.invariant = invariant;
   }
 }
+
+/** What is seen of a node: its core while it runs, and what its disk has. */
+export interface Witnessed {
+  readonly id: number;
+  readonly core: RawNode | null;
+  readonly storage: DurableImage;
+  readonly appliedIndex: number;
+}
+
+export type DurableImage = Pick<RaftStorage, "firstIndex" | "lastIndex" | "term"> & {
+  readonly hardState: HardState;
+};
 
 const joint = (conf: ConfState): JointConfig => ({
   incoming: conf.voters,
@@ -29,14 +42,16 @@ export class Ghost {
   readonly #commits = new Map<number, { core: unknown; commit: number; leads: number }>();
   readonly #voters = new Map<number, JointConfig>();
   #last: { index: number; conf: ConfState };
-  highest = 1;
+  highest: number;
 
-  constructor(first: ConfState) {
-    this.#last = { index: 1, conf: first };
-    this.#configs.set(1, first);
+  /** `first` is the configuration that all begin with, at an index that all have. */
+  constructor(first: ConfState, index: number) {
+    this.highest = index;
+    this.#last = { index, conf: first };
+    this.#configs.set(index, first);
   }
 
-  sent(from: SimNode, m: Message): void {
+  sent(from: Witnessed, m: Message): void {
     if (m.type === "MsgPreVote" || m.type === "MsgPreVoteResp" || m.term === 0) return;
     const { term, vote } = from.storage.hardState;
     if (m.term > term) {
@@ -53,7 +68,7 @@ export class Ghost {
     }
   }
 
-  applied(node: SimNode, entry: Entry): void {
+  applied(node: Witnessed, entry: Entry): void {
     const data = String.fromCharCode(...entry.data);
     const known = this.committed.get(entry.index);
     if (known === undefined) this.committed.set(entry.index, { term: entry.term, data });
@@ -91,7 +106,7 @@ export class Ghost {
   }
 
   /** After each step. */
-  check(nodes: readonly SimNode[]): void {
+  check(nodes: readonly Witnessed[]): void {
     for (const node of nodes) {
       const { core } = node;
       if (core === null) continue;
@@ -119,7 +134,7 @@ export class Ghost {
     }
   }
 
-  #checkLeader(node: SimNode, nodes: readonly SimNode[]): void {
+  #checkLeader(node: Witnessed, nodes: readonly Witnessed[]): void {
     const { raft } = node.core!;
     const other = this.#leaders.get(raft.term);
     if (other !== undefined && other !== node.id) {
@@ -154,8 +169,8 @@ export class Ghost {
    * the step when the step committed and then applied a change of it.
    */
   #checkDurable(
-    leader: SimNode,
-    nodes: readonly SimNode[],
+    leader: Witnessed,
+    nodes: readonly Witnessed[],
     index: number,
     before: JointConfig,
   ): void {

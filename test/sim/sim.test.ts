@@ -33,7 +33,7 @@ test("the ghost sees what it is there for", () => {
   const conf: ConfState = { ...EMPTY_CONF_STATE, voters: [1, 2, 3] };
   const cluster = new Cluster({ ...drawOptions(1), nodes: 3, voters: 3 });
   const [node] = cluster.nodes;
-  const ghost = new Ghost(conf);
+  const ghost = new Ghost(conf, 1);
   const sends = (type: "MsgVoteResp" | "MsgApp", term: number): void =>
     ghost.sent(node!, message(type, { from: 1, to: 2, term }));
   assert.throws(() => sends("MsgApp", 9), Violation);

@@ -1,0 +1,282 @@
+/**
+ * The Raft core of one node at work: its ticks, its writes, its messages (contract: raft/types.ts,
+ * asynchronous storage writes).
+ *
+ * Invariants
+ * 1. No message of a term leaves before the hard state with that term and vote is durable. A
+ *    pre-vote and its answer claim nothing and may.
+ * 2. Acknowledgements leave when what they speak of is durable; a leader's appends leave before its
+ *    own write.
+ * 3. Ticks and messages never wait for the disk. A leader whose write hangs for an election
+ *    time-out, or whose disk is full, steps down if there is another voter, and a node like that
+ *    does not campaign.
+ * 4. What a call of the core makes it say is sent in the same turn: payloads lie in buffers that
+ *    are used again.
+ */
+import type { Logger } from "../base/logger.ts";
+import { type Service, Wakeup } from "../base/service.ts";
+import type { Cancel, Clock } from "../platform/clock.ts";
+import type { ConfChange } from "../raft/conf-change.ts";
+import { LocalMessage, PeerNotFound, ProposalDropped } from "../raft/errors.ts";
+import type { RawNode } from "../raft/raw-node.ts";
+import { APPEND_THREAD, type ConfState, type Message, NONE } from "../raft/types.ts";
+import type { DurableLog } from "../storage/log.ts";
+import { EntryDamaged } from "../storage/storage.ts";
+import type { PeerLinks } from "./links.ts";
+import { LogWriter } from "./log-writer.ts";
+import type { LogStorage } from "./raft-storage.ts";
+
+export interface ConsensusParts {
+  readonly node: RawNode;
+  readonly log: DurableLog;
+  readonly storage: LogStorage;
+  readonly links: PeerLinks;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly timing: RaftTiming;
+}
+
+/** The same on all nodes of a cluster. */
+export interface RaftTiming {
+  readonly heartbeatMs: number;
+  /** A node without a leader campaigns after once to twice this time. */
+  readonly electionMs: number;
+}
+
+/** Of messages that wait for their term to be durable; Raft stands the loss of the rest. */
+const MAX_HELD = 256;
+/** What is read from the disk at a time for a peer. */
+const PEER_READ_BYTES = 1024 * 1024;
+
+export class Consensus implements Service {
+  readonly node: RawNode;
+  readonly #log: DurableLog;
+  readonly #storage: LogStorage;
+  readonly #links: PeerLinks;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #timing: RaftTiming;
+  readonly #writer: LogWriter;
+  readonly #reading = new Wakeup();
+  #held: Message[] = [];
+  #fail: (error: Error) => void = () => {};
+  #failure: Error | null = null;
+  #lastAppliable = 0;
+  #wasLeading = false;
+  /** The entry with which this node opened its term; 0 when it does not lead. */
+  termStart = 0;
+  /** Wakes when more may be applied. */
+  readonly committed: Wakeup = new Wakeup();
+  /** Wakes when a batch is durable or what is uncommitted became less. */
+  readonly progressed: Wakeup = new Wakeup();
+  /** Wakes when this node or another began or ceased to lead. */
+  readonly roleChanged: Wakeup = new Wakeup();
+
+  constructor(parts: ConsensusParts) {
+    this.node = parts.node;
+    this.#log = parts.log;
+    this.#storage = parts.storage;
+    this.#links = parts.links;
+    this.#clock = parts.clock;
+    this.#logger = parts.logger;
+    this.#timing = parts.timing;
+    this.#writer = new LogWriter(parts.log, parts.clock, (responses) => this.#durable(responses));
+    this.#lastAppliable = parts.node.appliable;
+  }
+
+  /** Payload bytes not durable here yet. */
+  get unsyncedBytes(): number {
+    return this.#writer.unsyncedBytes;
+  }
+  /** Payload bytes that this node proposed as the leader and that are not applied yet. */
+  get uncommittedBytes(): number {
+    return this.node.raft.uncommittedSize;
+  }
+  /** The disk is full or hangs: this node must not lead. */
+  get stuck(): boolean {
+    return this.#writer.full || this.#writer.writingMs > this.#timing.electionMs;
+  }
+
+  /** A message of a peer, of whatever term. What this node cannot use is ignored. */
+  step(message: Message): void {
+    // Entries would pile up in memory: the leader sends them again.
+    if (this.#writer.full && message.type === "MsgApp" && message.entries.length > 0) return;
+    this.#do(() => this.node.step(message));
+  }
+
+  /** Throws ProposalDropped. */
+  propose(payload: Uint8Array): void {
+    this.#do(() => this.node.propose(payload), true);
+  }
+
+  /** A change of the members. Throws ProposalDropped. */
+  proposeConfChange(change: ConfChange): void {
+    this.#do(() => this.node.proposeConfChange(change), true);
+  }
+
+  /** Hands leadership to a voter; given up after an election time-out. */
+  transferLeader(to: number): void {
+    this.#do(() => this.node.transferLeader(to));
+  }
+
+  /** To be told how far apply is: of its slices, with their payload bytes. */
+  applied(index: number, payloadBytes: number): void {
+    this.#do(() => this.node.appliedTo(index, payloadBytes));
+    this.progressed.wake();
+  }
+
+  /** Runs one call of the core and carries out what follows from it. */
+  #do(call: () => void, wantsDropped = false): void {
+    if (this.#failure !== null) return;
+    try {
+      call();
+      this.#pump();
+    } catch (error) {
+      if (error instanceof ProposalDropped && wantsDropped) throw error;
+      // Of what a peer sent: somebody who was removed, or a proposal that nobody can take now.
+      if (!isRefusal(error)) this.#end(error as Error);
+    }
+  }
+
+  #end(error: Error): void {
+    this.#failure ??= error;
+    this.#fail(this.#failure);
+  }
+
+  #pump(): void {
+    const { node } = this;
+    while (node.hasReady()) {
+      for (const message of node.ready().messages) {
+        if (message.to === APPEND_THREAD) this.#writer.push(message);
+        else this.#send(message);
+      }
+    }
+    this.#storage.unstage();
+    if (this.#storage.wanted.size > 0) this.#reading.wake();
+    this.#noteRole();
+    const { appliable } = node;
+    if (appliable !== this.#lastAppliable) this.committed.wake();
+    this.#lastAppliable = appliable;
+  }
+
+  #noteRole(): void {
+    const leading = this.node.role === "leader";
+    if (leading === this.#wasLeading) return;
+    this.#wasLeading = leading;
+    this.termStart = leading ? this.node.lastIndex : 0;
+    this.#logger.info(leading ? "Leading" : "Not leading any more", { term: this.node.term });
+    this.roleChanged.wake();
+  }
+
+  #send(message: Message): void {
+    if (this.#mayLeave(message)) this.#links.send(message);
+    else if (this.#held.length < MAX_HELD && message.entries.length === 0) this.#held.push(message);
+  }
+
+  #mayLeave({ type, term }: Message): boolean {
+    const asks = type === "MsgPreVote" || type === "MsgPreVoteResp";
+    return asks || term <= this.#log.hardState.term;
+  }
+
+  #durable(responses: readonly Message[]): void {
+    const held = this.#held;
+    this.#held = [];
+    for (const message of held) this.#send(message);
+    for (const response of responses) {
+      if (response.to === this.node.raft.id) this.#do(() => this.node.step(response));
+      else this.#send(response);
+    }
+    this.progressed.wake();
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const failed = new Promise<never>((_, reject) => {
+      this.#fail = reject;
+    });
+    const stop = new AbortController();
+    const wake = (): void => this.#reading.wake();
+    const end = (): void => stop.abort();
+    signal.addEventListener("abort", end, { once: true });
+    stop.signal.addEventListener("abort", wake, { once: true });
+    const cancelTicks = this.#tick(stop.signal);
+    const parts = [this.#writer.run(stop.signal), this.#readForPeers(stop.signal)];
+    try {
+      if (this.#failure !== null) throw this.#failure;
+      // With nobody to wait for there is no reason to.
+      if (this.node.isOnlyVoter) this.#do(() => this.node.campaign());
+      await Promise.race([failed, Promise.all(parts)]);
+    } finally {
+      cancelTicks();
+      signal.removeEventListener("abort", end);
+      stop.abort();
+      await Promise.allSettled(parts);
+    }
+  }
+
+  #tick(signal: AbortSignal): Cancel {
+    let cancel: Cancel = () => {};
+    const next = (): void => {
+      if (signal.aborted) return;
+      cancel = this.#clock.after(this.#timing.heartbeatMs, next);
+      this.#onTick();
+    };
+    cancel = this.#clock.after(this.#timing.heartbeatMs, next);
+    return () => cancel();
+  }
+
+  /** However late it comes, it is one tick: a pause of this process is not a silence of the leader. */
+  #onTick(): void {
+    if (this.stuck && !this.node.isOnlyVoter) {
+      if (this.node.role === "leader") {
+        this.#logger.warn("The disk hangs or is full: another node shall lead");
+        this.#do(() => this.node.stepDown());
+      }
+      return;
+    }
+    this.#do(() => this.node.tick());
+  }
+
+  /** Reads what the core wants to send and has not in memory, a piece at a time. */
+  async #readForPeers(signal: AbortSignal): Promise<void> {
+    const { wanted } = this.#storage;
+    while (!signal.aborted) {
+      const [first] = wanted;
+      if (first === undefined) {
+        await this.#reading.wait();
+        continue;
+      }
+      wanted.delete(first);
+      try {
+        // Since it was asked for it may have been cut off, or purged: then the core asks anew.
+        if (first >= this.#log.firstIndex && first <= this.#log.lastIndex)
+          this.#storage.stage(await this.#log.read(first, PEER_READ_BYTES));
+      } catch (error) {
+        if (!(error instanceof EntryDamaged)) throw error;
+        // A whole node can send it: this one must not be who is asked.
+        this.#logger.error("An entry that a peer needs is damaged here", { entry: error.index });
+        this.#do(() => this.node.stepDown());
+        continue;
+      }
+      this.#do(() => this.node.entriesArrived());
+    }
+  }
+
+  /** A change of the members that was committed, when its entry is applied. */
+  applyConfChange(change: ConfChange): ConfState {
+    const conf = this.node.applyConfChange(change);
+    this.#do(() => {});
+    return conf;
+  }
+
+  get leader(): number | null {
+    return this.node.leader === NONE ? null : this.node.leader;
+  }
+}
+
+function isRefusal(error: unknown): boolean {
+  return (
+    error instanceof ProposalDropped ||
+    error instanceof PeerNotFound ||
+    error instanceof LocalMessage
+  );
+}
