@@ -157,11 +157,13 @@ export class Driver implements Service {
     const { node } = this.consensus;
     while (this.applied < node.appliable && this.damaged === null) {
       let payloadBytes = 0;
+      // As of before the read: of what comes behind, the read may see what is about to be replaced.
+      const last = node.appliable;
       try {
         const lease = await this.#log.read(this.applied + 1, APPLY_BYTES);
         try {
           for (const entry of lease.entries) {
-            if (entry.index > node.appliable) break;
+            if (entry.index > last) break;
             if (entry.index <= this.applied) continue;
             this.#applyEntry(entry);
             payloadBytes += entry.data.length;

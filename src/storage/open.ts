@@ -4,7 +4,7 @@
  */
 import { toHex } from "../base/bytes.ts";
 import type { Clock } from "../platform/clock.ts";
-import type { Disk, DiskFile } from "../platform/disk.ts";
+import { type Disk, DiskError, type DiskFile } from "../platform/disk.ts";
 import { EMPTY_HARD_STATE, type HardState } from "../raft/types.ts";
 import { judgeBatch } from "./batch.ts";
 import {
@@ -40,6 +40,7 @@ export async function openLog(
   try {
     const store = new ManifestStore(disk, crc32);
     const manifest = (await store.read()) ?? (await createLog(disk, clock, crc32, store, options));
+    await makeDurable(store, manifest);
     const parts = {
       disk,
       clock,
@@ -53,6 +54,20 @@ export async function openLog(
   } catch (error) {
     await release();
     throw error;
+  }
+}
+
+/**
+ * What the last process wrote can be read and yet not be durable: it was killed before its sync
+ * returned, or the sync failed, after which the kernel shows what it never wrote. Before anything
+ * builds on it, it is written again. (The last batch of the log: loadActive.)
+ */
+async function makeDurable(store: ManifestStore, manifest: Manifest): Promise<void> {
+  try {
+    await store.write(manifest);
+  } catch (error) {
+    // On a full disk this node shall still serve what it has.
+    if (!(error instanceof DiskError) || error.code !== "ENOSPC") throw error;
   }
 }
 
@@ -287,6 +302,8 @@ interface Tail {
   checkpoint: Checkpoint | null;
   checkpointAt: number;
   cuts: number[];
+  /** Where the last batch begins; 0 when there is none, or not all of it is whole. */
+  lastBatchAt: number;
   end: ScanEnd;
 }
 
@@ -309,6 +326,7 @@ async function scanInto(
     checkpoint: null as Checkpoint | null,
     checkpointAt: 0,
     cuts: [] as number[],
+    lastBatchAt: 0,
   };
   const expected = {
     number: header.firstBatch,
@@ -335,6 +353,7 @@ async function scanInto(
     tail.previousCrc = batch.crc;
     tail.hardState = batch.header.hardState;
     tail.at = batch.end;
+    tail.lastBatchAt = batch.records.every((record) => record.whole) ? batch.at : 0;
   });
   damage.push(...end.damage);
   return { ...tail, at: end.end, end };
@@ -356,6 +375,11 @@ async function loadActive(
         "node must not go on with it: restore the directory from a backup, or start with " +
         "an empty one, which pulls again what the source still has",
     );
+  }
+  if (tail.lastBatchAt > 0) {
+    const last = new Uint8Array(tail.at - tail.lastBatchAt);
+    const read = await file.read(tail.lastBatchAt, last);
+    await file.write(tail.lastBatchAt, [last.subarray(0, read)]);
   }
   if (tornUntil > 0) {
     report(

@@ -37,7 +37,11 @@ const joint = (conf: ConfState): JointConfig => ({
 export class Ghost {
   /** By index, what was applied first anywhere. */
   readonly committed = new Map<number, { term: number; data: string }>();
+  /** Its indexes in the order in which they came. */
+  readonly #order: number[] = [];
   readonly #leaders = new Map<number, number>();
+  /** By leader, how many of them its log was seen to have; it never loses any while it leads. */
+  readonly #complete = new Map<number, { core: unknown; term: number; seen: number }>();
   readonly #configs = new Map<number, ConfState>();
   readonly #commits = new Map<number, { core: unknown; commit: number; leads: number }>();
   readonly #voters = new Map<number, JointConfig>();
@@ -71,8 +75,10 @@ export class Ghost {
   applied(node: Witnessed, entry: Entry): void {
     const data = String.fromCharCode(...entry.data);
     const known = this.committed.get(entry.index);
-    if (known === undefined) this.committed.set(entry.index, { term: entry.term, data });
-    else if (known.term !== entry.term || known.data !== data) {
+    if (known === undefined) {
+      this.committed.set(entry.index, { term: entry.term, data });
+      this.#order.push(entry.index);
+    } else if (known.term !== entry.term || known.data !== data) {
       throw new Violation(
         "S4",
         `${node.id} applied ${entry.term}/${entry.index} "${data}" where ${known.term} "${known.data}" was`,
@@ -141,12 +147,7 @@ export class Ghost {
       throw new Violation("S1", `${other} and ${node.id} lead in term ${raft.term}`);
     }
     this.#leaders.set(raft.term, node.id);
-    for (const [index, { term }] of this.committed) {
-      if (index < raft.log.firstIndex()) continue;
-      if (raft.log.term(index) !== term && term < raft.term) {
-        throw new Violation("S3", `leader ${node.id} of term ${raft.term} lacks ${term}/${index}`);
-      }
-    }
+    this.#checkComplete(node);
     for (const [id, progress] of raft.tracker.progress) {
       if (progress.match >= progress.next)
         throw new Violation("S13", `match of ${id} not below next`);
@@ -162,6 +163,23 @@ export class Ghost {
     if (raft.log.committed <= this.highest) return;
     this.highest = raft.log.committed;
     this.#checkDurable(node, nodes, raft.log.committed, before);
+  }
+
+  /** Whatever was committed before its term is in its log (thesis §3.6.3). */
+  #checkComplete(node: Witnessed): void {
+    const { core, id } = node;
+    const { raft } = core!;
+    let known = this.#complete.get(id);
+    if (known?.core !== core || known.term !== raft.term) {
+      known = { core, term: raft.term, seen: 0 };
+      this.#complete.set(id, known);
+    }
+    for (; known.seen < this.#order.length; known.seen++) {
+      const index = this.#order[known.seen]!;
+      const { term } = this.committed.get(index)!;
+      if (index < raft.log.firstIndex() || raft.log.term(index) === term || term >= raft.term) continue;
+      throw new Violation("S3", `leader ${id} of term ${raft.term} lacks ${term}/${index}`);
+    }
   }
 
   /**
