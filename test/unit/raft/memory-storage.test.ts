@@ -120,8 +120,10 @@ function compareRange(
 ): void {
   const what = `entries [${low}, ${high}) of at most ${limit} bytes, log (${offset}, ${last}]`;
   const found = storage.entries(low, high, limit);
-  if (low <= offset) return assert.equal(found, COMPACTED, what);
-  if (high > last + 1) return assert.equal(found, UNAVAILABLE, what);
+  if (low <= offset || high > last + 1) {
+    assert.equal(found, low <= offset ? COMPACTED : UNAVAILABLE, what);
+    return;
+  }
   const expected: Entry[] = [];
   let bytes = 0;
   for (let index = low; index < high; index++) {
