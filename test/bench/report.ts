@@ -1,5 +1,5 @@
-/** The table of docs/benchmarks.md. */
-import { writeFile } from "node:fs/promises";
+/** The tables of docs/benchmarks.md. A part that is run by itself replaces its own and no other. */
+import { readFile, writeFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 
@@ -12,26 +12,43 @@ export interface Row {
   readonly met: boolean | null;
 }
 
-export async function writeReport(
-  rows: readonly Row[],
-  sizes: { small: number; bulk: number },
-): Promise<void> {
+const FILE = path.join(import.meta.dirname, "../../docs/benchmarks.md");
+const INTRO = `# Benchmarks
+
+Written by \`npm run bench\`; \`npm run bench -- raft\` and \`npm run bench -- node\` write one part.
+`;
+export type Part = "raft" | "node";
+const TITLES: Readonly<Record<Part, string>> = {
+  raft: "The Raft core",
+  node: "One node beside its source",
+};
+
+export async function writeReport(part: Part, about: string, rows: readonly Row[]): Promise<void> {
   const machine = `${os.cpus().length} shared cores, ${process.version}`;
   const lines = rows.map(
     (row) =>
       `| ${row.what} | ${row.target} | ${row.measured} | ${row.peer} | ${row.met === null ? "—" : row.met ? "yes" : "no"} |`,
   );
-  const text = `# Benchmarks
-
-Written by \`npm run bench\` (${machine}; ${sizes.small} small transactions of about 460 bytes, ${sizes.bulk} of
-1 MiB; MySQL 9 as the source, on the same machine). Each figure stands beside that of the source itself in the
-same run, read by the same client, which counts bytes and looks at nothing. Cores and disk are shared with the
-source and the client: read ratios, not absolute figures.
+  const section = `${about} (${machine})
 
 | what | target | measured | the source itself | met |
 | --- | --- | --- | --- | --- |
 ${lines.join("\n")}
 `;
-  await writeFile(path.join(import.meta.dirname, "../../docs/benchmarks.md"), text);
-  console.log("Wrote docs/benchmarks.md");
+  const sections = sectionsOf(await readFile(FILE, "utf8"));
+  sections.set(TITLES[part], section);
+  const text = Object.values(TITLES)
+    .filter((title) => sections.has(title))
+    .map((title) => `\n## ${title}\n\n${sections.get(title)}`);
+  await writeFile(FILE, INTRO + text.join(""));
+  console.log(`Wrote docs/benchmarks.md: ${TITLES[part]}`);
+}
+
+function sectionsOf(text: string): Map<string, string> {
+  const sections = new Map<string, string>();
+  for (const section of text.split(/^## /m).slice(1)) {
+    const [title = "", ...lines] = section.split("\n");
+    sections.set(title, `${lines.join("\n").trim()}\n`);
+  }
+  return sections;
 }

@@ -1,8 +1,9 @@
 /**
- * `npm run bench`: the single-node rows of the speed targets, each against the source itself in the
- * same run. Prints a table and writes docs/benchmarks.md. Figures of shared machines are noisy:
- * read them as ratios.
+ * `npm run bench`: the Raft core by itself, then the single-node rows of the speed targets, each
+ * against the source itself in the same run. Prints the rows and writes docs/benchmarks.md. Figures
+ * of shared machines are noisy: read them as ratios.
  *
+ *   npm run bench -- raft      the Raft core alone       npm run bench -- node      the node alone
  *   --small N   small transactions (default 1000000)   --bulk N   transactions of 1 MiB (default 1000)
  */
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -19,14 +20,21 @@ import { waitFor } from "../support/wait-for.ts";
 import { idleReplicas } from "./idle.ts";
 import { liveDelay } from "./live.ts";
 import { cpuMs, deviceBytes, peakRssMiB, rssMiB, runDrain, serve } from "./measure.ts";
-import { type Row, writeReport } from "./report.ts";
+import { raftCore } from "./raft-core.ts";
+import { type Part, type Row, writeReport } from "./report.ts";
 
-const { values } = parseArgs({
+const { values, positionals } = parseArgs({
   options: {
     small: { type: "string", default: "1000000" },
     bulk: { type: "string", default: "1000" },
   },
+  allowPositionals: true,
 });
+const PARTS: readonly string[] = ["raft", "node"] satisfies Part[];
+const unknown = positionals.find((name) => !PARTS.includes(name));
+if (unknown !== undefined)
+  throw new Error(`Unknown part "${unknown}": expected ${PARTS.join(", ")}`);
+const isWanted = (part: Part): boolean => positionals.length === 0 || positionals.includes(part);
 const SMALL = Number(values.small);
 const BULK = Number(values.bulk);
 const RUNS = 3;
@@ -292,9 +300,24 @@ async function bulk(): Promise<void> {
 }
 
 try {
-  await small();
-  await bulk();
-  await writeReport(rows, { small: SMALL, bulk: BULK });
+  if (isWanted("raft")) {
+    for (const { what, target, measured, peer, met } of raftCore()) {
+      row(what, target, measured, peer, met);
+    }
+    const about =
+      "Cores in one thread and their logs in memory, with nothing between them but a list";
+    await writeReport("raft", about, rows.splice(0));
+  }
+  if (isWanted("node")) {
+    await small();
+    await bulk();
+    const about =
+      `${SMALL} small transactions of about 460 bytes, ${BULK} of 1 MiB; MySQL 9 as the source, on the\n` +
+      "same machine. Each figure stands beside that of the source itself in the same run, read by the same\n" +
+      "client, which counts bytes and looks at nothing. Cores and disk are shared with the source and the\n" +
+      "client: read ratios, not absolute figures.";
+    await writeReport("node", about, rows.splice(0));
+  }
 } finally {
   await rm(folder, { recursive: true, force: true });
 }

@@ -1,5 +1,5 @@
 /** Finds the data-driven files: etcd raft's own, which are not part of this tree, and the project's. */
-import { existsSync, globSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { confChangeHandler } from "./confchange.ts";
 import type { Handler } from "./datadriven.ts";
@@ -64,7 +64,8 @@ export function ownFiles(): ScenarioFile[] {
 }
 
 function filesIn(folder: string, kind: Kind, label: string): ScenarioFile[] {
-  return globSync("**/*", { cwd: folder })
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder, { recursive: true, encoding: "utf8" })
     .filter((name) => statSync(path.join(folder, name)).isFile())
     .filter((name) => !/(^|\/)\.|~$|(^|\/)#[^/]*#$/.test(name))
     .sort()

@@ -5,6 +5,7 @@
  *   npm run scenarios -- campaign quorum/              those whose name has one of the words
  *   npm run scenarios -- path/to/interaction/x.txt     one file
  *   npm run scenarios -- --rewrite own/                writes what comes out back into the files
+ *   npm run scenarios -- --runtime deno                on Deno, or bun, or node
  *
  * etcd raft's are taken from BINRAFT_ETCD_RAFT_TESTDATA: a folder with interaction/, quorum/ and
  * confchange/, or a clone of etcd-io/raft. `--rewrite` leaves those alone unless they are named by
@@ -12,6 +13,7 @@
  */
 import { statSync } from "node:fs";
 import { parseArgs } from "node:util";
+import { RUNTIMES } from "../support/runtimes.ts";
 import {
   ETCD_VARIABLE,
   etcdFiles,
@@ -22,12 +24,14 @@ import {
   runFile,
   type ScenarioFile,
 } from "./files.ts";
+import { runScenarios } from "./on-runtime.ts";
 
 function main(): number {
   const { values, positionals } = parseArgs({
-    options: { rewrite: { type: "boolean", default: false } },
+    options: { rewrite: { type: "boolean", default: false }, runtime: { type: "string" } },
     allowPositionals: true,
   });
+  if (values.runtime !== undefined) return runOn(values.runtime, positionals, values.rewrite);
   const { files, problems } = choose(positionals, values.rewrite);
   let failed = problems.length;
   for (const file of files) {
@@ -39,6 +43,20 @@ function main(): number {
   for (const problem of problems) console.log(`FAIL  ${problem}`);
   console.log(`${files.length + problems.length - failed} passed, ${failed} failed`);
   return failed === 0 ? 0 : 1;
+}
+
+/** This script again, in a process of that runtime. */
+function runOn(name: string, wanted: readonly string[], isRewrite: boolean): number {
+  const runtime = RUNTIMES.find((one) => one === name);
+  if (runtime === undefined) {
+    console.error(`Unknown runtime "${name}": expected ${RUNTIMES.join(", ")}`);
+    return 2;
+  }
+  if (isRewrite) {
+    console.error("Cannot rewrite on a chosen runtime: leave --runtime out");
+    return 2;
+  }
+  return runScenarios(runtime, wanted, "inherit").status ?? 1;
 }
 
 interface Choice {

@@ -1,4 +1,13 @@
-/** `add-nodes`: more nodes, empty ones or from a snapshot that all of them share. */
+/**
+ * `add-nodes`: more nodes, empty ones or from a snapshot that all of them share. Options that etcd
+ * raft's files do not have:
+ *
+ *   priority=9            is preferred to lead, among equal logs
+ *   inflight-bytes=100    the window of payload bytes to each peer; 0 is none
+ *   max-size-per-message=100
+ *   hot-tail=2            the storage has the last two entries in memory; those before are answered
+ *                         PENDING until `entries-arrived`
+ */
 import { DEFAULT_RAFT_CONFIG, type RaftConfig } from "../../../src/raft/config.ts";
 import { EMPTY_SNAPSHOT, type Snapshot } from "../../../src/raft/types.ts";
 import { firstNumber, keyedValues, toBoolean, toNumber } from "../args.ts";
@@ -42,6 +51,7 @@ interface Start {
   readonly learners: number[];
   index: number;
   content: string;
+  hotTail: number;
 }
 
 /** Keys that are not here are passed over, as etcd raft does. */
@@ -82,20 +92,39 @@ const OPTIONS: Readonly<Record<string, (start: Start, value: string) => void>> =
     }
     config.reads = value === "safe" ? "safe" : "lease";
   },
+  priority: ({ config }, value) => {
+    config.priority = toNumber(value);
+  },
+  "inflight-bytes": ({ config }, value) => {
+    config.maxInflightBytes = toNumber(value);
+  },
+  "max-size-per-message": ({ config }, value) => {
+    config.maxSizePerMessage = toNumber(value);
+  },
+  "hot-tail": (start, value) => {
+    start.hotTail = toNumber(value);
+  },
 };
 
 export function addNodes(env: Environment, directive: Directive): void {
   const count = firstNumber(directive);
-  const start: Start = { config: baseConfig(), voters: [], learners: [], index: 0, content: "" };
+  const start: Start = {
+    config: baseConfig(),
+    voters: [],
+    learners: [],
+    index: 0,
+    content: "",
+    hotTail: NO_LIMIT,
+  };
   for (const [key, value] of keyedValues(directive.args.slice(1))) OPTIONS[key]?.(start, value);
-  const { config } = start;
+  const { config, hotTail } = start;
   const snapshot = snapshotOf(start);
   if (config.reads === "lease" && !config.checkQuorum) {
     throw new Refused("CheckQuorum must be enabled when ReadOnlyOption is ReadOnlyLeaseBased");
   }
   for (let i = 0; i < count; i++) {
     const id = env.nodes.length + 1;
-    env.nodes.push(new ScenarioNode({ ...config, id, logger: env.output }, snapshot));
+    env.nodes.push(new ScenarioNode({ ...config, id, logger: env.output }, snapshot, hotTail));
   }
 }
 

@@ -7,6 +7,7 @@ import { Refused } from "../refused.ts";
 import { addNodes } from "./add-nodes.ts";
 import { deliverMessages } from "./deliver-messages.ts";
 import type { Environment } from "./environment.ts";
+import { OWN_COMMANDS } from "./own-commands.ts";
 import { proposeConfChange } from "./propose-conf-change.ts";
 import type { ScenarioNode } from "./scenario-node.ts";
 import { stabilize } from "./stabilize.ts";
@@ -14,6 +15,7 @@ import { stabilize } from "./stabilize.ts";
 type Command = (env: Environment, directive: Directive) => void;
 
 export const COMMANDS: Readonly<Record<string, Command>> = {
+  ...OWN_COMMANDS,
   /** A place to stop at in a debugger. */
   _breakpoint: () => {},
   "add-nodes": addNodes,
@@ -151,7 +153,7 @@ function writeLog({ output }: Environment, { storage }: ScenarioNode): void {
     output.write(`log is empty: first index=${low}, last index=${last}`);
     return;
   }
-  const entries = storage.entries(low, last + 1, Number.POSITIVE_INFINITY);
+  const entries = storage.stored(low, last + 1, Number.POSITIVE_INFINITY);
   if (typeof entries === "string") throw new Refused(`the log is ${entries}`);
   output.write(describeEntries(entries));
 }

@@ -24,6 +24,12 @@ export class Environment {
     return node;
   }
 
+  /** What a node says to itself ends with it; what others sent is still on its way. */
+  restart(node: ScenarioNode): void {
+    this.messages = this.messages.filter((one) => one.to !== node.id || !isLocal(one));
+    node.restart();
+  }
+
   processReady(node: ScenarioNode): void {
     const { asyncStorageWrites } = node.config;
     const ready = node.raw.ready();

@@ -5,39 +5,45 @@
  */
 import { decodeConfChange } from "../../../src/raft/conf-change.ts";
 import type { RaftConfig } from "../../../src/raft/config.ts";
-import { MemoryStorage } from "../../../src/raft/memory-storage.ts";
 import { RawNode } from "../../../src/raft/raw-node.ts";
 import type { ConfState, HardState, Message, Snapshot } from "../../../src/raft/types.ts";
 import { EMPTY_SNAPSHOT, type Entry, EntryType } from "../../../src/raft/types.ts";
 import { Refused } from "../refused.ts";
-
-/** Gives the application's newest state to whoever needs a snapshot. */
-class HistoryStorage extends MemoryStorage {
-  readonly history: Snapshot[];
-
-  constructor(first: Snapshot) {
-    super();
-    this.history = [first];
-  }
-
-  override snapshot(): Snapshot {
-    return this.history[this.history.length - 1]!;
-  }
-}
+import { ScenarioStorage } from "./scenario-storage.ts";
 
 export class ScenarioNode {
   readonly config: RaftConfig;
-  readonly raw: RawNode;
-  readonly storage: HistoryStorage;
+  raw: RawNode;
+  readonly storage: ScenarioStorage;
   readonly appendWork: Message[] = [];
   readonly applyWork: Message[] = [];
 
   /** Starts from `snapshot` unless that is null. */
-  constructor(config: Omit<RaftConfig, "storage">, snapshot: Snapshot | null) {
-    this.storage = new HistoryStorage(snapshot ?? EMPTY_SNAPSHOT);
+  constructor(
+    config: Omit<RaftConfig, "storage">,
+    snapshot: Snapshot | null,
+    hotTail = Number.POSITIVE_INFINITY,
+  ) {
+    this.storage = new ScenarioStorage(snapshot ?? EMPTY_SNAPSHOT, hotTail);
     if (snapshot !== null) this.storage.applySnapshot(snapshot);
     this.config = { ...config, storage: this.storage };
     this.raw = new RawNode(this.config);
+  }
+
+  /**
+   * Ends as by a power cut and starts from what is durable. The application keeps nothing of its
+   * own: it starts from the first snapshot and is given what the log has behind it again.
+   */
+  restart(): void {
+    const { storage } = this;
+    const first = storage.history[0]!;
+    if (storage.firstIndex() !== first.index + 1) {
+      throw new Refused("its log was compacted: there is no state to start from");
+    }
+    storage.history.length = 1;
+    this.appendWork.length = 0;
+    this.applyWork.length = 0;
+    this.raw = new RawNode({ ...this.config, applied: first.index });
   }
 
   get id(): number {
