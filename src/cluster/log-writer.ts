@@ -48,11 +48,7 @@ export class LogWriter implements Service {
   /** The batch in hand waits for space. */
   full = false;
 
-  constructor(
-    log: DurableLog,
-    clock: Clock,
-    onDurable: (responses: readonly Message[]) => void,
-  ) {
+  constructor(log: DurableLog, clock: Clock, onDurable: (responses: readonly Message[]) => void) {
     this.#log = log;
     this.#hardState = log.hardState;
     this.#clock = clock;

@@ -50,7 +50,10 @@ export function encodeMessage(m: Message): Uint8Array {
   let size = 128 + m.context.length + (m.snapshot?.data.length ?? 0);
   for (const { data } of m.entries) size += 13 + data.length;
   const out = new ByteWriter(size);
-  out.u8(FORMAT).u8(number).u8(m.reject ? 1 : 0);
+  out
+    .u8(FORMAT)
+    .u8(number)
+    .u8(m.reject ? 1 : 0);
   out.u64(m.from).u64(m.to).u64(m.term).u64(m.logTerm).u64(m.index).u64(m.commit);
   out.u64(m.vote).u64(m.rejectHint).u64(m.priority);
   out.u32(m.context.length).raw(m.context);

@@ -73,6 +73,10 @@ export class LogStorage implements RaftStorage {
     return this.#log.term(index) ?? COMPACTED;
   }
 
+  hasConfChange(low: number, high: number): boolean {
+    return this.#log.hasConfChange(low, high);
+  }
+
   firstIndex(): number {
     return this.#log.firstIndex;
   }

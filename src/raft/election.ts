@@ -5,7 +5,6 @@
  * priority refuses the other, but never one with a longer log, never in a transfer, and only until
  * two election time-outs have passed without a leader: preference must not cost availability.
  */
-import { isConfChange } from "./conf-change.ts";
 import { hex } from "./describe.ts";
 import type { VoteResult } from "./quorum.ts";
 import type { Raft } from "./raft.ts";
@@ -55,8 +54,7 @@ export function hup(raft: Raft, kind: CampaignKind): void {
 function hasUnappliedConfChange(raft: Raft): boolean {
   const { applied, committed } = raft.log;
   if (applied >= committed) return false;
-  // What must be read first may hold one. It ends by itself: applying reads it.
-  return raft.log.scan(applied + 1, committed + 1, (entry) => isConfChange(entry.type)) !== false;
+  return raft.log.hasConfChange(applied + 1, committed + 1);
 }
 
 function responseType(request: MessageType): "MsgVoteResp" | "MsgPreVoteResp" {
@@ -142,9 +140,9 @@ function mustReach(raft: Raft): EntryId {
   const { log } = raft;
   const last = log.lastId();
   if (raft.tracker.voterIds().includes(raft.id)) return last;
-  const maybeVoter = log.scan(log.applied + 1, last.index + 1, (e) => isConfChange(e.type));
+  const maybeVoter = log.hasConfChange(log.applied + 1, last.index + 1);
   const term = log.term(log.committed);
-  if (maybeVoter !== false || typeof term !== "number") return last;
+  if (maybeVoter || typeof term !== "number") return last;
   return { index: log.committed, term };
 }
 

@@ -1,5 +1,6 @@
 /** A log in memory, for tests and for embedders whose log is small. */
 import { assert } from "../base/assert.ts";
+import { isConfChange } from "./conf-change.ts";
 import { limitSize } from "./sizes.ts";
 import { COMPACTED, type RaftStorage, UNAVAILABLE } from "./storage.ts";
 import {
@@ -48,6 +49,12 @@ export class MemoryStorage implements RaftStorage {
     return limitSize(
       this.#entries.slice(low - this.#offset - 1, high - this.#offset - 1),
       maxBytes,
+    );
+  }
+
+  hasConfChange(low: number, high: number): boolean {
+    return this.#entries.some(
+      ({ index, type }) => index >= low && index < high && isConfChange(type),
     );
   }
 

@@ -4,6 +4,7 @@
  * Invariant: applied ≤ applying ≤ committed ≤ lastIndex. Entries up to `committed` never change; a
  * message that says otherwise is RaftBroken, for somebody forgot what it had acknowledged.
  */
+import { isConfChange } from "./conf-change.ts";
 import { RaftBroken } from "./errors.ts";
 import { entriesSize, limitSize } from "./sizes.ts";
 import { COMPACTED, PENDING, type RaftStorage, UNAVAILABLE } from "./storage.ts";
@@ -241,14 +242,12 @@ export class RaftLog {
     this.#applyingPaused = this.#applyingSize >= this.#maxApplyingSize;
   }
 
-  /** Whether [low, high) has an entry for which `test` holds; "unknown" when they must be read first. */
-  scan(low: number, high: number, test: (entry: Entry) => boolean): boolean | "unknown" {
-    for (let at = low; at < high; ) {
-      const page = this.slice(at, high, this.#maxApplyingSize);
-      if (typeof page === "string") return "unknown";
-      if (page.some(test)) return true;
-      at += page.length;
-    }
-    return false;
+  /** Whether one of the entries in [low, high) changes the members. */
+  hasConfChange(low: number, high: number): boolean {
+    const { offset, entries } = this.unstable;
+    const from = Math.max(low, offset);
+    const unstable = from < high ? entries.slice(from - offset, high - offset) : [];
+    if (unstable.some(({ type }) => isConfChange(type))) return true;
+    return low < offset && this.#storage.hasConfChange(low, Math.min(high, offset));
   }
 }

@@ -23,6 +23,8 @@ export interface RaftStorage {
   ): readonly Entry[] | typeof PENDING | typeof COMPACTED | typeof UNAVAILABLE;
   /** Also of `firstIndex() - 1`, which is the last one compacted. */
   term(index: number): number | typeof COMPACTED | typeof UNAVAILABLE;
+  /** Whether one of the entries in [low, high), which are there, changes the members. */
+  hasConfChange(low: number, high: number): boolean;
   firstIndex(): number;
   /** `firstIndex() - 1` when it is empty. */
   lastIndex(): number;

@@ -24,6 +24,8 @@ export const BLOCK_BYTES: number = 512 * 1024;
 export class LogIndex {
   readonly blocks: BlockRef[] = [];
   readonly terms: TermRun[] = [];
+  /** Of entries that change the members; ascending. */
+  readonly changes: number[] = [];
   /** Where the oldest segment begins, whether its first entries are whole or not. */
   firstIndex = 1;
   lastIndex = 0;
@@ -65,6 +67,15 @@ export class LogIndex {
     if (last === undefined || last.term !== term) this.terms.push({ index, term });
   }
 
+  addChange(index: number): void {
+    this.changes.push(index);
+  }
+
+  /** Whether one of the entries in [low, high) changes the members. */
+  hasChange(low: number, high: number): boolean {
+    return this.changes.some((index) => index >= low && index < high);
+  }
+
   /** Entries beyond `index` no longer count. */
   truncateAfter(index: number): void {
     while (this.blocks.length > 0 && this.blocks[this.blocks.length - 1]!.firstIndex > index) {
@@ -74,6 +85,8 @@ export class LogIndex {
     if (last !== undefined && last.lastIndex > index) last.lastIndex = index;
     while (this.terms.length > 0 && this.terms[this.terms.length - 1]!.index > index)
       this.terms.pop();
+    while (this.changes.length > 0 && this.changes[this.changes.length - 1]! > index)
+      this.changes.pop();
     this.lastIndex = Math.min(this.lastIndex, index);
     this.#open = false;
   }
@@ -87,6 +100,7 @@ export class LogIndex {
     let runs = 0;
     while (runs + 1 < this.terms.length && this.terms[runs + 1]!.index <= firstIndex) runs++;
     this.terms.splice(0, runs);
+    while (this.changes.length > 0 && this.changes[0]! < firstIndex) this.changes.shift();
   }
 
   /** The block that holds an entry; -1 when none does. */

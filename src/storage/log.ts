@@ -5,6 +5,7 @@
 import { assert } from "../base/assert.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Disk, DiskFile } from "../platform/disk.ts";
+import { isConfChange } from "../raft/conf-change.ts";
 import type { Entry, HardState } from "../raft/types.ts";
 import {
   BatchAssembler,
@@ -127,6 +128,10 @@ export class DurableLog {
   }
   term(index: number): number | undefined {
     return this.#index.term(index);
+  }
+  /** Whether one of the entries in [low, high) changes the members. */
+  hasConfChange(low: number, high: number): boolean {
+    return this.#index.hasChange(low, high);
   }
   /** Bytes of all segments on the disk. */
   get diskBytes(): number {
@@ -279,6 +284,7 @@ export class DurableLog {
       blocks,
       terms: blocks.length > 0 ? terms : [],
       cuts: this.#cuts,
+      changes: this.#index.changes.filter((index) => blocks.length > 0 && index >= first),
       checkpointAt: this.#checkpointAt,
     });
     return { type: RecordType.INDEX, entryType: 0, index: 0, term: 0, payload };
@@ -315,15 +321,27 @@ export class DurableLog {
     if (ref === undefined) throw new EntryDamaged(index, this.#damageAt(index) ?? "it was lost");
     const { key, cost, load } = this.#blockAt(ref);
     const lease = await this.#cache.acquire(key, cost, load);
+    if (this.#index.blocks[this.#index.find(index)] !== ref && index <= this.lastIndex) {
+      // Meanwhile it was cut off and another entry took its place.
+      lease.release();
+      return this.read(index, maxBytes);
+    }
     const { entries } = lease;
     const from = entries.findIndex((entry) => entry.index === index);
     if (from < 0) {
       lease.release();
       throw new EntryDamaged(index, this.#damageAt(index) ?? "its block does not hold it");
     }
-    // Up to the next one that is lost: the caller meets it at its own index.
+    // Up to the next one that is lost, which the caller meets at its own index, and not beyond a cut:
+    // the block may have been loaded before it.
     let to = from + 1;
-    while (to < entries.length && entries[to]!.index === entries[to - 1]!.index + 1) to++;
+    while (
+      to < entries.length &&
+      entries[to]!.index === entries[to - 1]!.index + 1 &&
+      entries[to]!.index <= ref.lastIndex
+    ) {
+      to++;
+    }
     const run = from === 0 && to === entries.length ? entries : entries.slice(from, to);
     return { entries: run, release: lease.release, hold: lease.hold };
   }
@@ -369,7 +387,8 @@ export class DurableLog {
   #blockAt(ref: BlockRef): { key: string; cost: number; load: () => Promise<Block> } {
     const bytes = ref.end - ref.at;
     return {
-      key: `${ref.segment}:${ref.at}`,
+      // A block that grew is another one.
+      key: `${ref.segment}:${ref.at}:${ref.end}`,
       cost: Math.max(bytes, this.#parts.options.pool.bufferBytes),
       load: () => this.#loadBlock(ref, bytes),
     };
@@ -461,8 +480,8 @@ function wholeBatch(
 }
 
 function placed(record: NewRecord): PlacedRecord {
-  const { type, index, term, payload } = record;
-  return { type, index, term, payloadBytes: payload.length };
+  const { type, entryType, index, term, payload } = record;
+  return { type, entryType, index, term, payloadBytes: payload.length };
 }
 
 function recordsOf(batch: LogBatch): NewRecord[] {
@@ -485,6 +504,7 @@ function recordsOf(batch: LogBatch): NewRecord[] {
 /** What the index needs to know of a record that stands in a batch. */
 interface PlacedRecord {
   readonly type: RecordType;
+  readonly entryType: number;
   readonly index: number;
   readonly term: number;
   readonly payloadBytes: number;
@@ -517,6 +537,7 @@ export function indexBatch(
       }
       last = record.index;
       index.addTerm(record.index, record.term);
+      if (isConfChange(record.entryType as Entry["type"])) index.addChange(record.index);
       if (!large || to - from < BLOCK_BYTES) continue;
       index.addRecords(segment, from, to, first, last);
       first = 0;

@@ -264,6 +264,7 @@ async function loadSealed(
   for (const after of saved.cuts) index.truncateAfter(after);
   index.blocks.push(...saved.blocks);
   for (const run of saved.terms) index.addTerm(run.index, run.term);
+  for (const change of saved.changes) index.addChange(change);
   index.lastIndex = lastIndex;
   index.addOther();
   return saved.checkpointAt > 0 ? readCheckpoint(parts, file, saved.checkpointAt) : null;

@@ -139,12 +139,15 @@ export interface SegmentIndex {
   readonly terms: readonly TermRun[];
   /** Entries beyond these indexes were cut while this segment was written: for the segments before it. */
   readonly cuts: readonly number[];
+  /** Its entries that change the members. */
+  readonly changes: readonly number[];
   readonly checkpointAt: number;
 }
 
 export function encodeSegmentIndex(index: SegmentIndex): Uint8Array {
   const writer = new ByteWriter(64 + index.blocks.length * 25);
   writer.u32(index.blocks.length).u32(index.terms.length).u32(index.cuts.length);
+  writer.u32(index.changes.length);
   writer.u64(index.checkpointAt);
   for (const block of index.blocks) {
     writer
@@ -155,6 +158,7 @@ export function encodeSegmentIndex(index: SegmentIndex): Uint8Array {
   }
   for (const run of index.terms) writer.u64(run.index).u64(run.term);
   for (const after of index.cuts) writer.u64(after);
+  for (const change of index.changes) writer.u64(change);
   return writer.finish();
 }
 
@@ -163,7 +167,8 @@ export function decodeSegmentIndex(bytes: Uint8Array, segment: number): SegmentI
   const blockCount = reader.u32("blocks");
   const termCount = reader.u32("terms");
   const cutCount = reader.u32("cuts");
-  reader.need(8 + blockCount * 25 + termCount * 16 + cutCount * 8, "segment index");
+  const changeCount = reader.u32("changes");
+  reader.need(8 + blockCount * 25 + termCount * 16 + (cutCount + changeCount) * 8, "segment index");
   const checkpointAt = reader.u64n();
   const blocks: BlockRef[] = [];
   for (let i = 0; i < blockCount; i++) {
@@ -180,6 +185,8 @@ export function decodeSegmentIndex(bytes: Uint8Array, segment: number): SegmentI
   for (let i = 0; i < termCount; i++) terms.push({ index: reader.u64n(), term: reader.u64n() });
   const cuts: number[] = [];
   for (let i = 0; i < cutCount; i++) cuts.push(reader.u64n());
+  const changes: number[] = [];
+  for (let i = 0; i < changeCount; i++) changes.push(reader.u64n());
   reader.expectEnd("segment index");
-  return { blocks, terms, cuts, checkpointAt };
+  return { blocks, terms, cuts, changes, checkpointAt };
 }

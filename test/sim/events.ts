@@ -91,15 +91,26 @@ export function drawOptions(seed: number): SimOptions {
 export function drawEvents(seed: number, count: number): SimEvent[] {
   const random = new SeededRandom(seed).fork("events");
   const kinds = KINDS.filter((kind) => ALWAYS.has(kind) || random.below(2) === 0);
-  const total = kinds.reduce((sum, kind) => sum + WEIGHTS[kind], 0);
+  const pick = weighted(random, kinds, WEIGHTS);
   return Array.from({ length: count }, () => {
-    let at = random.float() * total;
-    let kind = kinds[0]!;
-    for (const one of kinds) {
-      kind = one;
-      at -= WEIGHTS[one];
-      if (at < 0) break;
-    }
+    const kind = pick();
     return { kind, a: random.below(1 << 20), b: random.below(1 << 20) };
   });
+}
+
+/** Draws one of `kinds`, each as often as its weight says. */
+export function weighted<K extends string>(
+  random: SeededRandom,
+  kinds: readonly K[],
+  weights: Readonly<Record<K, number>>,
+): () => K {
+  const total = kinds.reduce((sum, kind) => sum + weights[kind], 0);
+  return () => {
+    let at = random.float() * total;
+    for (const kind of kinds) {
+      at -= weights[kind];
+      if (at < 0) return kind;
+    }
+    return kinds[0]!;
+  };
 }

@@ -177,7 +177,8 @@ export class Ghost {
     for (; known.seen < this.#order.length; known.seen++) {
       const index = this.#order[known.seen]!;
       const { term } = this.committed.get(index)!;
-      if (index < raft.log.firstIndex() || raft.log.term(index) === term || term >= raft.term) continue;
+      if (index < raft.log.firstIndex() || raft.log.term(index) === term || term >= raft.term)
+        continue;
       throw new Violation("S3", `leader ${id} of term ${raft.term} lacks ${term}/${index}`);
     }
   }

@@ -125,7 +125,10 @@ export class MachineCluster implements Watcher {
     const { now } = this.world.time;
     if (this.ghost.highest > before) this.#progressAt = now;
     if (this.plan.mode === "liveness" && now - this.#progressAt > STUCK_MS) {
-      throw new Violation("L1", `no commit since ${this.#progressAt}, now ${now}: ${this.describe()}`);
+      throw new Violation(
+        "L1",
+        `no commit since ${this.#progressAt}, now ${now}: ${this.describe()}`,
+      );
     }
   }
 
@@ -201,7 +204,10 @@ export class MachineCluster implements Watcher {
           const known = this.ghost.committed.get(entry.index);
           const data = String.fromCharCode(...entry.data);
           if (known?.term !== entry.term || known.data !== data)
-            throw new Violation("S2", `${node.id} has another entry ${entry.index} than was committed`);
+            throw new Violation(
+              "S2",
+              `${node.id} has another entry ${entry.index} than was committed`,
+            );
         }
         lease.release();
       }

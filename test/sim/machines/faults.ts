@@ -18,6 +18,8 @@ export class FaultInjector {
   readonly #faulty = new Map<number, number>();
   /** A disk was lost: its node is being replaced. */
   #replacing: { old: number; fresh: number } | null = null;
+  /** With a write that never returns. */
+  readonly #hung = new Set<MachineNode>();
   #ended = false;
 
   constructor(cluster: MachineCluster) {
@@ -96,12 +98,8 @@ export class FaultInjector {
         return true;
       case "hangDisk":
         faults.syncHangs = true;
-        this.#during(node, lastsMs, () => {
-          this.#healDisk(node);
-          // What hung never returns.
-          node.powerLoss();
-          node.start();
-        });
+        this.#hung.add(node);
+        this.#during(node, lastsMs, () => this.#replug(node));
         return true;
       case "diskError":
         faults.writeError = "EIO";
@@ -119,7 +117,7 @@ export class FaultInjector {
         node.machine.clock.wallOffsetMs += ((b % 48) - 24) * HOUR_MS;
         return true;
       case "transfer":
-        this.#cluster.leader()?.parts!.driver.consensus.transferLeader(1 + (b % nodes.length));
+        this.#cluster.leader()?.parts?.driver.consensus.transferLeader(1 + (b % nodes.length));
         return true;
       case "change":
         return this.#change(a, b);
@@ -132,7 +130,16 @@ export class FaultInjector {
     this.counts[what] = (this.counts[what] ?? 0) + 1;
   }
 
+  /** What hung never returns. */
+  #replug(node: MachineNode): void {
+    this.#hung.delete(node);
+    node.powerLoss();
+    this.#healDisk(node);
+    node.start();
+  }
+
   #healDisk(node: MachineNode): void {
+    if (this.#hung.has(node)) return;
     const { faults } = node.disk;
     faults.syncMs = this.#cluster.plan.syncMs;
     faults.syncHangs = false;
@@ -210,9 +217,9 @@ export class FaultInjector {
     this.#cluster.network.heal();
     for (const node of this.#cluster.nodes) {
       if (node.isRetired) continue;
-      if (node.disk.faults.syncHangs) node.powerLoss();
-      this.#healDisk(node);
       node.resume();
+      if (this.#hung.has(node)) this.#replug(node);
+      this.#healDisk(node);
       node.start();
     }
   }

@@ -6,12 +6,17 @@
 import type { Life } from "../../../runtime/memory/life.ts";
 import type { Machine } from "../../../runtime/memory/world.ts";
 import { silentLogger } from "../../../src/base/logger.ts";
-import { type NodeCore, openCore } from "../../../src/cluster/node-core.ts";
 import type { PeerLinks } from "../../../src/cluster/links.ts";
+import { type NodeCore, openCore } from "../../../src/cluster/node-core.ts";
 import { RaftBroken } from "../../../src/raft/errors.ts";
 import type { RawNode } from "../../../src/raft/raw-node.ts";
 import { COMPACTED, UNAVAILABLE } from "../../../src/raft/storage.ts";
-import { type ConfState, EMPTY_HARD_STATE, type Entry, type Message } from "../../../src/raft/types.ts";
+import {
+  type ConfState,
+  EMPTY_HARD_STATE,
+  type Entry,
+  type Message,
+} from "../../../src/raft/types.ts";
 import type { DurableLog } from "../../../src/storage/log.ts";
 import { LogCorrupt } from "../../../src/storage/storage.ts";
 import { type DurableImage, Violation } from "../ghost.ts";
@@ -41,13 +46,7 @@ export class MachineNode {
   /** Its disk was lost: it never acts again under this id. */
   isRetired = false;
 
-  constructor(
-    id: number,
-    machine: Machine,
-    conf: ConfState,
-    links: PeerLinks,
-    watcher: Watcher,
-  ) {
+  constructor(id: number, machine: Machine, conf: ConfState, links: PeerLinks, watcher: Watcher) {
     this.id = id;
     this.machine = machine;
     this.#conf = conf;
@@ -120,7 +119,8 @@ export class MachineNode {
     const { lastIndex, hardState } = parts.log;
     const had = before.hardState;
     const forgot =
-      hardState.term < had.term || (hardState.term === had.term && had.vote !== 0 && hardState.vote !== had.vote);
+      hardState.term < had.term ||
+      (hardState.term === had.term && had.vote !== 0 && hardState.vote !== had.vote);
     if (forgot) {
       throw new Violation(
         "S7",

@@ -7,6 +7,7 @@
  *   liveness   never more than a minority of voters is faulty: commits must go on all the time
  */
 import { SeededRandom } from "../../../runtime/memory/random.ts";
+import { weighted } from "../events.ts";
 
 export const FAULTS = [
   "powerLoss",
@@ -118,15 +119,13 @@ export function drawPlan(seed: number): Plan {
 function drawFaults(random: SeededRandom, mode: Plan["mode"]): Fault[] {
   const possible = mode === "liveness" ? FAULTS.filter((one) => WITHIN_BUDGET.has(one)) : FAULTS;
   const kinds = possible.filter(() => random.below(2) === 0);
-  const total = kinds.reduce((sum, kind) => sum + WEIGHTS[kind], 0);
+  const pick = weighted(random, kinds, WEIGHTS);
   const everyMs = mode === "liveness" ? 4_000 : [300, 1_000, 3_000][random.below(3)]!;
   const faults: Fault[] = [];
   for (let atMs = 1_500; kinds.length > 0; ) {
     atMs += everyMs * (0.5 + random.float());
     if (atMs >= LENGTH_MS) break;
-    let at = random.float() * total;
-    const kind = kinds.find((one) => (at -= WEIGHTS[one]) < 0) ?? kinds[0]!;
-    faults.push({ atMs, kind, a: random.below(1 << 20), b: random.below(1 << 20) });
+    faults.push({ atMs, kind: pick(), a: random.below(1 << 20), b: random.below(1 << 20) });
   }
   return faults;
 }

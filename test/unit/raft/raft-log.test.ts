@@ -6,7 +6,7 @@ import { RaftBroken } from "../../../src/raft/errors.ts";
 import { RaftLog } from "../../../src/raft/raft-log.ts";
 import { entriesSize, entrySize } from "../../../src/raft/sizes.ts";
 import { COMPACTED, UNAVAILABLE } from "../../../src/raft/storage.ts";
-import { type Entry, silentRaftLogger } from "../../../src/raft/types.ts";
+import { type Entry, EntryType, NO_BYTES, silentRaftLogger } from "../../../src/raft/types.ts";
 import { bytes, conf, entriesOf, entry, snapshotAt, TestStorage } from "./member.ts";
 
 const MEBIBYTE = 1024 * 1024;
@@ -241,20 +241,15 @@ test("what is handed out for applying stops at the size that is out, and at what
   assert.equal(one.nextCommitted(true)[0]?.index, page.at(-1)!.index + 1);
 });
 
-test("a scan goes through all pages", () => {
+test("changes of the members are found in the storage and in the unstable end", () => {
   const one = log([1, 1, 1], [2, 2], 1);
-  const seen: number[] = [];
-  assert.equal(
-    one.scan(1, 6, ({ index }) => seen.push(index) === 0),
-    false,
-  );
-  assert.deepEqual(seen, [1, 2, 3, 4, 5]);
-  assert.equal(
-    one.scan(1, 6, ({ term }) => term === 2),
-    true,
-  );
-  assert.equal(
-    one.scan(1, 4, ({ term }) => term === 2),
-    false,
-  );
+  assert.equal(one.hasConfChange(1, 6), false);
+  one.append([{ index: 6, term: 2, type: EntryType.CONF_CHANGE_V2, data: NO_BYTES }]);
+  assert.equal(one.hasConfChange(1, 6), false);
+  assert.equal(one.hasConfChange(6, 7), true);
+  const stored = new TestStorage(conf([1]));
+  stored.append([{ index: 1, term: 1, type: EntryType.CONF_CHANGE, data: NO_BYTES }]);
+  const other = new RaftLog(stored, silentRaftLogger, 1_000);
+  assert.equal(other.hasConfChange(1, 2), true);
+  assert.equal(other.hasConfChange(2, 2), false);
 });

@@ -145,6 +145,52 @@ test("DurableLog drops a conflicting suffix and reads the new one, also after a 
   await check();
 });
 
+test("DurableLog does not serve from a block that was read before a cut what stood there", async () => {
+  const world = new LogWorld(5);
+  await world.open();
+  for (let i = 0; i < 8; i++) await world.append([payload(i, 100)]);
+  await world.settle(world.log!.close());
+  // Nothing is in memory now but the block that this reads.
+  const log = await world.open();
+  (await world.settle(log.read(1, 10_000))).release();
+  const entries = [4, 5].map(
+    (index) => ({ index, term: 2, type: 0, data: payload(99, 10) }) as const,
+  );
+  await world.settle(
+    log.append({ hardState: { term: 2, vote: 1, commit: 0 }, truncateAfter: 3, entries }),
+  );
+  const lease = await world.settle(log.read(1, 10_000));
+  assert.deepEqual(
+    lease.entries.map(({ index, term }) => [index, term]),
+    [1, 2, 3].map((index) => [index, 1]),
+  );
+});
+
+test("What a process wrote and did not live to sync is durable before the next one builds on it", async () => {
+  for (const fate of ["killed before its sync", "ended by a failed sync"]) {
+    const world = new LogWorld(8);
+    await world.open();
+    await world.append([payload(1, 300)]);
+    if (fate === "killed before its sync") {
+      world.disk.faults.syncMs = 1_000;
+      const entry = { index: 2, term: 1, type: 0, data: payload(2, 300) } as const;
+      void world.log!.append({ hardState: { term: 1, vote: 1, commit: 0 }, entries: [entry] });
+      await world.world.time.advance(100);
+    } else {
+      world.disk.faults.syncError = "EIO";
+      await assert.rejects(world.append([payload(2, 300)]));
+    }
+    world.disk.faults.syncMs = 0.2;
+    world.disk.faults.syncError = null;
+    await world.open();
+    const seen = (await world.readAll()).length;
+    assert.equal(seen, 2, "the kernel shows it");
+    world.world.machine("a").powerLoss("dropPending");
+    await world.open();
+    assert.equal((await world.readAll()).length, seen, fate);
+  }
+});
+
 test("DurableLog on a full disk refuses payloads, serves, and goes on when there is space", async () => {
   const world = new LogWorld(6);
   await world.open();
