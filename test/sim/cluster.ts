@@ -19,6 +19,9 @@ export class Cluster implements NodeWatcher {
   #cut = new Set<number>();
   #now = 0;
   #proposed = 0;
+  /** What happened, by kind: of each fault, how often it was there. */
+  readonly counts: Record<string, number> = {};
+  ticks = 0;
   #reads = new Map<string, number>();
   /** Of all that was sent and applied: equal for equal runs. */
   trace = 0;
@@ -69,6 +72,7 @@ export class Cluster implements NodeWatcher {
   apply(event: SimEvent): void {
     const node = this.nodes[event.a % this.nodes.length]!;
     this.#now++;
+    this.counts[event.kind] = (this.counts[event.kind] ?? 0) + 1;
     try {
       this.#do(event, node);
       this.#report();
@@ -88,6 +92,7 @@ export class Cluster implements NodeWatcher {
     switch (kind) {
       case "tick":
         if (awake) node.core!.tick();
+        this.ticks++;
         return;
       case "deliver":
         // Mostly in order, sometimes not.

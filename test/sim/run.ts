@@ -1,12 +1,18 @@
 /**
- * `node test/sim/run.ts [--from N] [--seeds N] [--events N] [--seconds S]`: runs of the simulator. A
- * failure prints the seed, its options and the shortest list of events found that still fails.
+ * The simulator by hand. A failure prints the seed, its options and the shortest list of events
+ * found that still fails.
+ *
+ *   npm run sim [-- --from N] [--seeds N] [--events N] [--seconds S]     bare cores
+ *   npm run sim -- --machines [--from N] [--seeds N] [--seconds S]       log, ready loop and apply
+ *                                                                        on simulated machines
  */
 import { parseArgs } from "node:util";
+import { simulateMachines } from "./machines/simulate.ts";
 import { simulate } from "./simulate.ts";
 
 const { values } = parseArgs({
   options: {
+    machines: { type: "boolean", default: false },
     from: { type: "string", default: "1" },
     seeds: { type: "string", default: "2000" },
     events: { type: "string", default: "1500" },
@@ -14,17 +20,25 @@ const { values } = parseArgs({
     "no-shrink": { type: "boolean", default: false },
   },
 });
+
+/** What a seed violates, as a report; null when nothing. */
+async function judge(seed: number): Promise<string | null> {
+  const shrinks = !values["no-shrink"];
+  if (values.machines) return (await simulateMachines(seed, shrinks)).report;
+  return simulate(seed, Number(values.events), shrinks)?.report() ?? null;
+}
+
 const began = performance.now();
 const limitMs = Number(values.seconds) * 1000;
 let ran = 0;
 for (let seed = Number(values.from); ran < Number(values.seeds); seed++) {
-  const failure = simulate(seed, Number(values.events), !values["no-shrink"]);
+  const report = await judge(seed);
   ran++;
-  if (failure !== null) {
-    console.log(failure.report());
+  if (report !== null) {
+    console.log(report);
     process.exit(1);
   }
   if (limitMs > 0 && performance.now() - began > limitMs) break;
 }
 const seconds = (performance.now() - began) / 1000;
-console.log(`${ran} seeds, ${(ran / seconds).toFixed(0)} a second, no violation`);
+console.log(`${ran} seeds, ${(ran / seconds).toFixed(1)} a second, no violation`);

@@ -7,7 +7,7 @@ import { drawEvents, drawOptions } from "./events.ts";
 import { Ghost, intersect, Violation } from "./ghost.ts";
 import { run, simulate } from "./simulate.ts";
 
-const SEEDS = 400;
+const SEEDS = 2_000;
 const EVENTS = 1_500;
 
 test(`${SEEDS} seeds of ${EVENTS} events violate nothing and come to rest`, () => {

@@ -2,6 +2,7 @@
 import { Cluster } from "./cluster.ts";
 import { drawEvents, drawOptions, type SimEvent, type SimOptions } from "./events.ts";
 import { Violation } from "./ghost.ts";
+import type { RunFigures } from "./totals.ts";
 
 export class Failure {
   readonly options: SimOptions;
@@ -32,19 +33,28 @@ export function simulate(seed: number, count: number, shrinks = true): Failure |
   return new Failure(options, least, first.error);
 }
 
-export function run(
-  options: SimOptions,
-  events: readonly SimEvent[],
-): { error: Error | null; trace: number } {
+export function run(options: SimOptions, events: readonly SimEvent[]): CoreRun {
   const cluster = new Cluster(options);
+  let error: Error | null = null;
   try {
     for (const event of events) cluster.apply(event);
     cluster.converge();
-    return { error: null, trace: cluster.trace };
-  } catch (error) {
-    return { error: error as Error, trace: cluster.trace };
+  } catch (thrown) {
+    error = thrown as Error;
   }
+  const { trace, counts, ticks, ghost } = cluster;
+  const virtualMs = (ticks / options.nodes) * TICK_MS;
+  return { error, trace, counts, virtualMs, commits: ghost.committed.size };
 }
+
+/** What one run came to. */
+export interface CoreRun extends RunFigures {
+  readonly error: Error | null;
+  readonly trace: number;
+}
+
+/** What a tick stands for when simulated time is counted. */
+const TICK_MS = 100;
 
 /** Removes ever smaller pieces as long as the same invariant still breaks. */
 function shrink(options: SimOptions, events: readonly SimEvent[], error: Error): SimEvent[] {

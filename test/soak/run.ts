@@ -5,11 +5,11 @@
  *   npm run soak -- kills --rounds 200     SIGKILL of the node under load
  *   npm run soak -- large --gib 4          one transaction of so many GiB (needs about 10 × free)
  *   npm run soak -- segments               every value of every byte of a 64 KiB segment
- *   npm run soak -- sim                    20,000 clusters of Raft cores with faults
+ *   npm run soak -- sim --minutes 60       clusters of bare Raft cores, and of whole machines, with faults
  *   npm run soak -- start --gib 10         how long a killed node with so much log takes to serve
  */
 import { parseArgs } from "node:util";
-import { simulate } from "../sim/simulate.ts";
+import { longRun } from "../sim/long-run.ts";
 import { killRounds } from "../support/kill-rounds.ts";
 import { freeSpaceFor, largeTransaction } from "../support/large-transaction.ts";
 import { flipSegment } from "../support/segment-flips.ts";
@@ -18,7 +18,11 @@ import { startAfterKill } from "../support/start-after-kill.ts";
 const GIB = 1024 ** 3;
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { rounds: { type: "string", default: "200" }, gib: { type: "string" } },
+  options: {
+    rounds: { type: "string", default: "200" },
+    gib: { type: "string" },
+    minutes: { type: "string", default: "60" },
+  },
 });
 const say = (line: string): void => console.log(line);
 
@@ -31,15 +35,7 @@ const PARTS: Readonly<Record<string, () => Promise<string>>> = {
     if (short !== null) return `skipped: ${short}`;
     return JSON.stringify(await largeTransaction(Math.ceil(gib * 32), 32 * 1024 * 1024, say));
   },
-  sim: async () => {
-    const seeds = 20_000;
-    for (let seed = 1; seed <= seeds; seed++) {
-      const failure = simulate(seed, 1_500);
-      if (failure !== null) throw new Error(failure.report());
-      if (seed % 2_000 === 0) say(`${seed} seeds`);
-    }
-    return `${seeds} seeds, no violation`;
-  },
+  sim: () => longRun(Number(values.minutes), say),
   segments: async () => JSON.stringify(await flipSegment("all values", say)),
   start: async () => {
     const gib = Number(values.gib ?? "10");

@@ -1,15 +1,12 @@
 /** One seed on simulated machines: run it, and shrink what fails. */
 import { Violation } from "../ghost.ts";
+import type { RunFigures } from "../totals.ts";
 import { MachineCluster } from "./cluster.ts";
 import { drawPlan, type Plan } from "./plan.ts";
 
-export interface Outcome {
+export interface Outcome extends RunFigures {
   readonly error: Error | null;
   readonly trace: number;
-  readonly virtualMs: number;
-  readonly commits: number;
-  readonly steps: number;
-  readonly counts: Readonly<Record<string, number>>;
 }
 
 export async function runPlan(plan: Plan): Promise<Outcome> {
@@ -20,25 +17,24 @@ export async function runPlan(plan: Plan): Promise<Outcome> {
   } catch (thrown) {
     error = thrown as Error;
   }
-  const { now, traceHash, steps } = cluster.world.time;
+  const { now, traceHash } = cluster.world.time;
   return {
     error,
     trace: traceHash,
     virtualMs: now,
     commits: cluster.ghost.committed.size,
-    steps,
     counts: cluster.counts,
   };
 }
 
-/** The outcome, with the fewest faults that still violate the same. */
+/** What it violates is reported with the fewest faults found that still do. */
 export async function simulateMachines(
   seed: number,
   shrinks = true,
-): Promise<{ outcome: Outcome; report: string }> {
+): Promise<{ outcome: Outcome; report: string | null }> {
   const plan = drawPlan(seed);
   const outcome = await runPlan(plan);
-  if (outcome.error === null) return { outcome, report: "" };
+  if (outcome.error === null) return { outcome, report: null };
   const least = shrinks ? await shrink(plan, outcome.error) : plan;
   const { faults, ...rest } = least;
   const list = faults.map(({ atMs, kind, a, b }) => `  ${atMs.toFixed(3)} ${kind} ${a} ${b}`);
