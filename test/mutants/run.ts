@@ -20,7 +20,9 @@ import { parseArgs } from "node:util";
 import { MUTANTS, type Mutant } from "./mutants.ts";
 
 const ROOT = path.join(import.meta.dirname, "../..");
-const COPIED = ["src", "runtime/memory", "test/sim", "test/unit/raft", "package.json"];
+const COPIED = ["src", "runtime", "test/sim", "test/unit/raft", "package.json"];
+/** Seeds and seconds for one mutant. */
+const LIMITS = { cores: ["--seconds", "40"], machines: ["--machines", "--seconds", "90"] } as const;
 const { values } = parseArgs({
   options: { only: { type: "string", default: "" }, seeds: { type: "string", default: "3000" } },
 });
@@ -38,15 +40,17 @@ function plant(folder: string, { name, file, from, to }: Mutant): void {
 }
 
 /** The simulator's runs end at the first violation, and say how many seeds that took. */
-function hunt(folder: string): Verdict {
+function hunt(folder: string, by: Mutant["by"]): Verdict {
   const sim = spawnSync(
     process.execPath,
-    ["test/sim/run.ts", "--seeds", values.seeds, "--no-shrink", "--seconds", "40"],
-    { cwd: folder, encoding: "utf8", timeout: 120_000 },
+    ["test/sim/run.ts", "--seeds", values.seeds, "--no-shrink", ...LIMITS[by]],
+    { cwd: folder, encoding: "utf8", timeout: 180_000 },
   );
+  if (sim.status === null) return { test: "the simulator, which hangs" };
   if (sim.status !== 0) {
     const seed = /^seed (\d+),/m.exec(sim.stdout)?.[1];
-    return { seeds: Number(seed ?? 1) };
+    if (seed === undefined) throw new Error(`The simulator did not run: ${sim.stderr}`);
+    return { seeds: Number(seed) };
   }
   // All but the one that compares a page of the documentation with them.
   const tests = globSync("test/unit/raft/*.test.ts", { cwd: folder }).filter(
@@ -59,7 +63,7 @@ function hunt(folder: string): Verdict {
   return null;
 }
 
-function judge(mutant: Mutant | null): Verdict {
+function judge(mutant: Mutant | null, by: Mutant["by"]): Verdict {
   const folder = mkdtempSync(path.join(os.tmpdir(), "binraft-mutant-"));
   try {
     for (const entry of COPIED.filter((one) => existsSync(path.join(ROOT, one)))) {
@@ -67,22 +71,23 @@ function judge(mutant: Mutant | null): Verdict {
     }
     symlinkSync(path.join(ROOT, "node_modules"), path.join(folder, "node_modules"));
     if (mutant !== null) plant(folder, mutant);
-    return hunt(folder);
+    return hunt(folder, by);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
 const chosen = MUTANTS.filter(({ name }) => name.includes(values.only));
-const sound = judge(null);
-if (sound !== null) {
+for (const by of new Set(chosen.map((mutant) => mutant.by))) {
+  const sound = judge(null, by);
+  if (sound === null) continue;
   console.log(`FAIL  without any bug: ${JSON.stringify(sound)}`);
   process.exit(1);
 }
 const seeds: number[] = [];
 let caught = 0;
 for (const mutant of chosen) {
-  const verdict = judge(mutant);
+  const verdict = judge(mutant, mutant.by);
   if (verdict !== null) caught++;
   if (verdict !== null && "seeds" in verdict) seeds.push(verdict.seeds);
   const how =
