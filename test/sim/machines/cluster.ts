@@ -59,7 +59,12 @@ export class MachineCluster implements Watcher {
     machine.clock.rate = 1 + this.plan.skew * (2 * this.random.float() - 1);
     machine.clock.earlyMs = 0.9;
     const links = this.network.links((message) => this.#sent(node, message));
-    const node = new MachineNode(id, machine, this.#first, links, this);
+    const node = new MachineNode(id, machine, {
+      conf: this.#first,
+      links,
+      watcher: this,
+      segmentBytes: this.plan.segmentBytes,
+    });
     node.disk.faults.syncMs = this.plan.syncMs;
     this.nodes.push(node);
     this.network.attach(id, node);
@@ -118,7 +123,11 @@ export class MachineCluster implements Watcher {
     }
   }
 
+  /** Called after every step; for a test that interferes at one of them. */
+  onStep: (() => void) | null = null;
+
   #check(): void {
+    this.onStep?.();
     if (this.#violation !== null) throw this.#violation;
     const before = this.ghost.highest;
     this.ghost.check(this.nodes);

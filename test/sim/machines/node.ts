@@ -33,12 +33,18 @@ export interface Watcher {
   ended(node: MachineNode): void;
 }
 
+export interface MachineSetup {
+  /** What a fresh disk begins with. */
+  readonly conf: ConfState;
+  readonly links: PeerLinks;
+  readonly watcher: Watcher;
+  readonly segmentBytes: number;
+}
+
 export class MachineNode {
   readonly id: number;
   readonly machine: Machine;
-  readonly #conf: ConfState;
-  readonly #links: PeerLinks;
-  readonly #watcher: Watcher;
+  readonly #setup: MachineSetup;
   #parts: NodeCore | null = null;
   /** The log of the last process, as it was when that ended: what it had promised. */
   #log: DurableLog | null = null;
@@ -46,12 +52,10 @@ export class MachineNode {
   /** Its disk was lost: it never acts again under this id. */
   isRetired = false;
 
-  constructor(id: number, machine: Machine, conf: ConfState, links: PeerLinks, watcher: Watcher) {
+  constructor(id: number, machine: Machine, setup: MachineSetup) {
     this.id = id;
     this.machine = machine;
-    this.#conf = conf;
-    this.#links = links;
-    this.#watcher = watcher;
+    this.#setup = setup;
   }
 
   get up(): boolean {
@@ -80,20 +84,21 @@ export class MachineNode {
     this.#parts = null;
     const ended = (error: Error): void => {
       if (!life.alive) return;
-      if (error instanceof RaftBroken || error instanceof LogCorrupt) this.#watcher.broken(error);
-      if (error instanceof Violation) this.#watcher.broken(error);
+      if (error instanceof RaftBroken || error instanceof LogCorrupt)
+        this.#setup.watcher.broken(error);
+      if (error instanceof Violation) this.#setup.watcher.broken(error);
       this.machine.kill();
-      this.#watcher.ended(this);
+      this.#setup.watcher.ended(this);
     };
     const opening = openCore(platform, silentLogger, {
       dataDir: DATA_DIR,
-      segmentBytes: 64 * 1024,
+      segmentBytes: this.#setup.segmentBytes,
       onFatal: ended,
       cluster: {
-        links: this.#links,
+        links: this.#setup.links,
         timing: { heartbeatMs: HEARTBEAT_MS, electionMs: ELECTION_MS },
         raftId: this.id,
-        conf: this.#conf,
+        conf: this.#setup.conf,
       },
     });
     opening.then((parts) => this.#run(parts)).catch(ended);
@@ -103,8 +108,8 @@ export class MachineNode {
     this.#opened(parts);
     const { driver } = parts;
     driver.observe({
-      entryApplied: (entry) => this.#watcher.applied(this, entry),
-      confApplied: (index, conf) => this.#watcher.configured(this, index, conf),
+      entryApplied: (entry) => this.#setup.watcher.applied(this, entry),
+      confApplied: (index, conf) => this.#setup.watcher.configured(this, index, conf),
     });
     await driver.recover();
     await driver.run(new AbortController().signal);

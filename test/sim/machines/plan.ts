@@ -52,6 +52,7 @@ export interface Plan {
   readonly syncMs: number;
   readonly proposalMs: number;
   readonly lengthMs: number;
+  readonly segmentBytes: number;
   readonly faults: readonly Fault[];
 }
 
@@ -112,6 +113,7 @@ export function drawPlan(seed: number): Plan {
     syncMs: [0.2, 2, 20][random.below(3)]!,
     proposalMs: [10, 40, 200][random.below(3)]!,
     lengthMs: LENGTH_MS,
+    segmentBytes: 64 * 1024,
     faults: drawFaults(random, mode),
   };
 }
