@@ -9,7 +9,7 @@
  *    own write.
  * 3. Ticks and messages never wait for the disk. A leader whose write hangs for an election
  *    time-out, or whose disk is full, steps down if there is another voter, and a node like that
- *    does not campaign.
+ *    does not campaign. One whose log is damaged lets all others try first.
  * 4. What a call of the core makes it say is sent in the same turn: payloads lie in buffers that
  *    are used again.
  */
@@ -45,6 +45,8 @@ export interface RaftTiming {
 
 /** Of messages that wait for their term to be durable; Raft stands the loss of the rest. */
 const MAX_HELD = 256;
+/** So many election time-outs pass before a node with a damaged log tries to lead. */
+const DAMAGED_ELECTIONS = 6;
 /** What is read from the disk at a time for a peer. */
 const PEER_READ_BYTES = 1024 * 1024;
 
@@ -63,6 +65,8 @@ export class Consensus implements Service {
   #failure: Error | null = null;
   #lastAppliable = 0;
   #wasLeading = false;
+  /** What must be applied is lost on this disk. */
+  cannotApply = false;
   /** The entry with which this node opened its term; 0 when it does not lead. */
   termStart = 0;
   /** Wakes when more may be applied. */
@@ -226,14 +230,22 @@ export class Consensus implements Service {
 
   /** However late it comes, it is one tick: a pause of this process is not a silence of the leader. */
   #onTick(): void {
-    if (this.stuck && !this.node.isOnlyVoter) {
-      if (this.node.role === "leader") {
-        this.#logger.warn("The disk hangs or is full: another node shall lead");
-        this.#do(() => this.node.stepDown());
-      }
-      return;
+    const { node } = this;
+    const may = this.#mayLead;
+    node.setMayCampaign(may);
+    if (!may && node.role === "leader") {
+      this.#logger.warn("The disk hangs, is full or is damaged: another node shall lead");
+      this.#do(() => node.stepDown());
     }
-    this.#do(() => this.node.tick());
+    this.#do(() => node.tick());
+  }
+
+  get #mayLead(): boolean {
+    if (this.node.isOnlyVoter) return true;
+    if (this.stuck || this.cannotApply) return false;
+    const lostTicks = DAMAGED_ELECTIONS * (this.#timing.electionMs / this.#timing.heartbeatMs);
+    const isFirst = this.node.role !== "leader" && this.node.leaderlessTicks < lostTicks;
+    return this.#log.damage.length === 0 || !isFirst;
   }
 
   /** Reads what the core wants to send and has not in memory, a piece at a time. */

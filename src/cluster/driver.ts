@@ -184,6 +184,7 @@ export class Driver implements Service {
       error instanceof MalformedBytes ? new EntryDamaged(this.applied + 1, error.message) : error;
     if (!(lost instanceof EntryDamaged)) throw error;
     this.damaged = lost;
+    this.consensus.cannotApply = true;
     this.#logger.error(
       "The log is damaged: this node serves what lies before, takes in nothing new and acknowledges " +
         "nothing. Restore the data directory from a backup, or start with " +

@@ -9,7 +9,7 @@
  */
 import { assert } from "../base/assert.ts";
 import { type Service, Wakeup } from "../base/service.ts";
-import { type Clock, delay } from "../platform/clock.ts";
+import type { Clock } from "../platform/clock.ts";
 import { payloadsSize } from "../raft/sizes.ts";
 import type { Entry, HardState, Message, MessageType } from "../raft/types.ts";
 import type { DurableLog } from "../storage/log.ts";
@@ -144,10 +144,23 @@ export class LogWriter implements Service {
       }
       if (signal.aborted) return false;
       this.full = true;
-      await this.#votesOnly(before);
-      await delay(this.#clock, FULL_RETRY_MS, signal);
+      await this.#waitForSpace(before, signal);
       this.full = false;
     }
+  }
+
+  /** Until it is time to try again; what comes meanwhile of terms and votes is not kept waiting. */
+  async #waitForSpace(before: number, signal: AbortSignal): Promise<void> {
+    let isDue = false;
+    const cancel = this.#clock.after(FULL_RETRY_MS, () => {
+      isDue = true;
+      this.#work.wake();
+    });
+    while (!isDue && !signal.aborted) {
+      await this.#votesOnly(before);
+      if (!isDue && !signal.aborted) await this.#work.wait();
+    }
+    cancel();
   }
 
   /** While entries wait: what is queued of terms and votes is made durable, and told. */

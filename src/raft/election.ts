@@ -23,7 +23,8 @@ export function isTransfer(m: Message): boolean {
 export function campaignOnTimeout(raft: Raft): void {
   raft.electionElapsed++;
   raft.leaderlessTicks++;
-  if (!promotable(raft) || raft.electionElapsed < raft.randomizedElectionTimeout) return;
+  if (!raft.mayCampaign || !promotable(raft)) return;
+  if (raft.electionElapsed < raft.randomizedElectionTimeout) return;
   raft.electionElapsed = 0;
   raft.step(message("MsgHup", { from: raft.id }));
 }
@@ -40,6 +41,8 @@ export function hup(raft: Raft, kind: CampaignKind): void {
     raft.logger.debug(`${id} ignoring MsgHup because already leader`);
   } else if (!promotable(raft)) {
     raft.logger.warn(`${id} is unpromotable and can not campaign`);
+  } else if (!raft.mayCampaign) {
+    raft.logger.info(`${id} is not to lead now and does not campaign`);
   } else if (hasUnappliedConfChange(raft)) {
     // With a configuration that is not the newest committed one two leaders could be elected.
     raft.logger.warn(

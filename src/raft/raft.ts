@@ -71,6 +71,8 @@ export class Raft {
   randomizedElectionTimeout = 0;
   /** Ticks since a leader was heard of: so long its priority can keep others from leading. */
   leaderlessTicks = 0;
+  /** False while the driver does not want this node to lead. */
+  mayCampaign = true;
 
   /** Of a leader. */
   leadTransferee: number = NONE;

@@ -101,6 +101,16 @@ export class RawNode {
     return tracker.isSingleton() && tracker.voterIds()[0] === id;
   }
 
+  /** Ticks since a leader was heard of. */
+  get leaderlessTicks(): number {
+    return this.raft.leaderlessTicks;
+  }
+
+  /** A node whose disk hangs or is full follows and votes, and lets others lead. */
+  setMayCampaign(may: boolean): void {
+    this.raft.mayCampaign = may;
+  }
+
   /** One tick of logical time. */
   tick(): void {
     this.raft.tick();

@@ -26,6 +26,7 @@ import {
   heartbeat,
   patchFormatDescription,
 } from "../binlog/control-events.ts";
+import { EventType } from "../binlog/event.ts";
 import type { BinlogFile } from "../binlog/file-view.ts";
 import { replicaCannotChecksum } from "../mysql/errors.ts";
 import type { Exclusion, Overlap } from "./exclusion.ts";
@@ -67,6 +68,8 @@ export class DumpCursor {
   /** False inside a transaction: nothing may be put in between. */
   #openTail = false;
   #checksum: Checksum;
+  /** So many types of events the file's description knows. */
+  #eventTypes = 0;
   /** The file's stored ROTATE, until the next file begins. */
   #rotate: Uint8Array | null = null;
   /** Something was left out since the last event that was sent. */
@@ -107,6 +110,7 @@ export class DumpCursor {
     this.#announce(file, position);
     this.#checkCapable(format.description.checksum, 4 + format.event.length);
     this.#checksum = format.description.checksum;
+    this.#eventTypes = format.description.eventTypes;
     // By position the replica must not count it, nor take it for a restart of the source.
     const zero = this.#exclusion === null;
     const patch = { zeroCreated: zero, zeroLogPos: zero };
@@ -163,10 +167,11 @@ export class DumpCursor {
     this.#skipping = false;
     this.#announce(file, 4);
     const event = formatEventOf(chunk);
-    const { checksum } = decodeFormatDescription(event);
+    const { checksum, eventTypes } = decodeFormatDescription(event);
     this.position += event.length;
     this.#checkCapable(checksum, this.position);
     this.#checksum = checksum;
+    this.#eventTypes = eventTypes;
     const units = chunk.units();
     let end = units.framedBytes[0]!;
     if (this.#zeroCreated) {
@@ -266,7 +271,10 @@ export class DumpCursor {
   }
 
   #heartbeat(position: number): Uint8Array | null {
-    const { heartbeatVersion, serverId } = this.#format;
+    const { serverId } = this.#format;
+    // A replica stops at a type that the description in use does not know: version 2 came in 8.0.26.
+    const isKnown = this.#eventTypes >= EventType.HEARTBEAT_V2;
+    const heartbeatVersion = isKnown ? this.#format.heartbeatVersion : 1;
     // Version 1 has 32 bits of it: past 4 GiB it would say that we went back, which stops a replica.
     if (heartbeatVersion === 1 && position > MAX_V1_POSITION) return null;
     return heartbeat(heartbeatVersion, this.file!.name, position, serverId, this.#crc);

@@ -2,10 +2,13 @@
  * Which segments there are. Two slots written in turn, each with a sequence number and a CRC: a
  * crash while one is written leaves the other. The newest whole slot counts.
  *
- *   "BRMANIF\0" · u32 format · u32 crc of what follows · u64 sequence · JSON
+ *   "BRMANIF\0" · u32 format · u32 crc of what follows · u64 sequence · JSON, spaces to the slot's end
+ *
+ * Slots are larger than what they hold and written in place, so that the log can roll to a segment
+ * that is there already when the disk is full.
  */
 import { ByteReader, ByteWriter, decodeText, encodeText } from "../base/bytes.ts";
-import type { Disk } from "../platform/disk.ts";
+import { type Disk, DiskError } from "../platform/disk.ts";
 import { readFile, writeNewFile } from "./files.ts";
 import { type Crc32, FORMAT, UnknownFormat } from "./format.ts";
 import { LogCorrupt } from "./storage.ts";
@@ -36,6 +39,9 @@ export interface Manifest {
 
 const MAGIC = "BRMANIF\0";
 const SLOTS = ["MANIFEST.0", "MANIFEST.1"] as const;
+const SLOT_BYTES = 32 * 1024;
+const HEAD_BYTES = 16;
+const SPACE = 0x20;
 
 export class ManifestStore {
   readonly #disk: Disk;
@@ -84,12 +90,48 @@ export class ManifestStore {
   /** Durable when it resolves. */
   async write(manifest: Manifest): Promise<void> {
     const sequence = this.#sequence + 1;
-    const body = new ByteWriter(4096)
-      .u64(sequence)
-      .raw(encodeText(JSON.stringify(manifest)))
-      .finish();
-    const head = new ByteWriter(16).text(MAGIC).u32(FORMAT).u32(this.#crc32(body)).finish();
-    await writeNewFile(this.#disk, SLOTS[sequence % 2]!, [head, body]);
+    const slot = SLOTS[sequence % 2]!;
+    const json = encodeText(JSON.stringify(manifest));
+    const needed = HEAD_BYTES + 8 + json.length;
+    const size = await this.#sizeOf(slot);
+    let wanted = Math.max(SLOT_BYTES, size);
+    // Grown in good time: what does not fit one day must be written elsewhere, which takes space.
+    while (needed * 2 > wanted) wanted *= 2;
+    const slotOf = (bytes: number): Uint8Array[] => this.#encode(sequence, json, bytes);
+    if (wanted > size) {
+      try {
+        await writeNewFile(this.#disk, slot, slotOf(wanted));
+        this.#sequence = sequence;
+        return;
+      } catch (error) {
+        const isFull = error instanceof DiskError && error.code === "ENOSPC";
+        if (!isFull || needed > size) throw error;
+      }
+    }
+    await this.#overwrite(slot, slotOf(size));
     this.#sequence = sequence;
+  }
+
+  #encode(sequence: number, json: Uint8Array, slotBytes: number): Uint8Array[] {
+    const body = new Uint8Array(slotBytes - HEAD_BYTES).fill(SPACE);
+    body.set(new ByteWriter(8).u64(sequence).finish());
+    body.set(json, 8);
+    const crc = this.#crc32(body);
+    return [new ByteWriter(HEAD_BYTES).text(MAGIC).u32(FORMAT).u32(crc).finish(), body];
+  }
+
+  /** 0 when it does not exist. */
+  async #sizeOf(slot: string): Promise<number> {
+    return (await readFile(this.#disk, slot))?.length ?? 0;
+  }
+
+  async #overwrite(slot: string, parts: readonly Uint8Array[]): Promise<void> {
+    const file = await this.#disk.open(slot, "rw");
+    try {
+      await file.write(0, parts);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
   }
 }

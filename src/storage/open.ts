@@ -4,7 +4,7 @@
  */
 import { toHex } from "../base/bytes.ts";
 import type { Clock } from "../platform/clock.ts";
-import { type Disk, DiskError, type DiskFile } from "../platform/disk.ts";
+import type { Disk, DiskFile } from "../platform/disk.ts";
 import { EMPTY_HARD_STATE, type HardState } from "../raft/types.ts";
 import { judgeBatch } from "./batch.ts";
 import {
@@ -40,7 +40,10 @@ export async function openLog(
   try {
     const store = new ManifestStore(disk, crc32);
     const manifest = (await store.read()) ?? (await createLog(disk, clock, crc32, store, options));
-    await makeDurable(store, manifest);
+    // What the last process wrote can be read and yet not be durable: it was killed before its sync
+    // returned, or the sync failed, after which the kernel shows what it never wrote. Before anything
+    // builds on it, it is written again. (The last batch of the log: loadActive.)
+    await store.write(manifest);
     const parts = {
       disk,
       clock,
@@ -54,20 +57,6 @@ export async function openLog(
   } catch (error) {
     await release();
     throw error;
-  }
-}
-
-/**
- * What the last process wrote can be read and yet not be durable: it was killed before its sync
- * returned, or the sync failed, after which the kernel shows what it never wrote. Before anything
- * builds on it, it is written again. (The last batch of the log: loadActive.)
- */
-async function makeDurable(store: ManifestStore, manifest: Manifest): Promise<void> {
-  try {
-    await store.write(manifest);
-  } catch (error) {
-    // On a full disk this node shall still serve what it has.
-    if (!(error instanceof DiskError) || error.code !== "ENOSPC") throw error;
   }
 }
 
@@ -106,6 +95,8 @@ async function createLog(
   await next.install(segmentPath(1, 1));
   await disk.syncDir("");
   const manifest = { identity, segments: [{ id: 1, firstIndex: 1, firstBatch: 1, footer: null }] };
+  // Both slots, so that their space is taken.
+  await store.write(manifest);
   await store.write(manifest);
   return manifest;
 }

@@ -107,6 +107,14 @@ export class MachineCluster implements Watcher {
     await this.#compareLogs();
   }
 
+  /** Lets time pass until the condition holds; with a probe every `proposalMs`. */
+  async until(what: string, condition: () => boolean, deadlineMs = 30_000): Promise<void> {
+    if (!this.#isProposing) this.#proposeEvery(this.plan.proposalMs);
+    if (await this.#runUntil(condition, deadlineMs)) return;
+    throw new Error(`${what}: not within ${deadlineMs} ms; ${this.describe()}`);
+  }
+  #isProposing = false;
+
   async #runUntil(condition: () => boolean, deadlineMs: number): Promise<boolean> {
     const reached = (): boolean => {
       this.#check();
@@ -142,6 +150,7 @@ export class MachineCluster implements Watcher {
   }
 
   #proposeEvery(ms: number): void {
+    this.#isProposing = true;
     this.world.time.schedule(ms, "propose", () => {
       this.propose();
       this.#proposeEvery(ms);

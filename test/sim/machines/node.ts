@@ -140,7 +140,7 @@ export class MachineNode {
         `${this.id} had entries up to ${hadTerm}/${before.lastIndex}; its disk has ${lastTerm}/${lastIndex}`,
       );
     }
-    if (parts.log.damage.length > 0) {
+    if (parts.log.damage.length > 0 && this.disk.faults.bitFlips.length === 0) {
       throw new Violation("D2", `${this.id}: ${JSON.stringify(parts.log.damage)} after a crash`);
     }
   }

@@ -5,6 +5,7 @@ import path from "node:path";
 import { test } from "node:test";
 
 const PAGE = path.join(import.meta.dirname, "../../../docs/raft-behaviours.md");
+const SIM = path.join(import.meta.dirname, "../../sim");
 const page = readFileSync(PAGE, "utf8");
 /** Outside of tables a name may go over the end of a line. */
 const flat = page.replaceAll(/\n {3}/g, " ");
@@ -13,10 +14,11 @@ test("every test that the page names exists", () => {
   const named = [...flat.matchAll(/`([a-z-]+\.test\.ts)` “([^”]+)”/g)];
   assert.ok(named.length > 100, `${named.length}`);
   const missing = named.filter(([, file, name]) => {
-    const at = path.join(import.meta.dirname, file!);
+    const folders = [import.meta.dirname, SIM];
+    const at = folders.map((folder) => path.join(folder, file!)).find(existsSync);
     // A name that several options share ends there with "(…)".
     const starts = [`"${name}"`, `\`${name} (`, `\`${name}\``];
-    return !existsSync(at) || !starts.some((start) => readFileSync(at, "utf8").includes(start));
+    return at === undefined || !starts.some((start) => readFileSync(at, "utf8").includes(start));
   });
   assert.deepEqual(
     missing.map(([all]) => all),

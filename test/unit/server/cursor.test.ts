@@ -160,6 +160,17 @@ test("past 4 GiB version 1 heartbeats would lead back: none are sent; version 2 
   v1.close();
 });
 
+test("a file of a server that knows no version 2 gets heartbeats of version 1, whatever is asked for", async () => {
+  const stream = new MemoryStream(SOURCE);
+  const made = new FileMaker("", { writer: "mysql56" }).transactions(1, 2);
+  stream.addFile(made.file, "binlog.000001");
+  await using run = await serve(stream);
+  const all = await (await dump(run.port, { ...END, gtids: `${SOURCE}:1-2` })).toEnd();
+  assert.match(types(all), / HB1$/);
+  const some = await (await dump(run.port, { ...END, gtids: `${SOURCE}:1` })).toEnd();
+  assert.match(types(some), / HB1 G Q W X$/);
+});
+
 test("padding is bounded where much is skipped in between", async () => {
   const stream = new MemoryStream(SOURCE);
   stream.addFile(new FileMaker("").transactions(1, 12_000, 300).file, "binlog.000001");

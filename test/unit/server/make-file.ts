@@ -18,14 +18,21 @@ export interface MadeTransaction {
   readonly bytes?: number;
 }
 
+export interface MakeOptions {
+  readonly checksum?: "NONE" | "CRC32";
+  readonly created?: number;
+  /** Whose description the file begins with; 9.7's unless said. */
+  readonly writer?: "mysql56";
+}
+
 export class FileMaker {
   readonly events: Uint8Array[] = [];
   readonly #crc: Crc | null;
   size = 4;
 
-  constructor(previous: string, options: { checksum?: "NONE" | "CRC32"; created?: number } = {}) {
+  constructor(previous: string, options: MakeOptions = {}) {
     this.#crc = options.checksum === "NONE" ? null : nodeCrc32;
-    const name = options.checksum === "NONE" ? "checksum-none" : "dml";
+    const name = options.writer ?? (options.checksum === "NONE" ? "checksum-none" : "dml");
     const description = eventsOf(onTheWire(fixture(name)))[0]!.slice();
     const view = new DataView(description.buffer, description.byteOffset, description.length);
     view.setUint32(19 + 52, options.created ?? 0, true);
