@@ -1,5 +1,6 @@
 /** How one node's core behaves. Sizes are bytes; Infinity is no limit. */
 import type { RaftStorage } from "./storage.ts";
+import type { Tracer } from "./trace.ts";
 import type { RaftLogger } from "./types.ts";
 
 export interface RaftConfig {
@@ -15,6 +16,8 @@ export interface RaftConfig {
   /** A whole number in [0, below); drives the election time-outs. */
   readonly random: (below: number) => number;
   readonly logger: RaftLogger;
+  /** Told every step, for checking a run against a specification; null costs nothing. */
+  readonly tracer: Tracer | null;
   /** See the contract in types.ts. */
   readonly asyncStorageWrites: boolean;
   /** False: committed entries are not put into Ready; the driver reads them and calls `appliedTo`. */
@@ -44,6 +47,7 @@ export interface RaftConfig {
 
 export const DEFAULT_RAFT_CONFIG: Omit<RaftConfig, "id" | "storage" | "random" | "logger"> = {
   applied: 0,
+  tracer: null,
   electionTick: 10,
   heartbeatTick: 1,
   asyncStorageWrites: false,

@@ -12,6 +12,7 @@ import {
   sendAppend,
 } from "./replication.ts";
 import { payloadsSize } from "./sizes.ts";
+import { trace, traceAppend } from "./trace.ts";
 import { isJoint } from "./tracker.ts";
 import { type Entry, EntryType, type Message, NO_BYTES, NONE } from "./types.ts";
 
@@ -126,6 +127,7 @@ export function appendAsLeader(
     );
     return false;
   }
+  traceAppend(raft, entries);
   // The leader acknowledges to itself as anybody does: once they are durable.
   raft.send("MsgAppResp", raft.id, { index: raft.log.append(entries) });
   return true;
@@ -182,7 +184,9 @@ function handleAppendResponse(raft: Raft, m: Message, progress: Progress): void 
 }
 
 export function maybeCommit(raft: Raft): boolean {
-  return raft.log.maybeCommit({ index: raft.tracker.committed(), term: raft.term });
+  const moved = raft.log.maybeCommit({ index: raft.tracker.committed(), term: raft.term });
+  trace(raft, "Commit");
+  return moved;
 }
 
 function handleHeartbeatResponse(raft: Raft, m: Message, progress: Progress): void {

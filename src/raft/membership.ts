@@ -12,6 +12,7 @@ import { ProposalDropped } from "./errors.ts";
 import { abortTransfer, maybeCommit } from "./leader.ts";
 import type { Raft } from "./raft.ts";
 import { broadcastAppend, maybeSendAppend } from "./replication.ts";
+import { trace } from "./trace.ts";
 import { Tracker } from "./tracker.ts";
 import { type ConfState, EntryType, message, NONE, type Snapshot } from "./types.ts";
 
@@ -19,11 +20,17 @@ import { type ConfState, EntryType, message, NONE, type Snapshot } from "./types
 export function applyConfChange(raft: Raft, change: ConfChange): ConfState {
   const changer = raft.changer();
   const joint = entersJoint(change);
-  if (leavesJoint(change)) return switchToConfig(raft, changer.leaveJoint());
+  if (leavesJoint(change)) return switchApplied(raft, changer.leaveJoint());
   if (joint !== null) {
-    return switchToConfig(raft, changer.enterJoint(joint.autoLeave, change.changes));
+    return switchApplied(raft, changer.enterJoint(joint.autoLeave, change.changes));
   }
-  return switchToConfig(raft, changer.simple(change.changes));
+  return switchApplied(raft, changer.simple(change.changes));
+}
+
+function switchApplied(raft: Raft, changed: Changed): ConfState {
+  const newconf = changed.config.voters.incoming.map(String);
+  trace(raft, "ApplyConfChange", { prop: { cc: { newconf } } });
+  return switchToConfig(raft, changed);
 }
 
 export function switchToConfig(raft: Raft, { config, progress }: Changed): ConfState {

@@ -21,6 +21,7 @@ import { RaftLog } from "./raft-log.ts";
 import { PendingReads } from "./reads.ts";
 import { broadcastAppend } from "./replication.ts";
 import { entriesSize, payloadsSize } from "./sizes.ts";
+import { trace, traceMessage } from "./trace.ts";
 import { Tracker } from "./tracker.ts";
 import {
   EMPTY_HARD_STATE,
@@ -94,6 +95,7 @@ export class Raft {
     switchToConfig(this, this.changer().restore(conf));
     this.#load(hardState);
     if (config.applied > 0) this.log.appliedTo(config.applied, 0);
+    trace(this, "InitState");
     this.becomeFollower(this.term, NONE);
     const peers = this.tracker.voterIds().map(hex).join(",");
     this.logger.info(
@@ -136,6 +138,7 @@ export class Raft {
   send(type: MessageType, to: number, fields: Partial<Omit<Message, "type" | "to">> = {}): void {
     const own = VOTES.has(type) || WITHOUT_TERM.has(type) ? {} : { term: this.term };
     const sent = message(type, { from: this.id, ...fields, ...own, to });
+    traceMessage(this, "Send", sent);
     if (AFTER_APPEND.has(type)) this.messagesAfterAppend.push(sent);
     else this.messages.push(sent);
   }
@@ -174,6 +177,7 @@ export class Raft {
     this.leader = leader;
     this.role = "follower";
     this.logger.info(`${hex(this.id)} became follower at term ${this.term}`);
+    trace(this, "BecomeFollower");
   }
 
   becomeCandidate(): void {
@@ -181,6 +185,7 @@ export class Raft {
     this.vote = this.id;
     this.role = "candidate";
     this.logger.info(`${hex(this.id)} became candidate at term ${this.term}`);
+    trace(this, "BecomeCandidate");
   }
 
   /** Asks what an election would bring. Neither term nor vote change. */
@@ -201,6 +206,7 @@ export class Raft {
     own.recentActive = true;
     // Somewhere in what is not applied yet there may be a change of the configuration.
     this.pendingConfIndex = this.log.lastIndex();
+    trace(this, "BecomeLeader");
     // Entries of earlier terms are committed only through one of the own term (thesis §3.6.2).
     appendAsLeader(this, [{ type: 0, data: NO_BYTES }]);
     this.logger.info(`${hex(this.id)} became leader at term ${this.term}`);
@@ -237,6 +243,7 @@ export class Raft {
 
   /** Throws ProposalDropped for a proposal that is not taken, RaftBroken (errors.ts). */
   step(m: Message): void {
+    traceMessage(this, "Receive", m);
     if (m.term > this.term) {
       if (!this.#stepHigherTerm(m)) return;
     } else if (m.term > 0 && m.term < this.term) {

@@ -17,6 +17,7 @@ import {
   applyResponse,
   needsAppend,
 } from "./storage-messages.ts";
+import { trace } from "./trace.ts";
 import {
   APPEND_THREAD,
   APPLY_THREAD,
@@ -182,6 +183,7 @@ export class RawNode {
     assert(this.#out === null, "the Ready before was advanced");
     const { raft } = this;
     const { log } = raft;
+    trace(raft, "Ready");
     const hardState = this.#newHardState();
     const entries = log.unstable.nextEntries();
     const snapshot = log.unstable.nextSnapshot();

@@ -6,7 +6,7 @@ import { LocalMessage, PeerNotFound, ProposalDropped } from "../../src/raft/erro
 import { type ConfState, EMPTY_CONF_STATE, type Message, NO_BYTES } from "../../src/raft/types.ts";
 import type { SimEvent, SimOptions } from "./events.ts";
 import { Ghost, Violation } from "./ghost.ts";
-import { type NodeWatcher, SimNode } from "./node.ts";
+import { firstIndexOf, type NodeWatcher, SimNode } from "./node.ts";
 
 const ROUNDS = 600;
 const MAX_IN_FLIGHT = 400;
@@ -36,7 +36,7 @@ export class Cluster implements NodeWatcher {
       voters: ids.slice(0, options.voters),
       learners: ids.slice(options.voters),
     };
-    this.ghost = new Ghost(conf, 1);
+    this.ghost = new Ghost(conf, firstIndexOf(conf, options));
     this.nodes = ids.map((id) => new SimNode(id, conf, options, this));
   }
 

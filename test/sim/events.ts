@@ -5,6 +5,7 @@
  * failure shrinkable.
  */
 import { SeededRandom } from "../../runtime/memory/random.ts";
+import type { Tracer } from "../../src/raft/trace.ts";
 
 export const KINDS = [
   "tick",
@@ -45,6 +46,8 @@ export interface SimOptions {
   readonly priorities: boolean;
   readonly maxInflight: number;
   readonly maxBytes: number;
+  /** Begin with a log of entries that add the voters, as etcd raft's bootstrap does, and tell it all. */
+  readonly tracer: Tracer | null;
 }
 
 /** How often each is drawn when it is drawn at all. */
@@ -85,6 +88,7 @@ export function drawOptions(seed: number): SimOptions {
     priorities: random.below(3) === 0,
     maxInflight: [1, 3, 256][random.below(3)]!,
     maxBytes: [30, 200, 1_000_000][random.below(3)]!,
+    tracer: null,
   };
 }
 

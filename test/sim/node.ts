@@ -3,7 +3,12 @@
  * durable when its write completes, an event of its own; a crash keeps what is durable alone.
  */
 import { SeededRandom } from "../../runtime/memory/random.ts";
-import { type ConfChange, decodeConfChange, isConfChange } from "../../src/raft/conf-change.ts";
+import {
+  type ConfChange,
+  decodeConfChange,
+  encodeConfChange,
+  isConfChange,
+} from "../../src/raft/conf-change.ts";
 import { DEFAULT_RAFT_CONFIG } from "../../src/raft/config.ts";
 import { MemoryStorage } from "../../src/raft/memory-storage.ts";
 import { RawNode } from "../../src/raft/raw-node.ts";
@@ -12,6 +17,7 @@ import {
   APPLY_THREAD,
   type ConfState,
   type Entry,
+  EntryType,
   type Message,
   NO_BYTES,
   type Ready,
@@ -25,6 +31,19 @@ export interface NodeWatcher {
   applied(node: SimNode, entry: Entry): void;
   configured(node: SimNode, index: number, conf: ConfState): void;
   read(node: SimNode, index: number, context: Uint8Array): void;
+}
+
+/** The index up to which all nodes are the same when a run begins. */
+export function firstIndexOf(conf: ConfState, { tracer }: SimOptions): number {
+  return tracer === null ? 1 : conf.voters.length;
+}
+
+function bootstrapEntries({ voters }: ConfState): Entry[] {
+  return voters.map((id, at) => {
+    const changes = [{ type: "add-node", id }] as const;
+    const data = encodeConfChange({ transition: "auto", changes, context: NO_BYTES });
+    return { index: at + 1, term: 1, type: EntryType.CONF_CHANGE, data };
+  });
 }
 
 export class SimNode {
@@ -50,9 +69,15 @@ export class SimNode {
     this.#options = options;
     this.#watcher = watcher;
     this.#random = new SeededRandom(options.seed).fork(`node ${id}`);
-    // A common beginning: everybody has the first configuration as a snapshot.
-    this.storage.applySnapshot({ index: 1, term: 1, conf, data: NO_BYTES });
-    this.storage.setHardState({ term: 1, vote: 0, commit: 1 });
+    const first = firstIndexOf(conf, options);
+    if (options.tracer === null) {
+      // A common beginning: everybody has the first configuration as a snapshot.
+      this.storage.applySnapshot({ index: first, term: 1, conf, data: NO_BYTES });
+    } else {
+      this.storage.append(bootstrapEntries(conf));
+      this.storage.createSnapshot(first, conf, NO_BYTES);
+    }
+    this.storage.setHardState({ term: 1, vote: 0, commit: first });
     this.start();
   }
 
@@ -76,6 +101,7 @@ export class SimNode {
       preVote,
       checkQuorum,
       asyncStorageWrites,
+      tracer: this.#options.tracer,
       maxInflightMessages: maxInflight,
       maxSizePerMessage: maxBytes,
       maxInflightBytes: maxBytes * 2,

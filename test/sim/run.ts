@@ -5,10 +5,12 @@
  *   npm run sim [-- --from N] [--seeds N] [--events N] [--seconds S]     bare cores
  *   npm run sim -- --machines [--from N] [--seeds N] [--seconds S]       log, ready loop and apply
  *                                                                        on simulated machines
+ *   npm run sim -- --trace DIR [--from N] [--seeds N]                    traces for the TLA+ specification
  */
 import { parseArgs } from "node:util";
 import { simulateMachines } from "./machines/simulate.ts";
 import { simulate } from "./simulate.ts";
+import { writeTraces } from "./trace-files.ts";
 
 const { values } = parseArgs({
   options: {
@@ -17,9 +19,16 @@ const { values } = parseArgs({
     seeds: { type: "string", default: "2000" },
     events: { type: "string", default: "1500" },
     seconds: { type: "string", default: "0" },
+    trace: { type: "string" },
     "no-shrink": { type: "boolean", default: false },
   },
 });
+
+if (values.trace !== undefined) {
+  const seeds = Math.min(Number(values.seeds), 100);
+  console.log(writeTraces(values.trace, Number(values.from), seeds));
+  process.exit(0);
+}
 
 /** What a seed violates, as a report; null when nothing. */
 async function judge(seed: number): Promise<string | null> {
