@@ -18,6 +18,10 @@ export class Life {
     this.time = time;
   }
 
+  get isPaused(): boolean {
+    return this.#overdue !== null;
+  }
+
   get alive(): boolean {
     return this.#alive;
   }

@@ -3,6 +3,7 @@ import { hex } from "./describe.ts";
 import { campaign, hup, poll } from "./election.ts";
 import { restoreSnapshot } from "./membership.ts";
 import { dropped, type Raft } from "./raft.ts";
+import { broadcastAppend } from "./replication.ts";
 import { type Message, NONE } from "./types.ts";
 
 export function stepCandidate(raft: Raft, m: Message): void {
@@ -20,7 +21,10 @@ export function stepCandidate(raft: Raft, m: Message): void {
     case mine: {
       const result = poll(raft, m);
       if (result === "won" && raft.role === "pre-candidate") campaign(raft, "election");
-      else if (result === "won") raft.becomeLeaderAndTell();
+      else if (result === "won") {
+        raft.becomeLeader();
+        broadcastAppend(raft);
+      }
       // The answer to a pre-vote has the future term: ours has not changed.
       else if (result === "lost") raft.becomeFollower(raft.term, NONE);
       return;

@@ -19,7 +19,6 @@ import { appliedSnapshot, appliedTo, switchToConfig } from "./membership.ts";
 import { Progress } from "./progress.ts";
 import { RaftLog } from "./raft-log.ts";
 import { PendingReads } from "./reads.ts";
-import { broadcastAppend } from "./replication.ts";
 import { entriesSize, payloadsSize } from "./sizes.ts";
 import { trace, traceMessage } from "./trace.ts";
 import { Tracker } from "./tracker.ts";
@@ -210,11 +209,6 @@ export class Raft {
     // Entries of earlier terms are committed only through one of the own term (thesis §3.6.2).
     appendAsLeader(this, [{ type: 0, data: NO_BYTES }]);
     this.logger.info(`${hex(this.id)} became leader at term ${this.term}`);
-  }
-
-  becomeLeaderAndTell(): void {
-    this.becomeLeader();
-    broadcastAppend(this);
   }
 
   tick(): void {

@@ -17,7 +17,8 @@ import {
 import os from "node:os";
 import path from "node:path";
 import { parseArgs } from "node:util";
-import { MUTANTS, type Mutant } from "./mutants.ts";
+import { MUTANTS } from "./mutants.ts";
+import type { Mutant } from "./patch.ts";
 
 const ROOT = path.join(import.meta.dirname, "../..");
 const COPIED = ["src", "runtime", "test/sim", "test/unit/raft", "package.json"];

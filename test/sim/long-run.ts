@@ -13,14 +13,18 @@ const CORES_PER_MACHINES = 100;
 const SAY_MS = 300_000;
 
 /** Ends at the first violation, which it throws as a report. */
-export async function longRun(minutes: number, say: (line: string) => void): Promise<string> {
+export async function longRun(
+  from: number,
+  minutes: number,
+  say: (line: string) => void,
+): Promise<string> {
   const cores = new Totals();
   const machines = new Totals();
   const began = performance.now();
   let said = began;
   const report = (): string =>
     `cores: ${cores.describe()}\nmachines: ${machines.describe()}\n0 violations`;
-  for (let seed = 1; performance.now() - began < minutes * 60_000; seed++) {
+  for (let seed = from; performance.now() - began < minutes * 60_000; seed++) {
     for (let i = 0; i < CORES_PER_MACHINES; i++) {
       const one = (seed - 1) * CORES_PER_MACHINES + i + 1;
       const ran = run(drawOptions(one), drawEvents(one, EVENTS));

@@ -22,6 +22,7 @@ const { values, positionals } = parseArgs({
     rounds: { type: "string", default: "200" },
     gib: { type: "string" },
     minutes: { type: "string", default: "60" },
+    from: { type: "string", default: "1" },
   },
 });
 const say = (line: string): void => console.log(line);
@@ -35,7 +36,7 @@ const PARTS: Readonly<Record<string, () => Promise<string>>> = {
     if (short !== null) return `skipped: ${short}`;
     return JSON.stringify(await largeTransaction(Math.ceil(gib * 32), 32 * 1024 * 1024, say));
   },
-  sim: () => longRun(Number(values.minutes), say),
+  sim: () => longRun(Number(values.from), Number(values.minutes), say),
   segments: async () => JSON.stringify(await flipSegment("all values", say)),
   start: async () => {
     const gib = Number(values.gib ?? "10");

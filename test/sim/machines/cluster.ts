@@ -88,8 +88,9 @@ export class MachineCluster implements Watcher {
     this.#faults.restartSoon(node);
   }
 
+  /** Who can be asked to do something for the cluster. */
   leader(): MachineNode | null {
-    const leaders = this.nodes.filter(({ parts }) => parts?.driver.leads === true);
+    const leaders = this.nodes.filter((node) => node.isAwake && node.parts?.driver.leads === true);
     return leaders.sort((x, y) => y.core!.term - x.core!.term)[0] ?? null;
   }
 

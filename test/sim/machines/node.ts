@@ -61,6 +61,10 @@ export class MachineNode {
   get up(): boolean {
     return this.#life?.alive === true;
   }
+  /** Its process is there and does something. */
+  get isAwake(): boolean {
+    return this.up && this.#life?.isPaused === false;
+  }
   get core(): RawNode | null {
     return this.up ? (this.#parts?.driver.consensus.node ?? null) : null;
   }
