@@ -79,8 +79,8 @@ export const MACHINE_MUTANTS: readonly Mutant[] = [
   onMachines(
     "18: the log goes on after a failed write",
     STORED,
-    "      await file.write(this.#at, [bytes]);\n    } catch (error) {\n      this.#fail(error as Error);\n      throw error;",
-    "      await file.write(this.#at, [bytes]);\n    } catch {\n      // Tried again by nobody.",
+    "    } catch (error) {\n      this.#fail(error as Error);\n      throw error;\n    }\n    this.syncs++;",
+    "    } catch {\n      // Tried again by nobody.\n    }\n    this.syncs++;",
   ),
   onMachines(
     "18: a new segment's name is not made durable",

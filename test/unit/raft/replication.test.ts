@@ -1,6 +1,7 @@
 /** How a leader feeds its peers: probing, streaming, windows, hints, heartbeats. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { broadcastAppend } from "../../../src/raft/replication.ts";
 import type { Message } from "../../../src/raft/types.ts";
 import { bytes, entriesOf, entry, Member, type Options, only, PLAIN, to, types } from "./member.ts";
 import { Network } from "./network.ts";
@@ -174,7 +175,8 @@ test("hints pass over whole terms, in at most two refusals", () => {
     });
     // Its log may be the shorter one: leading is not what this is about.
     net.at(1).raft.becomeCandidate();
-    net.at(1).raft.becomeLeaderAndTell();
+    net.at(1).raft.becomeLeader();
+    broadcastAppend(net.at(1).raft);
     net.settle();
     const refused = net.sent.filter((m) => m.type === "MsgAppResp" && m.reject);
     assert.ok(refused.length <= 2, `${refused.length} refusals for ${follows}`);
