@@ -19,7 +19,7 @@ import type { Cancel, Clock } from "../platform/clock.ts";
 import type { ConfChange } from "../raft/conf-change.ts";
 import { LocalMessage, PeerNotFound, ProposalDropped } from "../raft/errors.ts";
 import type { RawNode } from "../raft/raw-node.ts";
-import { APPEND_THREAD, type ConfState, type Message, NONE } from "../raft/types.ts";
+import { APPEND_THREAD, type ConfState, type Message } from "../raft/types.ts";
 import type { DurableLog } from "../storage/log.ts";
 import { EntryDamaged } from "../storage/storage.ts";
 import type { PeerLinks } from "./links.ts";
@@ -73,8 +73,6 @@ export class Consensus implements Service {
   readonly committed: Wakeup = new Wakeup();
   /** Wakes when a batch is durable or what is uncommitted became less. */
   readonly progressed: Wakeup = new Wakeup();
-  /** Wakes when this node or another began or ceased to lead. */
-  readonly roleChanged: Wakeup = new Wakeup();
 
   constructor(parts: ConsensusParts) {
     this.node = parts.node;
@@ -169,7 +167,6 @@ export class Consensus implements Service {
     this.#wasLeading = leading;
     this.termStart = leading ? this.node.lastIndex : 0;
     this.#logger.info(leading ? "Leading" : "Not leading any more", { term: this.node.term });
-    this.roleChanged.wake();
   }
 
   #send(message: Message): void {
@@ -278,10 +275,6 @@ export class Consensus implements Service {
     const conf = this.node.applyConfChange(change);
     this.#do(() => {});
     return conf;
-  }
-
-  get leader(): number | null {
-    return this.node.leader === NONE ? null : this.node.leader;
   }
 }
 

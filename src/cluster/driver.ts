@@ -49,13 +49,10 @@ export class Driver implements Service {
   /** By index. */
   #waiters: Waiter[] = [];
   #stopped: Error | null = null;
-  #led = false;
   /** Set when an entry that must be applied is lost on this disk. */
   damaged: EntryDamaged | null = null;
   /** Wakes when the visible end moved or the list of files changed. */
   readonly advanced: Wakeup = new Wakeup();
-  /** Wakes when `leads` changed. */
-  readonly roleChanged: Wakeup = new Wakeup();
 
   constructor(consensus: Consensus, log: DurableLog, state: NodeState, logger: Logger) {
     this.consensus = consensus;
@@ -133,16 +130,9 @@ export class Driver implements Service {
     // Reads go on from a damaged log; taking in does not.
     while (!signal.aborted) {
       const idle = this.applied >= this.consensus.node.appliable || this.damaged !== null;
-      this.#noteRole();
       if (idle) await this.consensus.committed.wait();
       else await this.#apply();
     }
-  }
-
-  #noteRole(): void {
-    if (this.leads === this.#led) return;
-    this.#led = this.leads;
-    this.roleChanged.wake();
   }
 
   #stop(error: Error): void {
