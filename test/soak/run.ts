@@ -5,7 +5,8 @@
  *   npm run soak -- kills --rounds 200     SIGKILL of the node under load
  *   npm run soak -- large --gib 4          one transaction of so many GiB (needs about 10 × free)
  *   npm run soak -- segments               every value of every byte of a 64 KiB segment
- *   npm run soak -- sim --minutes 60       clusters of bare Raft cores, and of whole machines, with faults
+ *   npm run soak -- --minutes 60           clusters of bare Raft cores, and of whole machines, with
+ *                                          faults; --from N begins with another seed
  *   npm run soak -- start --gib 10         how long a killed node with so much log takes to serve
  */
 import { parseArgs } from "node:util";
@@ -21,7 +22,7 @@ const { values, positionals } = parseArgs({
   options: {
     rounds: { type: "string", default: "200" },
     gib: { type: "string" },
-    minutes: { type: "string", default: "60" },
+    minutes: { type: "string" },
     from: { type: "string", default: "1" },
   },
 });
@@ -36,7 +37,7 @@ const PARTS: Readonly<Record<string, () => Promise<string>>> = {
     if (short !== null) return `skipped: ${short}`;
     return JSON.stringify(await largeTransaction(Math.ceil(gib * 32), 32 * 1024 * 1024, say));
   },
-  sim: () => longRun(Number(values.from), Number(values.minutes), say),
+  sim: () => longRun(Number(values.from), Number(values.minutes ?? "60"), say),
   segments: async () => JSON.stringify(await flipSegment("all values", say)),
   start: async () => {
     const gib = Number(values.gib ?? "10");
@@ -46,7 +47,9 @@ const PARTS: Readonly<Record<string, () => Promise<string>>> = {
   },
 };
 
-const chosen = positionals.length > 0 ? positionals : Object.keys(PARTS);
+/** A time is meant for the part that has one. */
+const all = values.minutes === undefined ? Object.keys(PARTS) : ["sim"];
+const chosen = positionals.length > 0 ? positionals : all;
 let failed = false;
 for (const name of chosen) {
   const part = PARTS[name];
