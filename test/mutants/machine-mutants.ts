@@ -55,8 +55,8 @@ export const MACHINE_MUTANTS: readonly Mutant[] = [
   onMachines(
     "10: a leader whose disk hangs goes on leading",
     CONSENSUS,
-    "if (this.stuck && !this.node.isOnlyVoter) {",
-    "if (this.#writer.full && !this.node.isOnlyVoter) {",
+    "if (this.stuck || this.cannotApply) return false;",
+    "if (this.#writer.full || this.cannotApply) return false;",
   ),
   onMachines(
     "messages that waited for their term are forgotten",

@@ -1,5 +1,5 @@
 /**
- * `npm run mutants [-- --only TEXT] [--seeds N]`: plants each bug in a copy of the sources and looks
+ * `npm run mutants [-- --only TEXT] [--by cores|machines] [--seeds N]`: plants each bug in a copy of the sources and looks
  * whether the simulator, or else a test of the core, finds it. A patch that no longer applies and a
  * mutant that survives fail the run.
  */
@@ -25,19 +25,20 @@ const COPIED = ["src", "runtime", "test/sim", "test/unit/raft", "package.json"];
 /** Seeds and seconds for one mutant. */
 const LIMITS = { cores: ["--seconds", "40"], machines: ["--machines", "--seconds", "90"] } as const;
 const { values } = parseArgs({
-  options: { only: { type: "string", default: "" }, seeds: { type: "string", default: "3000" } },
+  options: {
+    only: { type: "string", default: "" },
+    by: { type: "string" },
+    seeds: { type: "string", default: "3000" },
+  },
 });
 
 type Verdict = { readonly seeds: number } | { readonly test: string } | null;
 
-function plant(folder: string, { name, file, from, to }: Mutant): void {
-  const target = path.join(folder, file);
-  const source = readFileSync(target, "utf8");
-  const parts = source.split(from);
-  if (parts.length !== 2) {
-    throw new Error(`"${name}" applies ${parts.length - 1} times to ${file}: mend the patch`);
-  }
-  writeFileSync(target, parts.join(to));
+/** The file with the bug in it. */
+function planted(folder: string, { name, file, from, to }: Mutant): string {
+  const parts = readFileSync(path.join(folder, file), "utf8").split(from);
+  if (parts.length === 2) return parts.join(to);
+  throw new Error(`"${name}" applies ${parts.length - 1} times to ${file}: mend the patch`);
 }
 
 /** The simulator's runs end at the first violation, and say how many seeds that took. */
@@ -71,14 +72,18 @@ function judge(mutant: Mutant | null, by: Mutant["by"]): Verdict {
       cpSync(path.join(ROOT, entry), path.join(folder, entry), { recursive: true });
     }
     symlinkSync(path.join(ROOT, "node_modules"), path.join(folder, "node_modules"));
-    if (mutant !== null) plant(folder, mutant);
+    if (mutant !== null) writeFileSync(path.join(folder, mutant.file), planted(folder, mutant));
     return hunt(folder, by);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-const chosen = MUTANTS.filter(({ name }) => name.includes(values.only));
+const chosen = MUTANTS.filter(
+  ({ name, by }) => name.includes(values.only) && (values.by ?? by) === by,
+);
+// A patch that is stale shall not be found after an hour.
+for (const mutant of chosen) planted(ROOT, mutant);
 for (const by of new Set(chosen.map((mutant) => mutant.by))) {
   const sound = judge(null, by);
   if (sound === null) continue;
