@@ -35,10 +35,10 @@ export const MACHINE_MUTANTS: readonly Mutant[] = [
     "before < 0 ? { truncateAfter: before } : {};",
   ),
   onMachines(
-    "a read may see behind what was appliable before it",
+    "apply goes beyond what is here as it was committed",
     DRIVER,
-    "if (entry.index > last) break;",
-    "if (entry.index > node.appliable) break;",
+    "const last = node.appliable;",
+    "const last = node.commit;",
   ),
   onMachines(
     "what is committed is applied from the disk before it is there",

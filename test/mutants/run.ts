@@ -1,7 +1,7 @@
 /**
- * `npm run mutants [-- --only TEXT] [--by cores|machines] [--seeds N]`: plants each bug in a copy of the sources and looks
- * whether the simulator, or else a test of the core, finds it. A patch that no longer applies and a
- * mutant that survives fail the run.
+ * `npm run mutants [-- --only TEXT] [--by cores|machines] [--seeds N]`: plants each bug in a copy of
+ * the sources and looks whether its simulator, or else a test of the core, finds it. A patch that no
+ * longer applies and a mutant that survives fail the run.
  */
 import { spawnSync } from "node:child_process";
 import {
