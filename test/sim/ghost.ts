@@ -40,6 +40,8 @@ export class Ghost {
   /** Its indexes in the order in which they came. */
   readonly #order: number[] = [];
   readonly #leaders = new Map<number, number>();
+  /** In which term a leader counted it, as far as that was seen: at the latest when it was applied. */
+  readonly #committedIn = new Map<number, number>();
   /** By leader, how many of them its log was seen to have; it never loses any while it leads. */
   readonly #complete = new Map<number, { core: unknown; term: number; seen: number }>();
   readonly #configs = new Map<number, ConfState>();
@@ -78,6 +80,7 @@ export class Ghost {
     if (known === undefined) {
       this.committed.set(entry.index, { term: entry.term, data });
       this.#order.push(entry.index);
+      if (!this.#committedIn.has(entry.index)) this.#committedIn.set(entry.index, node.core!.term);
     } else if (known.term !== entry.term || known.data !== data) {
       throw new Violation(
         "S4",
@@ -129,6 +132,7 @@ export class Ghost {
           throw new Violation("S3", `${node.id} committed an entry of an earlier term by counting`);
         }
       }
+      if (leads > 0) this.#noteCommitted(before?.commit ?? this.highest, core);
       this.#commits.set(node.id, { core, commit: core.commit, leads });
       const { applied, committed } = raft.log;
       if (applied > committed || committed > raft.log.lastIndex()) {
@@ -165,7 +169,15 @@ export class Ghost {
     this.#checkDurable(node, nodes, raft.log.committed, before);
   }
 
-  /** Whatever was committed before its term is in its log (thesis §3.6.3). */
+  #noteCommitted(from: number, { commit, term }: RawNode): void {
+    for (let index = from + 1; index <= commit; index++)
+      if (!this.#committedIn.has(index)) this.#committedIn.set(index, term);
+  }
+
+  /**
+   * Whatever was committed before its term is in its log (thesis §3.6.3). The term that counts is that
+   * of who committed it: who was deposed and does not know may lack an entry of a lower one.
+   */
   #checkComplete(node: Witnessed): void {
     const { core, id } = node;
     const { raft } = core!;
@@ -177,8 +189,8 @@ export class Ghost {
     for (; known.seen < this.#order.length; known.seen++) {
       const index = this.#order[known.seen]!;
       const { term } = this.committed.get(index)!;
-      if (index < raft.log.firstIndex() || raft.log.term(index) === term || term >= raft.term)
-        continue;
+      const isLater = this.#committedIn.get(index)! >= raft.term;
+      if (isLater || index < raft.log.firstIndex() || raft.log.term(index) === term) continue;
       throw new Violation("S3", `leader ${id} of term ${raft.term} lacks ${term}/${index}`);
     }
   }

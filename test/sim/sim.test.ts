@@ -49,3 +49,8 @@ test("quorums that need not meet are seen", () => {
   assert.ok(!intersect(half(1, 2, 3), half(3, 4, 5)));
   assert.ok(intersect({ incoming: [3, 4, 5], outgoing: [1, 2, 3] }, half(1, 2, 3)));
 });
+
+test("a deposed leader that does not know it may lack what a later one committed", () => {
+  // Entries of term 3, committed by the leader of term 6, are no business of term 4's.
+  assert.equal(simulate(44_942, EVENTS), null);
+});
