@@ -1,6 +1,6 @@
 /**
  * `npm run mutants [-- --only TEXT] [--by cores|machines] [--seeds N]`: plants each bug in a copy of
- * the sources and looks whether its simulator, or else a test of the core, finds it. A patch that no
+ * the sources and looks whether its simulator, or else a test, finds it. A patch that no
  * longer applies and a mutant that survives fail the run.
  */
 import { spawnSync } from "node:child_process";
@@ -21,7 +21,20 @@ import { MUTANTS } from "./mutants.ts";
 import type { Mutant } from "./patch.ts";
 
 const ROOT = path.join(import.meta.dirname, "../..");
-const COPIED = ["src", "runtime", "test/sim", "test/unit/raft", "package.json"];
+const COPIED = [
+  "src",
+  "runtime",
+  "test/sim",
+  "test/unit/raft",
+  "test/unit/storage",
+  "test/support",
+  "package.json",
+];
+/** What is asked when the simulator finds nothing; all but what looks at sources or documentation. */
+const TESTS = {
+  cores: "test/unit/raft/!(behaviours|purity).test.ts",
+  machines: "test/{sim/bad-disks,unit/storage/log}.test.ts",
+} as const;
 /** Seeds and seconds for one mutant. */
 const LIMITS = { cores: ["--seconds", "40"], machines: ["--machines", "--seconds", "90"] } as const;
 const { values } = parseArgs({
@@ -54,10 +67,7 @@ function hunt(folder: string, by: Mutant["by"]): Verdict {
     if (seed === undefined) throw new Error(`The simulator did not run: ${sim.stderr}`);
     return { seeds: Number(seed) };
   }
-  // All but those that look at the sources or the documentation.
-  const tests = globSync("test/unit/raft/*.test.ts", { cwd: folder }).filter(
-    (name) => !/(behaviours|purity)\.test\.ts$/.test(name),
-  );
+  const tests = globSync(TESTS[by], { cwd: folder });
   for (const test of tests) {
     const ran = spawnSync(process.execPath, ["--test", test], { cwd: folder, timeout: 120_000 });
     if (ran.status !== 0) return { test: path.basename(test) };
