@@ -261,9 +261,9 @@ export class Consensus implements Service {
           this.#storage.stage(await this.#log.read(first, PEER_READ_BYTES));
       } catch (error) {
         if (!(error instanceof EntryDamaged)) throw error;
-        // A whole node can send it: this one must not be who is asked.
         this.#logger.error("An entry that a peer needs is damaged here", { entry: error.index });
-        this.#do(() => this.node.stepDown());
+        // A whole node can send it, if there is one that may lead.
+        if (!this.node.isOnlyVoter) this.#do(() => this.node.stepDown());
         continue;
       }
       this.#do(() => this.node.entriesArrived());

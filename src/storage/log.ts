@@ -1,38 +1,23 @@
 /**
- * The log at work: appending, reading, rolling to the next segment, purging. The contract is in
- * storage.ts, opening in open.ts.
+ * The log at work: appending, rolling to the next segment, purging. The contract is in storage.ts,
+ * opening in open.ts, reading in log-reader.ts.
  */
 import { assert } from "../base/assert.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Disk, DiskFile } from "../platform/disk.ts";
-import { isConfChange } from "../raft/conf-change.ts";
 import type { Entry, HardState } from "../raft/types.ts";
-import {
-  BatchAssembler,
-  batchSizeBound,
-  judgeBatch,
-  type NewRecord,
-  type ReadRecord,
-  readRecords,
-} from "./batch.ts";
-import { type Block, BlockCache, type Lease } from "./block-cache.ts";
-import {
-  BATCH_HEADER_BYTES,
-  type Crc32,
-  encodeSegmentHeader,
-  RECORD_HEADER_BYTES,
-  RecordType,
-  SEGMENT_HEADER_BYTES,
-} from "./format.ts";
+import { BatchAssembler, batchSizeBound, type NewRecord } from "./batch.ts";
+import { indexBatch, placed, recordsOf } from "./batch-records.ts";
+import type { Lease } from "./block-cache.ts";
+import { type Crc32, encodeSegmentHeader, RecordType, SEGMENT_HEADER_BYTES } from "./format.ts";
 import { HotTail } from "./hot-tail.ts";
-import { BLOCK_BYTES, type BlockRef, type LogIndex, type TermRun } from "./log-index.ts";
+import type { LogIndex, TermRun } from "./log-index.ts";
+import { LogReader } from "./log-reader.ts";
 import type { Identity, ManifestStore, SegmentEntry } from "./manifest.ts";
-import { PinnedBuffer } from "./pinned-buffer.ts";
 import { encodeSegmentIndex, NextSegment, segmentPath } from "./segment-file.ts";
 import {
   type Checkpoint,
   type DamagedRange,
-  EntryDamaged,
   type LogBatch,
   LogFull,
   type StorageOptions,
@@ -72,7 +57,7 @@ export class DurableLog {
   readonly #segments: SegmentEntry[];
   readonly #files: Map<number, DiskFile>;
   readonly #assembler: BatchAssembler;
-  readonly #cache: BlockCache;
+  readonly #reader: LogReader;
   readonly #hot: HotTail;
   readonly #next: NextSegment;
   #at: number;
@@ -86,7 +71,6 @@ export class DurableLog {
   #failed: Error | null = null;
   /** The newest durable checkpoint. */
   checkpoint: Checkpoint | null;
-  readonly damage: DamagedRange[];
   /** Bytes appended since this process started. */
   appendedBytes = 0;
   syncs = 0;
@@ -97,8 +81,8 @@ export class DurableLog {
     this.#segments = position.segments;
     this.#files = position.files;
     this.#assembler = new BatchAssembler(parts.crc32);
-    this.#cache = new BlockCache(parts.options.blockBytes);
-    this.#hot = new HotTail(parts.options.hotBytes, parts.options.pool);
+    const { hotBytes, blockBytes, pool } = parts.options;
+    this.#hot = new HotTail(hotBytes, pool);
     this.#at = position.at;
     this.#batchNumber = position.batchNumber;
     this.#previousCrc = position.previousCrc;
@@ -107,7 +91,15 @@ export class DurableLog {
     this.#checkpointSegment = position.checkpointSegment;
     this.#checkpointAt = position.checkpointAt;
     this.#cuts = position.cuts;
-    this.damage = position.damage;
+    this.#reader = new LogReader({
+      index: position.index,
+      files: position.files,
+      hot: this.#hot,
+      blockBytes,
+      pool,
+      crc32: parts.crc32,
+      damage: position.damage,
+    });
     this.#next = new NextSegment(parts.disk, parts.clock, parts.options.segmentBytes, (error) =>
       this.#fail(error),
     );
@@ -145,7 +137,11 @@ export class DurableLog {
     return this.#next.full !== null;
   }
   get cachedBytes(): number {
-    return this.#cache.bytes;
+    return this.#reader.cachedBytes;
+  }
+  /** What is known to be lost on this disk. */
+  get damage(): readonly DamagedRange[] {
+    return this.#reader.damage;
   }
 
   /** Appends one batch; durable when it resolves. One call at a time. */
@@ -313,37 +309,8 @@ export class DurableLog {
    * Consecutive entries from `index` on: at least one, about `maxBytes`. Release the lease when
    * they were read, and hold what a socket still has to send. Rejects with EntryDamaged.
    */
-  async read(index: number, maxBytes: number): Promise<Lease> {
-    assert(index >= this.firstIndex && index <= this.lastIndex, `entry ${index} is in the log`);
-    const hot = this.#hot.read(index, maxBytes);
-    if (hot !== null) return { entries: hot.entries, release: hot.pin(), hold: hot.pin };
-    const ref = this.#index.blocks[this.#index.find(index)];
-    if (ref === undefined) throw new EntryDamaged(index, this.#damageAt(index) ?? "it was lost");
-    const { key, cost, load } = this.#blockAt(ref);
-    const lease = await this.#cache.acquire(key, cost, load);
-    if (this.#index.blocks[this.#index.find(index)] !== ref && index <= this.lastIndex) {
-      // Meanwhile it was cut off and another entry took its place.
-      lease.release();
-      return this.read(index, maxBytes);
-    }
-    const { entries } = lease;
-    const from = entries.findIndex((entry) => entry.index === index);
-    if (from < 0) {
-      lease.release();
-      throw new EntryDamaged(index, this.#damageAt(index) ?? "its block does not hold it");
-    }
-    // Up to the next one that is lost, which the caller meets at its own index, and not beyond a cut:
-    // the block may have been loaded before it.
-    let to = from + 1;
-    while (
-      to < entries.length &&
-      entries[to]!.index === entries[to - 1]!.index + 1 &&
-      entries[to]!.index <= ref.lastIndex
-    ) {
-      to++;
-    }
-    const run = from === 0 && to === entries.length ? entries : entries.slice(from, to);
-    return { entries: run, release: lease.release, hold: lease.hold };
+  read(index: number, maxBytes: number): Promise<Lease> {
+    return this.#reader.read(index, maxBytes);
   }
 
   /**
@@ -356,86 +323,12 @@ export class DurableLog {
 
   /** Reads what stands at `index` into the cache, if there is room for it: who asks next finds it. */
   readAhead(index: number): void {
-    if (index < this.firstIndex || index > this.lastIndex || this.#hot.has(index)) return;
-    const ref = this.#index.blocks[this.#index.find(index)];
-    if (ref === undefined) return;
-    const { key, cost, load } = this.#blockAt(ref);
-    this.#cache.warm(key, cost, load);
+    this.#reader.readAhead(index);
   }
 
-  /**
-   * Reads the first block of a sealed segment that ends at `index` or later, and checks it as every
-   * read does. Past the cache, which would have no room for readers otherwise, and which may hold
-   * what the disk has lost. Null when no block is left.
-   */
-  async verifyFrom(index: number): Promise<VerifiedBlock | null> {
-    const ref = this.#index.blockFrom(index);
-    if (ref === undefined || ref.segment === this.#active.id) return null;
-    const bytes = ref.end - ref.at;
-    const next = ref.lastIndex + 1;
-    const known = this.damage.length;
-    let unreadable: string | null = null;
-    try {
-      (await this.#loadBlock(ref, bytes)).buffer.drop();
-    } catch (error) {
-      // A segment that was purged meanwhile is nothing to report.
-      if (this.#files.has(ref.segment)) unreadable = (error as Error).message;
-    }
-    return { next, bytes, found: this.damage.slice(known), unreadable };
-  }
-
-  #blockAt(ref: BlockRef): { key: string; cost: number; load: () => Promise<Block> } {
-    const bytes = ref.end - ref.at;
-    return {
-      // A block that grew is another one.
-      key: `${ref.segment}:${ref.at}:${ref.end}`,
-      cost: Math.max(bytes, this.#parts.options.pool.bufferBytes),
-      load: () => this.#loadBlock(ref, bytes),
-    };
-  }
-
-  #damageAt(index: number): string | undefined {
-    return this.damage.find((d) => index >= d.fromIndex && index <= d.toIndex)?.why;
-  }
-
-  async #loadBlock(ref: BlockRef, size: number): Promise<Block> {
-    const file = this.#files.get(ref.segment);
-    assert(file !== undefined, "the segment is open");
-    const { pool } = this.#parts.options;
-    const pooled = size <= pool.bufferBytes ? pool.take() : new Uint8Array(size);
-    const bytes = pooled.subarray(0, size);
-    const read = await file.read(ref.at, bytes);
-    const entries: Entry[] = [];
-    let at = 0;
-    while (at < read) {
-      const found = ref.inside
-        ? readRecords(bytes.subarray(0, read), this.#parts.crc32)
-        : wholeBatch(bytes, at, this.#parts.crc32);
-      if (found === null) {
-        this.#damaged(
-          ref.firstIndex,
-          ref.lastIndex,
-          `block at ${ref.at} of segment ${ref.segment}`,
-        );
-        break;
-      }
-      for (const record of found.records) {
-        if (record.type !== RecordType.ENTRY || record.index > ref.lastIndex) continue;
-        if (!record.whole) {
-          this.#damaged(record.index, record.index, "payload does not match its CRC");
-          continue;
-        }
-        const data = bytes.subarray(record.at, record.at + record.length);
-        const { index, term, entryType } = record;
-        entries.push({ index, term, type: entryType as Entry["type"], data });
-      }
-      at += found.bytes;
-    }
-    return { entries, buffer: new PinnedBuffer(pool, pooled) };
-  }
-
-  #damaged(fromIndex: number, toIndex: number, why: string): void {
-    if (this.#damageAt(fromIndex) === undefined) this.damage.push({ fromIndex, toIndex, why });
+  /** Reads and checks one block of a sealed segment, for the scrub; null when none is left. */
+  verifyFrom(index: number): Promise<VerifiedBlock | null> {
+    return this.#reader.verifyFrom(index, this.#active.id);
   }
 
   /** Unlinks segments that lie wholly below `index` and below the newest checkpoint. */
@@ -455,7 +348,7 @@ export class DurableLog {
       const file = this.#files.get(segment.id);
       this.#files.delete(segment.id);
       await file?.close();
-      this.#cache.drop(`${segment.id}:`);
+      this.#reader.forget(segment.id);
       await this.#parts.disk.remove(segmentPath(segment.firstIndex, segment.id));
     }
     await this.#parts.disk.syncDir("log");
@@ -467,86 +360,6 @@ export class DurableLog {
     for (const file of this.#files.values()) await file.close();
     await this.#parts.release();
   }
-}
-
-function wholeBatch(
-  bytes: Uint8Array,
-  at: number,
-  crc32: Crc32,
-): { records: readonly ReadRecord[]; bytes: number } | null {
-  const verdict = judgeBatch(bytes, at, crc32);
-  if (verdict.kind !== "whole" && verdict.kind !== "payload-damage") return null;
-  return { records: verdict.records, bytes: verdict.header.length };
-}
-
-function placed(record: NewRecord): PlacedRecord {
-  const { type, entryType, index, term, payload } = record;
-  return { type, entryType, index, term, payloadBytes: payload.length };
-}
-
-function recordsOf(batch: LogBatch): NewRecord[] {
-  const records: NewRecord[] = [];
-  const none = new Uint8Array(0);
-  if (batch.truncateAfter !== undefined) {
-    const index = batch.truncateAfter;
-    records.push({ type: RecordType.TRUNCATE, entryType: 0, index, term: 0, payload: none });
-  }
-  for (const { index, term, type, data } of batch.entries) {
-    records.push({ type: RecordType.ENTRY, entryType: type, index, term, payload: data });
-  }
-  if (batch.checkpoint !== undefined) {
-    const { index, term, data } = batch.checkpoint;
-    records.push({ type: RecordType.CHECKPOINT, entryType: 0, index, term, payload: data });
-  }
-  return records;
-}
-
-/** What the index needs to know of a record that stands in a batch. */
-interface PlacedRecord {
-  readonly type: RecordType;
-  readonly entryType: number;
-  readonly index: number;
-  readonly term: number;
-  readonly payloadBytes: number;
-}
-
-/** Enters a durable batch into the index; returns the cuts it made. */
-export function indexBatch(
-  index: LogIndex,
-  segment: number,
-  at: number,
-  end: number,
-  records: readonly PlacedRecord[],
-): number[] {
-  const cuts: number[] = [];
-  const large = end - at > BLOCK_BYTES;
-  let first = 0;
-  let last = 0;
-  let from = at + BATCH_HEADER_BYTES;
-  let to = from;
-  for (const record of records) {
-    const start = to;
-    to += RECORD_HEADER_BYTES + record.payloadBytes;
-    if (record.type === RecordType.TRUNCATE) {
-      index.truncateAfter(record.index);
-      cuts.push(record.index);
-    } else if (record.type === RecordType.ENTRY) {
-      if (first === 0) {
-        first = record.index;
-        from = start;
-      }
-      last = record.index;
-      index.addTerm(record.index, record.term);
-      if (isConfChange(record.entryType as Entry["type"])) index.addChange(record.index);
-      if (!large || to - from < BLOCK_BYTES) continue;
-      index.addRecords(segment, from, to, first, last);
-      first = 0;
-    }
-  }
-  if (first > 0 && large) index.addRecords(segment, from, to, first, last);
-  else if (first > 0) index.addBatch(segment, at, end, first, last);
-  else index.addOther();
-  return cuts;
 }
 
 function reserveBytes(segmentBytes: number): number {

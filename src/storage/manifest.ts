@@ -47,6 +47,8 @@ export class ManifestStore {
   readonly #disk: Disk;
   readonly #crc32: Crc32;
   #sequence = 0;
+  /** How long each slot's file is. */
+  readonly #sizes: [number, number] = [0, 0];
 
   constructor(disk: Disk, crc32: Crc32) {
     this.#disk = disk;
@@ -57,9 +59,10 @@ export class ManifestStore {
   async read(): Promise<Manifest | null> {
     let newest: Manifest | null = null;
     let seen = false;
-    for (const slot of SLOTS) {
+    for (const [at, slot] of SLOTS.entries()) {
       const bytes = await readFile(this.#disk, slot);
       if (bytes === null) continue;
+      this.#sizes[at] = bytes.length;
       seen = true;
       const decoded = this.#decode(bytes);
       if (decoded !== null && decoded.sequence > this.#sequence) {
@@ -90,10 +93,11 @@ export class ManifestStore {
   /** Durable when it resolves. */
   async write(manifest: Manifest): Promise<void> {
     const sequence = this.#sequence + 1;
-    const slot = SLOTS[sequence % 2]!;
+    const at = sequence % 2;
+    const slot = SLOTS[at]!;
     const json = encodeText(JSON.stringify(manifest));
     const needed = HEAD_BYTES + 8 + json.length;
-    const size = await this.#sizeOf(slot);
+    const size = this.#sizes[at]!;
     let wanted = Math.max(SLOT_BYTES, size);
     // Grown in good time: what does not fit one day must be written elsewhere, which takes space.
     while (needed * 2 > wanted) wanted *= 2;
@@ -101,6 +105,7 @@ export class ManifestStore {
     if (wanted > size) {
       try {
         await writeNewFile(this.#disk, slot, slotOf(wanted));
+        this.#sizes[at] = wanted;
         this.#sequence = sequence;
         return;
       } catch (error) {
@@ -118,11 +123,6 @@ export class ManifestStore {
     body.set(json, 8);
     const crc = this.#crc32(body);
     return [new ByteWriter(HEAD_BYTES).text(MAGIC).u32(FORMAT).u32(crc).finish(), body];
-  }
-
-  /** 0 when it does not exist. */
-  async #sizeOf(slot: string): Promise<number> {
-    return (await readFile(this.#disk, slot))?.length ?? 0;
   }
 
   async #overwrite(slot: string, parts: readonly Uint8Array[]): Promise<void> {

@@ -7,6 +7,7 @@ import type { Clock } from "../platform/clock.ts";
 import type { Disk, DiskFile } from "../platform/disk.ts";
 import { EMPTY_HARD_STATE, type HardState } from "../raft/types.ts";
 import { judgeBatch } from "./batch.ts";
+import { indexBatch } from "./batch-records.ts";
 import {
   type Crc32,
   decodeSegmentHeader,
@@ -14,7 +15,7 @@ import {
   RecordType,
   SEGMENT_HEADER_BYTES,
 } from "./format.ts";
-import { DurableLog, hexBytes, indexBatch, type LogParts } from "./log.ts";
+import { DurableLog, hexBytes, type LogParts } from "./log.ts";
 import { LogIndex } from "./log-index.ts";
 import { type Identity, type Manifest, ManifestStore, type SegmentEntry } from "./manifest.ts";
 import { type ScanEnd, scanSegment } from "./scan.ts";
@@ -39,11 +40,12 @@ export async function openLog(
   const release = await disk.lock();
   try {
     const store = new ManifestStore(disk, crc32);
-    const manifest = (await store.read()) ?? (await createLog(disk, clock, crc32, store, options));
+    const found = await store.read();
     // What the last process wrote can be read and yet not be durable: it was killed before its sync
     // returned, or the sync failed, after which the kernel shows what it never wrote. Before anything
     // builds on it, it is written again. (The last batch of the log: loadActive.)
-    await store.write(manifest);
+    if (found !== null) await store.write(found);
+    const manifest = found ?? (await createLog(disk, clock, crc32, store, options));
     const parts = {
       disk,
       clock,

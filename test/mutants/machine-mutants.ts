@@ -90,7 +90,7 @@ export const MACHINE_MUTANTS: readonly Mutant[] = [
   ),
   onMachines(
     "a block that was read before a cut is served as it was",
-    STORED,
+    "src/storage/log-reader.ts",
     "entries[to]!.index <= ref.lastIndex",
     "entries[to]!.index > 0",
   ),

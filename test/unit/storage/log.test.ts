@@ -248,6 +248,25 @@ test("DurableLog purges whole segments below an index and the newest checkpoint"
   assert.ok(world.log!.checkpoint !== null && world.log!.checkpoint.data.length === 200);
 });
 
+test("DurableLog gives a reader what it asked for before that was purged", async () => {
+  const world = new LogWorld(8);
+  const checkpoint = (): { index: number; term: number; data: Uint8Array } | null =>
+    world.log === null ? null : { index: world.log.lastIndex, term: 1, data: payload(1, 200) };
+  const log = await world.open({ checkpoint });
+  for (let i = 0; i < 80; i++) await world.append([payload(i, 4000)], i);
+  // A slow disk: the manifest of the purge is there first.
+  world.disk.faults.callMs = 5;
+  const reading = log.read(1, 100);
+  world.disk.faults.callMs = 0.001;
+  world.disk.faults.syncMs = 0.001;
+  const purging = log.purgeBefore(50);
+  const lease = await world.settle(reading);
+  assert.equal(lease.entries[0]!.index, 1);
+  assert.ok(log.firstIndex > 1, "it was purged meanwhile");
+  lease.release();
+  await world.settle(purging);
+});
+
 test("An entry whose batch is lost before one without entries is damage, not a shorter log", async () => {
   const world = new LogWorld(9);
   await world.open();
