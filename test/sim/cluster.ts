@@ -228,9 +228,21 @@ export class Cluster implements NodeWatcher {
     throw new Violation("Q1", `no progress in ${ROUNDS} rounds without faults: ${this.describe()}`);
   }
 
-  /** Without both a pre-vote and a lease a removed node that runs on may depose leaders for ever. */
-  #stopRemoved({ conf }: SimNode): void {
-    if (this.#options.preVote && this.#options.checkQuorum) return;
+  /**
+   * What only pre-vote and lease together prevent is an operator's to do without them. A removed node
+   * that runs on may depose leaders for ever; and a learner of a higher term, which cannot campaign,
+   * tells a leader of a lower one nothing: that leader must be elected anew.
+   */
+  #stopRemoved({ conf, core, id }: SimNode): void {
+    const { preVote, checkQuorum } = this.#options;
+    if (preVote && checkQuorum) return;
+    const isAhead = this.nodes.some(
+      (node) => conf.learners.includes(node.id) && (node.core?.term ?? 0) > core!.term,
+    );
+    if (isAhead && !preVote && !checkQuorum) {
+      core!.stepDown();
+      this.apply({ kind: "campaign", a: id - 1, b: 0 });
+    }
     const members = new Set([...conf.voters, ...conf.votersOutgoing, ...conf.learners]);
     for (const node of this.nodes) {
       if (!members.has(node.id)) node.crash();

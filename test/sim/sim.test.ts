@@ -54,3 +54,8 @@ test("a deposed leader that does not know it may lack what a later one committed
   // Entries of term 3, committed by the leader of term 6, are no business of term 4's.
   assert.equal(simulate(44_942, EVENTS), null);
 });
+
+test("a learner of a higher term is reached by who is elected anew, where nothing else tells the leader", () => {
+  // Neither pre-vote nor lease; the only voter leads in a term below its learner's.
+  assert.equal(simulate(107_651, EVENTS), null);
+});
