@@ -8,8 +8,8 @@ import type { SourceCheck, SyncerStatus } from "../syncer/host.ts";
 import type { AccountSettings, SourceSettings } from "./command.ts";
 
 export class OperationError extends Error {
-  /** Becomes the HTTP status: not-found 404, conflict 409, invalid 400, unavailable 503. */
-  readonly kind: "not-found" | "conflict" | "invalid" | "unavailable";
+  /** Becomes the HTTP status: not-found 404, conflict 409, invalid 400; unavailable and no-quorum 503. */
+  readonly kind: "not-found" | "conflict" | "invalid" | "unavailable" | "no-quorum";
   /** What to do; empty when the message says it. */
   readonly next: string;
   constructor(kind: OperationError["kind"], message: string, next = "") {
@@ -103,6 +103,116 @@ export interface GtidStatus {
 
 /** A change of the source; what is left out stays. The password is a reference or is stored as a file. */
 export type SourceChange = Partial<SourceSettings>;
+
+export interface MemberStatus {
+  readonly id: number;
+  readonly name: string;
+  readonly region: string;
+  /** `voter` also while a joint configuration has it in either half. */
+  readonly role: "voter" | "learner";
+  readonly leader: boolean;
+  readonly self: boolean;
+  /** Names the disk for good: a node with another disk is another member. */
+  readonly diskUuid: string;
+  readonly peerAddress: string;
+  readonly mysqlAddress: string;
+  readonly adminUrl: string;
+  readonly version: string;
+  /** Heard of within an election time-out, by the node that answers. */
+  readonly connected: boolean;
+  /** The last entry that it is known to have; null when the node that answers does not know. */
+  readonly lastIndex: number | null;
+  readonly lagEntries: number | null;
+  /** Whether its binlog server is wanted. */
+  readonly server: "running" | "stopped";
+  /** Why the node that answers refuses its link; empty when it does not. */
+  readonly refused: string;
+}
+
+export interface ClusterStatus {
+  readonly clusterId: string;
+  readonly term: number;
+  /** 0 while none is known. */
+  readonly leaderId: number;
+  readonly leaderName: string;
+  readonly voters: number;
+  /** So many voters must store an entry. */
+  readonly quorum: number;
+  /** Voters that the node that answers hears of, itself included. */
+  readonly votersConnected: number;
+  readonly members: readonly MemberStatus[];
+  /** A change through a joint configuration is under way. */
+  readonly joint: boolean;
+  readonly heartbeatMs: number;
+  readonly electionMs: number;
+  readonly retentionBytes: number | null;
+  readonly retentionHours: number | null;
+  /** The log's format that all members can read, and may be written. */
+  readonly formatVersion: number;
+}
+
+/**
+ * What concerns the cluster as a whole. A member is named by its id or by its name, if that is one
+ * member's alone. Any node takes these; the leader decides. Rejects with `no-quorum` when there
+ * is no leader, `conflict` when the change would be unsafe: the message says why, `next` what first.
+ */
+export interface ClusterOperations {
+  cluster(): ClusterStatus;
+  /** Invites the fresh node that waits at a peer address; it becomes a learner. */
+  addMember(peerAddress: string): Promise<MemberStatus>;
+  /** A learner becomes a voter; refused until it is caught up. */
+  promoteMember(member: string): Promise<MemberStatus>;
+  /** A voter becomes a learner. */
+  demoteMember(member: string): Promise<MemberStatus>;
+  /** For good: its id never comes back. Refused when those that are left have no quorum. */
+  removeMember(member: string): Promise<void>;
+  /** In one step through a joint configuration: a learner becomes a voter, and a voter goes. */
+  replaceMember(old: string, fresh: string): Promise<MemberStatus>;
+  /** Resolves with the new leader's id; "" lets the leader choose. */
+  transferLeader(member: string): Promise<number>;
+  /** Of whole files; null is no bound. */
+  setRetention(retention: {
+    readonly bytes: number | null;
+    readonly hours: number | null;
+  }): Promise<void>;
+  /** The binlog server of the node that is asked; remembered over restarts. */
+  startServer(): Promise<ServerStatus>;
+  stopServer(): Promise<ServerStatus>;
+  /** The syncer as the leader has it; this node's own view when there is no leader. */
+  syncer(): Promise<SyncerStatus>;
+  metrics(): NodeMetrics;
+}
+
+/** Counters since the process started, and gauges; beside what `status` and `cluster` tell. */
+export interface NodeMetrics {
+  readonly raft: {
+    readonly elections: number;
+    readonly leaderChanges: number;
+    readonly proposals: number;
+    readonly uncommittedBytes: number;
+    readonly unsyncedBytes: number;
+    /** 1 when the last comparison of entry hashes with a peer differed. */
+    readonly hashMismatches: number;
+  };
+  readonly peers: readonly {
+    readonly id: number;
+    readonly name: string;
+    readonly connected: boolean;
+    readonly sentBytes: number;
+    readonly receivedBytes: number;
+    readonly droppedMessages: number;
+    readonly queuedBytes: number;
+    readonly rttMs: number | null;
+  }[];
+  readonly server: {
+    readonly connections: number;
+    readonly refusedConnections: number;
+    readonly logins: number;
+    readonly deniedLogins: number;
+    readonly dumps: number;
+    readonly bytesSent: number;
+  };
+}
 
 export interface NodeOperations {
   status(): NodeStatus;
