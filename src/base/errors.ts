@@ -121,6 +121,17 @@ const START: readonly CatalogueEntry[] = [
     normal: "No.",
     todo: "Read the message. `binraft start --debug` also prints where it came from.",
   },
+  {
+    code: "BR1106",
+    title: "An empty directory must not form a second cluster",
+    cause:
+      "The node was started with `--bootstrap` and an empty data directory, and a node that it was told " +
+      "of is of a cluster already: this one may have lost its disk.",
+    normal: "When a node whose disk was lost is started with the command of its first start.",
+    todo:
+      "Start it without `--bootstrap`: it joins as a new learner. Then `binraft member promote` it and " +
+      "`binraft member remove` the old member.",
+  },
 ];
 
 const LOG: readonly CatalogueEntry[] = [

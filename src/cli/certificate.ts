@@ -1,6 +1,7 @@
 /**
- * The certificate that replicas see. Without one of the operator's, the node makes its own at the
- * first start and keeps it: `tls/server.crt` can be handed to replicas as SOURCE_SSL_CA.
+ * The certificates that replicas and peers see. Without one of the operator's for replicas, the node
+ * makes its own at the first start and keeps it: `tls/server.crt` can be handed to replicas as
+ * SOURCE_SSL_CA. The one for peers is always its own.
  */
 import type { NodeConfig } from "../config/node-config.ts";
 import { DiskError } from "../platform/disk.ts";
@@ -21,14 +22,28 @@ export async function replicaCredentials(
 ): Promise<Credentials> {
   const { tlsCert, tlsKey } = config.replicas;
   if (tlsCert !== null && tlsKey !== null) return readPair(platform, "replicas", tlsCert, tlsKey);
+  return keptOrMade(platform, config, "server", config.listen.mysql.host);
+}
+
+/** What this node shows to its peers: nobody signs it, the proof of the cluster secret binds it. */
+export function peerCredentials(platform: Platform, config: NodeConfig): Promise<Credentials> {
+  return keptOrMade(platform, config, "peer", config.listen.peer.host);
+}
+
+async function keptOrMade(
+  platform: Platform,
+  config: NodeConfig,
+  name: "server" | "peer",
+  host: string,
+): Promise<Credentials> {
   const folder = `${config.node.dataDir}/tls`;
-  const kept = await readKept(platform, folder);
+  const kept = await readKept(platform, folder, name);
   if (kept !== null) return kept;
-  const made = await makeCertificate(platform, config);
+  const made = await makeCertificate(platform, config, host);
   await platform.disk(config.node.dataDir).makeDir("tls");
   // The key first: a certificate without its key would be taken for whole at the next start.
-  await platform.process.writeFile(`${folder}/server.key`, textChunks(made.key), 0o600);
-  await platform.process.writeFile(`${folder}/server.crt`, textChunks(made.cert), 0o644);
+  await platform.process.writeFile(`${folder}/${name}.key`, textChunks(made.key), 0o600);
+  await platform.process.writeFile(`${folder}/${name}.crt`, textChunks(made.cert), 0o644);
   return made;
 }
 
@@ -53,11 +68,15 @@ async function readPair(
   };
 }
 
-async function readKept(platform: Platform, folder: string): Promise<Credentials | null> {
+async function readKept(
+  platform: Platform,
+  folder: string,
+  name: string,
+): Promise<Credentials | null> {
   try {
     return {
-      cert: await platform.process.readTextFile(`${folder}/server.crt`),
-      key: await platform.process.readTextFile(`${folder}/server.key`),
+      cert: await platform.process.readTextFile(`${folder}/${name}.crt`),
+      key: await platform.process.readTextFile(`${folder}/${name}.key`),
     };
   } catch (error) {
     if (error instanceof DiskError && error.code === "ENOENT") return null;
@@ -65,8 +84,11 @@ async function readKept(platform: Platform, folder: string): Promise<Credentials
   }
 }
 
-function makeCertificate(platform: Platform, config: NodeConfig): Promise<Credentials> {
-  const { host } = config.listen.mysql;
+function makeCertificate(
+  platform: Platform,
+  config: NodeConfig,
+  host: string,
+): Promise<Credentials> {
   const hostname = platform.process.hostname();
   const everywhere = host === "0.0.0.0" || host === "::";
   const altNames = new Set([

@@ -60,7 +60,10 @@ export function buildProgram(table: VerbTable): Command {
       writeOut: (text) => process.stdout.write(text),
       writeErr: (text) => process.stderr.write(text.replace(/^error: /, "binraft: ")),
     });
-  const start = program.command("start").description("run a node until SIGTERM or SIGINT");
+  const start = program
+    .command("start")
+    .description("run a node until SIGTERM or SIGINT")
+    .option("--bootstrap", "an empty data directory becomes a cluster of one that others can join");
   addConfigFlags(start).action(
     act<GlobalOptions>(table, async (verb) => {
       verb.exit = await runStart(verb.context, verb.options);

@@ -14,6 +14,7 @@ export function describeStartError(error: unknown): BinraftError {
   if (name === "LogCorrupt") {
     return new BinraftError("BR1201", message, "binraft log verify shows the extent", cause);
   }
+  if (name === "FormationRefused") return new BinraftError("BR1106", message, "", cause);
   if (name === "UnknownFormat") return new BinraftError("BR1202", message, "", cause);
   if (name === "LogFull")
     return new BinraftError("BR1203", message, "free space, then start again", cause);
@@ -30,7 +31,8 @@ function describeNetError(error: NetError): BinraftError {
   // "Cannot listen on 127.0.0.1:3307: listen EADDRINUSE: address already in use …"
   const what = error.message.split(": listen ")[0]!;
   if (error.code === "EADDRINUSE") {
-    const next = "stop what listens there, or set another address (listen.mysql, listen.admin)";
+    const next =
+      "stop what listens there, or set another address (listen.mysql, listen.peer, listen.admin)";
     return new BinraftError("BR1102", `${what}: the address is in use`, next, cause);
   }
   const next = "listen on an address of this machine and a port above 1023";

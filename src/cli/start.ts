@@ -6,18 +6,21 @@
  */
 import { createApp } from "../admin/app.ts";
 import { toHex } from "../base/bytes.ts";
+import { BinraftError } from "../base/errors.ts";
 import type { Logger } from "../base/logger.ts";
 import { VERSION } from "../base/version.ts";
+import type { ClusterSettings } from "../cluster/cluster-settings.ts";
 import type { AccountSettings } from "../cluster/command.ts";
-import { type NodeSettings, type RunningNode, startNode } from "../cluster/node.ts";
-import { formatHostPort } from "../config/kinds.ts";
+import type { NodeSettings, RunningNode } from "../cluster/node.ts";
+import { startNode } from "../cluster/start-node.ts";
+import { formatHostPort, type HostPort } from "../config/kinds.ts";
 import type { NodeConfig } from "../config/node-config.ts";
 import { createVerifiers } from "../mysql/auth/verifier.ts";
 import { delay } from "../platform/clock.ts";
 import type { HttpServer } from "../platform/http.ts";
 import type { Platform } from "../platform/platform.ts";
 import { adminToken, tokenPath } from "./admin-token.ts";
-import { adminCredentials, replicaCredentials } from "./certificate.ts";
+import { adminCredentials, peerCredentials, replicaCredentials } from "./certificate.ts";
 import { type CliContext, ExitCode, type GlobalOptions } from "./context.ts";
 import { createLogger } from "./logger.ts";
 import { readSecret } from "./secrets.ts";
@@ -27,15 +30,18 @@ import { describeFatal, describeStartError } from "./start-error.ts";
 const STOP_MS = 24_000;
 const ADMIN_STOP_MS = 2_000;
 
-export async function runStart(
-  { platform }: CliContext,
-  options: GlobalOptions,
-): Promise<ExitCode> {
+interface StartFlags extends GlobalOptions {
+  readonly bootstrap?: boolean;
+}
+
+export async function runStart({ platform }: CliContext, options: StartFlags): Promise<ExitCode> {
   const { config, file } = await loadSettings(platform, options);
   const logger = await createLogger({ process: platform.process, debug: options.debug === true });
-  const running = await startAll(platform, config, logger).catch((error: unknown) => {
-    throw describeStartError(error);
-  });
+  const running = await startAll(platform, config, logger, options.bootstrap === true).catch(
+    (error: unknown) => {
+      throw describeStartError(error);
+    },
+  );
   const { node, admin } = running;
   logger.info("binraft is ready", {
     version: VERSION,
@@ -60,8 +66,20 @@ interface Running {
   readonly admin: HttpServer;
 }
 
-async function startAll(platform: Platform, config: NodeConfig, logger: Logger): Promise<Running> {
-  const settings = await nodeSettings(platform, config);
+async function startAll(
+  platform: Platform,
+  config: NodeConfig,
+  logger: Logger,
+  bootstrap: boolean,
+): Promise<Running> {
+  if (bootstrap && config.cluster === null) {
+    throw new BinraftError(
+      "BR1005",
+      "--bootstrap is for nodes of a cluster: without [cluster] an empty directory becomes a node of its own",
+    );
+  }
+  const cluster = await clusterSettings(platform, config, bootstrap);
+  const settings = { ...(await nodeSettings(platform, config)), cluster };
   const adminTls = await adminCredentials(platform, config);
   const tls = await replicaCredentials(platform, config);
   const node = await startNode({ platform, logger, settings, tls });
@@ -86,8 +104,65 @@ async function startAll(platform: Platform, config: NodeConfig, logger: Logger):
   }
 }
 
+/** Null on a node of its own. */
+async function clusterSettings(
+  platform: Platform,
+  config: NodeConfig,
+  bootstrap: boolean,
+): Promise<ClusterSettings | null> {
+  const { cluster, listen } = config;
+  if (cluster === null) return null;
+  const { secretRef, advertise, join, bootstrapExpect, heartbeatMs, electionMs } = cluster;
+  const secrets = async (): Promise<readonly string[]> =>
+    clusterSecrets(await readSecret(platform.process, secretRef, "cluster.secret_file"));
+  // Now, so that a mistake shows before anything is listened on.
+  await secrets();
+  const scheme = config.admin.tlsCert === null ? "http" : "https";
+  const reachable = (address: HostPort): string =>
+    formatHostPort(isAnyAddress(address.host) ? { ...address, host: advertise.host } : address);
+  return {
+    listen: listen.peer,
+    advertised: {
+      peer: formatHostPort(advertise),
+      mysql: reachable(listen.mysql),
+      admin: `${scheme}://${reachable(listen.admin)}`,
+    },
+    join,
+    bootstrapExpect,
+    bootstrap,
+    heartbeatMs,
+    electionMs,
+    tls: await peerCredentials(platform, config),
+    secrets,
+  };
+}
+
+function isAnyAddress(host: string): boolean {
+  return host === "0.0.0.0" || host === "::";
+}
+
+const LEAST_SECRET = 16;
+
+/** One a line; the first is used, all are accepted. */
+function clusterSecrets(text: string): string[] {
+  const secrets = text
+    .split(/\r?\n/)
+    .map((line) => line.trim())
+    .filter((line) => line !== "");
+  if (secrets.length > 0 && secrets.every((secret) => secret.length >= LEAST_SECRET))
+    return secrets;
+  throw new BinraftError(
+    "BR1006",
+    `The cluster secret is too short: it needs ${LEAST_SECRET} characters or more`,
+    "write 32 random hex digits into the file, for instance of openssl rand -hex 16",
+  );
+}
+
 /** What the node takes, with the accounts' passwords turned into verifiers. */
-export async function nodeSettings(platform: Platform, config: NodeConfig): Promise<NodeSettings> {
+export async function nodeSettings(
+  platform: Platform,
+  config: NodeConfig,
+): Promise<Omit<NodeSettings, "cluster">> {
   const accounts = new Map<string, AccountSettings>();
   for (const { name, passwordRef, native } of config.accounts) {
     const password = await readSecret(

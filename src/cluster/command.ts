@@ -3,6 +3,7 @@
  * node and every restart decides the same. u8 kind = 2 · u8 format = 1 · JSON.
  */
 import { decodeText, encodeText, MalformedBytes } from "../base/bytes.ts";
+import type { Announcement } from "./members.ts";
 
 export const COMMAND_KIND = 2;
 const COMMAND_FORMAT = 1;
@@ -29,6 +30,12 @@ export interface AccountSettings {
   readonly native: string | null;
 }
 
+/** Of whole binlog files; null is no bound. */
+export interface RetentionSettings {
+  readonly bytes: number | null;
+  readonly hours: number | null;
+}
+
 export type Command =
   /** First attach of an empty log: the source's purged set becomes ours. */
   | { readonly type: "start"; readonly purged: string }
@@ -39,7 +46,12 @@ export type Command =
   | { readonly type: "set-source"; readonly source: SourceSettings }
   | { readonly type: "set-syncer"; readonly wanted: "running" | "stopped" }
   | { readonly type: "set-account"; readonly name: string; readonly account: AccountSettings }
-  | { readonly type: "remove-account"; readonly name: string };
+  | { readonly type: "remove-account"; readonly name: string }
+  | { readonly type: "announce"; readonly id: number; readonly announcement: Announcement }
+  | { readonly type: "set-server"; readonly id: number; readonly wanted: "running" | "stopped" }
+  | { readonly type: "set-retention"; readonly retention: RetentionSettings }
+  /** All members can read this format of the log: from here on it may be written. */
+  | { readonly type: "set-format"; readonly version: number };
 
 export function encodeCommand(command: Command): Uint8Array {
   const json = encodeText(JSON.stringify(command));

@@ -12,6 +12,8 @@
  *    does not campaign. One whose log is damaged lets all others try first.
  * 4. What a call of the core makes it say is sent in the same turn: payloads lie in buffers that
  *    are used again.
+ * 5. A node that was fenced (its disk is not what it had promised, or it was removed) takes no part
+ *    any more: it neither votes nor acknowledges nor campaigns.
  */
 import type { Logger } from "../base/logger.ts";
 import { type Service, Wakeup } from "../base/service.ts";
@@ -19,12 +21,13 @@ import type { Cancel, Clock } from "../platform/clock.ts";
 import type { ConfChange } from "../raft/conf-change.ts";
 import { LocalMessage, PeerNotFound, ProposalDropped } from "../raft/errors.ts";
 import type { RawNode } from "../raft/raw-node.ts";
-import { APPEND_THREAD, type ConfState, type Message } from "../raft/types.ts";
+import { APPEND_THREAD, type ConfState, type Message, type Snapshot } from "../raft/types.ts";
 import type { DurableLog } from "../storage/log.ts";
 import { EntryDamaged } from "../storage/storage.ts";
 import type { PeerLinks } from "./links.ts";
 import { LogWriter } from "./log-writer.ts";
 import type { LogStorage } from "./raft-storage.ts";
+import { ReadBarriers } from "./read-barriers.ts";
 
 export interface ConsensusParts {
   readonly node: RawNode;
@@ -34,6 +37,7 @@ export interface ConsensusParts {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly timing: RaftTiming;
+  readonly random: (length: number) => Uint8Array;
 }
 
 /** The same on all nodes of a cluster. */
@@ -60,15 +64,27 @@ export class Consensus implements Service {
   readonly #timing: RaftTiming;
   readonly #writer: LogWriter;
   readonly #reading = new Wakeup();
+  readonly #barriers: ReadBarriers;
   #held: Message[] = [];
   #fail: (error: Error) => void = () => {};
   #failure: Error | null = null;
   #lastAppliable = 0;
   #wasLeading = false;
+  /** Why this node takes no part; null when it does. */
+  fenced: string | null = null;
+  /** A snapshot took the place of the log; set by who applies. */
+  onInstalled: (snapshot: Snapshot) => void = () => {};
   /** What must be applied is lost on this disk. */
   cannotApply = false;
   /** The entry with which this node opened its term; 0 when it does not lead. */
   termStart = 0;
+  /** Since this process started. */
+  elections = 0;
+  leaderChanges = 0;
+  proposals = 0;
+  #lastLeader = 0;
+  /** Wakes when this node's role or the leader that it knows changes. */
+  readonly roleChanged: Wakeup = new Wakeup();
   /** Wakes when more may be applied. */
   readonly committed: Wakeup = new Wakeup();
   /** Wakes when a batch is durable or what is uncommitted became less. */
@@ -82,7 +98,13 @@ export class Consensus implements Service {
     this.#clock = parts.clock;
     this.#logger = parts.logger;
     this.#timing = parts.timing;
-    this.#writer = new LogWriter(parts.log, parts.clock, (responses) => this.#durable(responses));
+    this.#writer = new LogWriter(parts.log, parts.clock, {
+      onDurable: (responses) => this.#durable(responses),
+      onInstalled: (snapshot) => this.onInstalled(snapshot),
+    });
+    this.#barriers = new ReadBarriers(parts.clock, parts.random, (context) =>
+      this.#do(() => this.node.readIndex(context)),
+    );
     this.#lastAppliable = parts.node.appliable;
   }
 
@@ -99,16 +121,52 @@ export class Consensus implements Service {
     return this.#writer.full || this.#writer.writingMs > this.#timing.electionMs;
   }
 
+  get heartbeatMs(): number {
+    return this.#timing.heartbeatMs;
+  }
+  get electionMs(): number {
+    return this.#timing.electionMs;
+  }
+  /** A snapshot waits to be on the disk: what is committed before it must not be applied any more. */
+  get installing(): boolean {
+    return this.node.raft.log.unstable.snapshot !== null;
+  }
+
+  /** This node takes no part from now on. */
+  fence(reason: string): void {
+    if (this.fenced !== null) return;
+    this.fenced = reason;
+    this.#logger.error("This node takes no part in the cluster any more", { reason });
+    if (this.node.role === "leader") this.#do(() => this.node.stepDown());
+    this.roleChanged.wake();
+  }
+
+  /**
+   * An index such that what was committed when this was called lies at or below it. Rejects with
+   * ProposalDropped when no leader confirms in time.
+   */
+  readIndex(timeoutMs: number): Promise<number> {
+    return this.#barriers.begin(timeoutMs);
+  }
+
+  /** The transport dropped something for a peer: it must be asked anew where it is. */
+  unreachable(id: number): void {
+    this.#do(() => this.node.reportUnreachable(id));
+  }
+
   /** A message of a peer, of whatever term. What this node cannot use is ignored. */
   step(message: Message): void {
     // Entries would pile up in memory: the leader sends them again.
     if (this.#writer.full && message.type === "MsgApp" && message.entries.length > 0) return;
+    if (this.fenced !== null) return;
+    if (message.type === "MsgPreVote") this.elections++;
     this.#do(() => this.node.step(message));
   }
 
   /** Throws ProposalDropped. */
   propose(payload: Uint8Array): void {
     this.#do(() => this.node.propose(payload), true);
+    this.proposals++;
   }
 
   /** A change of the members. Throws ProposalDropped. */
@@ -148,13 +206,15 @@ export class Consensus implements Service {
   #pump(): void {
     const { node } = this;
     while (node.hasReady()) {
-      for (const message of node.ready().messages) {
+      const ready = node.ready();
+      for (const message of ready.messages) {
         if (message.to === APPEND_THREAD) this.#writer.push(message);
         else this.#send(message);
       }
+      for (const read of ready.readStates) this.#barriers.passed(read);
     }
     this.#storage.unstage();
-    if (this.#storage.wanted.size > 0) this.#reading.wake();
+    if (this.#storage.wanted.size > 0 || this.#storage.wantsSnapshot) this.#reading.wake();
     this.#noteRole();
     const { appliable } = node;
     if (appliable !== this.#lastAppliable) this.committed.wake();
@@ -163,6 +223,13 @@ export class Consensus implements Service {
 
   #noteRole(): void {
     const leading = this.node.role === "leader";
+    const { leader } = this.node;
+    if (leader !== this.#lastLeader || leading !== this.#wasLeading) {
+      if (leader !== 0 && leader !== this.#lastLeader) this.leaderChanges++;
+      this.#lastLeader = leader;
+      this.#barriers.leaderChanged();
+      this.roleChanged.wake();
+    }
     if (leading === this.#wasLeading) return;
     this.#wasLeading = leading;
     this.termStart = leading ? this.node.lastIndex : 0;
@@ -204,9 +271,10 @@ export class Consensus implements Service {
     try {
       if (this.#failure !== null) throw this.#failure;
       // With nobody to wait for there is no reason to.
-      if (this.node.isOnlyVoter) this.#do(() => this.node.campaign());
+      if (this.node.isOnlyVoter && this.fenced === null) this.#do(() => this.node.campaign());
       await Promise.race([failed, Promise.all(parts)]);
     } finally {
+      this.#barriers.end();
       cancelTicks();
       signal.removeEventListener("abort", end);
       stop.abort();
@@ -238,6 +306,7 @@ export class Consensus implements Service {
   }
 
   get #mayLead(): boolean {
+    if (this.fenced !== null) return false;
     if (this.node.isOnlyVoter) return true;
     if (this.stuck || this.cannotApply) return false;
     const lostTicks = DAMAGED_ELECTIONS * (this.#timing.electionMs / this.#timing.heartbeatMs);
@@ -249,6 +318,7 @@ export class Consensus implements Service {
   async #readForPeers(signal: AbortSignal): Promise<void> {
     const { wanted } = this.#storage;
     while (!signal.aborted) {
+      if (this.#storage.wantsSnapshot) await this.#storage.loadSnapshot();
       const [first] = wanted;
       if (first === undefined) {
         await this.#reading.wait();

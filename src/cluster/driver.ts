@@ -12,14 +12,16 @@ import type { Logger } from "../base/logger.ts";
 import { type Service, Wakeup } from "../base/service.ts";
 import { type Chunk, isChunk } from "../binlog/chunk.ts";
 import type { Outcome } from "../binlog/stream-state.ts";
-import { decodeConfChange, isConfChange } from "../raft/conf-change.ts";
+import type { Crypto } from "../platform/crypto.ts";
+import { type ConfChange, decodeConfChange, isConfChange } from "../raft/conf-change.ts";
 import { ProposalDropped } from "../raft/errors.ts";
-import type { ConfState, Entry } from "../raft/types.ts";
+import type { ConfState, Entry, Snapshot } from "../raft/types.ts";
 import type { DurableLog } from "../storage/log.ts";
 import { EntryDamaged } from "../storage/storage.ts";
 import { type Command, decodeCommand, encodeCommand, isCommand } from "./command.ts";
 import type { Consensus } from "./consensus.ts";
-import type { NodeState } from "./node-state.ts";
+import { foldEntry, HashTrail } from "./entry-hash.ts";
+import { NodeState } from "./node-state.ts";
 import { chunkOf } from "./stream-reader.ts";
 
 const APPLY_BYTES = 2 * 1024 * 1024;
@@ -27,10 +29,22 @@ const APPLY_BYTES = 2 * 1024 * 1024;
 export interface ApplyObserver {
   /** Before each entry. */
   entryApplied?(entry: Entry): void;
+  /** After each command. */
+  commandApplied?(command: Command): void;
+  /** A snapshot took the place of all that was applied. */
+  replaced?(): void;
   /** After a change of the configuration. */
   confApplied?(index: number, conf: ConfState): void;
   /** After each chunk, accepted or not. */
   chunkApplied?(chunk: Chunk, outcome: Outcome): void;
+}
+
+export interface DriverParts {
+  readonly consensus: Consensus;
+  readonly log: DurableLog;
+  readonly state: NodeState;
+  readonly logger: Logger;
+  readonly crc32: Crypto["crc32"];
 }
 
 interface Waiter {
@@ -45,7 +59,9 @@ export class Driver implements Service {
   readonly #log: DurableLog;
   readonly #state: NodeState;
   readonly #logger: Logger;
+  readonly #crc32: Crypto["crc32"];
   readonly #observers = new Set<ApplyObserver>();
+  readonly hashes: HashTrail = new HashTrail();
   /** By index. */
   #waiters: Waiter[] = [];
   #stopped: Error | null = null;
@@ -54,11 +70,13 @@ export class Driver implements Service {
   /** Wakes when the visible end moved or the list of files changed. */
   readonly advanced: Wakeup = new Wakeup();
 
-  constructor(consensus: Consensus, log: DurableLog, state: NodeState, logger: Logger) {
+  constructor({ consensus, log, state, logger, crc32 }: DriverParts) {
     this.consensus = consensus;
     this.#log = log;
     this.#state = state;
     this.#logger = logger;
+    this.#crc32 = crc32;
+    consensus.onInstalled = (snapshot) => this.#installed(snapshot);
   }
 
   get term(): number {
@@ -98,6 +116,23 @@ export class Driver implements Service {
     return this.#appliedAt(this.propose(encodeCommand(command)));
   }
 
+  /** Resolves with what the change made of the configuration, which may be nothing. */
+  async changeMembers(change: ConfChange): Promise<ConfState> {
+    if (this.#stopped !== null) throw this.#stopped;
+    if (!this.leads) throw new ProposalDropped();
+    this.consensus.proposeConfChange(change);
+    await this.#appliedAt(this.consensus.node.lastIndex);
+    return this.#state.conf;
+  }
+
+  /** Resolves once all is applied here that was committed anywhere when this was called. */
+  async barrier(timeoutMs: number): Promise<void> {
+    const index = await this.consensus.readIndex(timeoutMs);
+    while (this.applied < index && this.#stopped === null && this.damaged === null)
+      await this.progressed.wait();
+    if (this.applied < index) throw this.#stopped ?? new ProposalDropped();
+  }
+
   /** Resolves once everything appended so far is committed and applied. */
   settled(): Promise<void> {
     return this.#appliedAt(this.consensus.node.lastIndex);
@@ -129,7 +164,8 @@ export class Driver implements Service {
   async #applyAll(signal: AbortSignal): Promise<void> {
     // Reads go on from a damaged log; taking in does not.
     while (!signal.aborted) {
-      const idle = this.applied >= this.consensus.node.appliable || this.damaged !== null;
+      const done = this.applied >= this.consensus.node.appliable || this.consensus.installing;
+      const idle = done || this.damaged !== null;
       if (idle) await this.consensus.committed.wait();
       else await this.#apply();
     }
@@ -146,6 +182,7 @@ export class Driver implements Service {
   async #apply(): Promise<void> {
     const { node } = this.consensus;
     while (this.applied < node.appliable && this.damaged === null) {
+      if (this.consensus.installing) return;
       let payloadBytes = 0;
       // As of before the read: of what comes behind, the read may see what is about to be replaced.
       const last = node.appliable;
@@ -153,7 +190,8 @@ export class Driver implements Service {
         const lease = await this.#log.read(this.applied + 1, APPLY_BYTES);
         try {
           for (const entry of lease.entries) {
-            if (entry.index > last) break;
+            // The core has the configuration of the snapshot already.
+            if (entry.index > last || this.consensus.installing) break;
             if (entry.index <= this.applied) continue;
             this.#applyEntry(entry);
             payloadBytes += entry.data.length;
@@ -162,11 +200,27 @@ export class Driver implements Service {
           lease.release();
         }
       } catch (error) {
+        if (this.consensus.installing || this.applied >= last) continue;
         this.#cannotApply(error);
       }
       this.consensus.applied(this.applied, payloadBytes);
       this.#wakeWaiters();
     }
+  }
+
+  /** The log begins anew behind a snapshot: so does what apply has built. */
+  #installed({ index, data }: Snapshot): void {
+    this.#state.replace(NodeState.decode(data));
+    this.hashes.clear();
+    this.damaged = null;
+    this.consensus.cannotApply = false;
+    this.#logger.warn("Everything before was purged by the others: going on behind it", {
+      entry: index,
+    });
+    for (const observer of this.#observers) observer.replaced?.();
+    this.#wakeWaiters();
+    this.advanced.wake();
+    this.consensus.committed.wake();
   }
 
   #cannotApply(error: unknown): void {
@@ -188,9 +242,11 @@ export class Driver implements Service {
     assert(entry.index === stream.applied + 1, `entry ${entry.index} follows ${stream.applied}`);
     this.#tellWaiters(entry);
     for (const observer of this.#observers) observer.entryApplied?.(entry);
+    this.#state.entryHash = foldEntry(this.#crc32, this.#state.entryHash, entry);
+    this.hashes.note(entry.index, this.#state.entryHash);
     if (isConfChange(entry.type)) {
-      this.#state.conf = this.consensus.applyConfChange(decodeConfChange(entry.data));
-      stream.pass(entry.index);
+      const change = decodeConfChange(entry.data);
+      this.#state.applyConfChange(entry.index, change, this.consensus.applyConfChange(change));
       for (const observer of this.#observers) observer.confApplied?.(entry.index, this.#state.conf);
     } else if (isChunk(entry.data)) {
       const chunk = chunkOf(entry);
@@ -208,7 +264,9 @@ export class Driver implements Service {
       } else if (outcome.visibleMoved) this.advanced.wake();
       for (const observer of this.#observers) observer.chunkApplied?.(chunk, outcome);
     } else if (isCommand(entry.data)) {
-      this.#state.applyCommand(entry.index, decodeCommand(entry.data));
+      const command = decodeCommand(entry.data);
+      this.#state.applyCommand(entry.index, command);
+      for (const observer of this.#observers) observer.commandApplied?.(command);
       this.advanced.wake();
     } else stream.pass(entry.index);
   }

@@ -3,15 +3,15 @@
  *
  * - One batch is written at a time; what comes meanwhile becomes the next one (group commit).
  * - The responses of an append are given back when all of it is durable, and all before it.
+ * - A snapshot takes the place of the whole log; the entries behind it are appended then.
  * - A commit index alone is not worth a sync: it goes with the next batch.
  * - When the disk is full the batch in hand waits, nothing of it being written. Terms and votes go
  *   on, through the reserve that the log keeps for them, so that the others can elect a leader.
  */
-import { assert } from "../base/assert.ts";
 import { type Service, Wakeup } from "../base/service.ts";
 import type { Clock } from "../platform/clock.ts";
 import { payloadsSize } from "../raft/sizes.ts";
-import type { Entry, HardState, Message, MessageType } from "../raft/types.ts";
+import type { Entry, HardState, Message, MessageType, Snapshot } from "../raft/types.ts";
 import type { DurableLog } from "../storage/log.ts";
 import { LogFull } from "../storage/storage.ts";
 
@@ -23,6 +23,7 @@ const FULL_RETRY_MS = 500;
 const VOTE_RESPONSES: ReadonlySet<MessageType> = new Set(["MsgVoteResp", "MsgPreVoteResp"]);
 
 interface Append {
+  readonly snapshot: Snapshot | null;
   readonly entries: readonly Entry[];
   /** Null when it did not change. */
   hardState: HardState | null;
@@ -30,14 +31,21 @@ interface Append {
 }
 
 interface Batch {
+  readonly snapshot: Snapshot | null;
   readonly entries: readonly Entry[];
   readonly responses: readonly Message[];
+}
+
+export interface LogWriterEvents {
+  readonly onDurable: (responses: readonly Message[]) => void;
+  /** Before the responses of the append that brought it. */
+  readonly onInstalled: (snapshot: Snapshot) => void;
 }
 
 export class LogWriter implements Service {
   readonly #log: DurableLog;
   readonly #clock: Clock;
-  readonly #onDurable: (responses: readonly Message[]) => void;
+  readonly #events: LogWriterEvents;
   readonly #work = new Wakeup();
   #queue: Append[] = [];
   /** The newest of the core, of all that was taken from the queue. */
@@ -48,11 +56,11 @@ export class LogWriter implements Service {
   /** The batch in hand waits for space. */
   full = false;
 
-  constructor(log: DurableLog, clock: Clock, onDurable: (responses: readonly Message[]) => void) {
+  constructor(log: DurableLog, clock: Clock, events: LogWriterEvents) {
     this.#log = log;
     this.#hardState = log.hardState;
     this.#clock = clock;
-    this.#onDurable = onDurable;
+    this.#events = events;
   }
 
   /** How long the batch under way has taken so far; 0 when there is none. */
@@ -61,13 +69,17 @@ export class LogWriter implements Service {
   }
 
   push({ entries, term, vote, commit, snapshot, responses }: Message): void {
-    assert(snapshot === null, "snapshots are stored by who fetched them");
     const hardState = term === 0 ? null : { term, vote, commit };
     this.unsyncedBytes += payloadsSize(entries);
     const parts = partsOf(entries);
     for (const [at, part] of parts.entries()) {
       const last = at === parts.length - 1;
-      this.#queue.push({ entries: part, hardState, responses: last ? responses : [] });
+      this.#queue.push({
+        snapshot: at === 0 ? snapshot : null,
+        entries: part,
+        hardState,
+        responses: last ? responses : [],
+      });
     }
     this.#work.wake();
   }
@@ -91,7 +103,9 @@ export class LogWriter implements Service {
     const responses: Message[] = [];
     let bytes = 0;
     let count = 0;
+    const snapshot = this.#queue[0]?.snapshot ?? null;
     for (const append of this.#queue) {
+      if (count > 0 && append.snapshot !== null) break;
       const first = append.entries[0];
       const size = payloadsSize(append.entries);
       const last = entries.at(-1);
@@ -106,15 +120,16 @@ export class LogWriter implements Service {
       count++;
     }
     this.#queue = this.#queue.slice(count);
-    return { entries, responses };
+    return { snapshot, entries, responses };
   }
 
-  async #write({ entries, responses }: Batch, signal: AbortSignal): Promise<void> {
+  async #write({ snapshot, entries, responses }: Batch, signal: AbortSignal): Promise<void> {
+    if (snapshot !== null && !(await this.#install(snapshot, signal))) return;
     if (entries.length > 0 || this.#mustSync) {
       if (!(await this.#append(entries, signal))) return;
       this.unsyncedBytes -= payloadsSize(entries);
     }
-    this.#onDurable(responses);
+    this.#events.onDurable(responses);
   }
 
   get #mustSync(): boolean {
@@ -128,14 +143,34 @@ export class LogWriter implements Service {
   }
 
   /** False when the signal ended the wait for space. */
-  async #append(entries: readonly Entry[], signal: AbortSignal): Promise<boolean> {
+  #append(entries: readonly Entry[], signal: AbortSignal): Promise<boolean> {
     const before = (entries[0]?.index ?? this.#log.lastIndex + 1) - 1;
     const replaces = before < this.#log.lastIndex ? { truncateAfter: before } : {};
-    for (;;) {
+    return this.#untilThereIsSpace(before, signal, () => {
       const hardState = this.#storable(before + entries.length);
+      return this.#log.append({ hardState, entries, ...replaces });
+    });
+  }
+
+  async #install(snapshot: Snapshot, signal: AbortSignal): Promise<boolean> {
+    const { index, term, data } = snapshot;
+    const done = await this.#untilThereIsSpace(this.#log.lastIndex, signal, () =>
+      this.#log.install({ index, term, data }, { ...this.#hardState, commit: index }),
+    );
+    if (done) this.#events.onInstalled(snapshot);
+    return done;
+  }
+
+  /** `before` is the entry up to which the log stays what it is. */
+  async #untilThereIsSpace(
+    before: number,
+    signal: AbortSignal,
+    write: () => Promise<void>,
+  ): Promise<boolean> {
+    for (;;) {
       try {
         this.#writingSinceMs = this.#clock.mono();
-        await this.#log.append({ hardState, entries, ...replaces });
+        await write();
         return true;
       } catch (error) {
         if (!(error instanceof LogFull)) throw error;
@@ -183,7 +218,7 @@ export class LogWriter implements Service {
       votes.push(...append.responses.filter(({ type }) => VOTE_RESPONSES.has(type)));
       append.responses = append.responses.filter(({ type }) => !VOTE_RESPONSES.has(type));
     }
-    if (votes.length > 0) this.#onDurable(votes);
+    if (votes.length > 0) this.#events.onDurable(votes);
   }
 }
 

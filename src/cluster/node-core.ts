@@ -8,7 +8,7 @@ import type { Logger } from "../base/logger.ts";
 import type { Platform } from "../platform/platform.ts";
 import { DEFAULT_RAFT_CONFIG } from "../raft/config.ts";
 import { RawNode } from "../raft/raw-node.ts";
-import { type ConfState, EMPTY_CONF_STATE, type RaftLogger } from "../raft/types.ts";
+import { EMPTY_CONF_STATE, type RaftLogger } from "../raft/types.ts";
 import type { DurableLog } from "../storage/log.ts";
 import { openLog } from "../storage/open.ts";
 import { STREAM_BUFFER_BYTES } from "../syncer/event-stream.ts";
@@ -16,7 +16,7 @@ import { PENDING_BYTES } from "../syncer/source-session.ts";
 import { Consensus, type RaftTiming } from "./consensus.ts";
 import { Driver } from "./driver.ts";
 import { NO_LINKS, type PeerLinks } from "./links.ts";
-import { NodeState } from "./node-state.ts";
+import { type FirstState, NodeState } from "./node-state.ts";
 import { LogStorage } from "./raft-storage.ts";
 
 export interface NodeOptions {
@@ -30,9 +30,13 @@ export interface NodeOptions {
 export interface ClusterOptions {
   readonly links: PeerLinks;
   readonly timing: RaftTiming;
-  /** Of a fresh data directory: which node it becomes, and the configuration that all begin with. */
-  readonly raftId: number;
-  readonly conf: ConfState;
+  /** Of a fresh data directory: which node it becomes, and what all begin with. */
+  readonly identity: {
+    readonly raftId: number;
+    readonly clusterId?: string;
+    readonly diskUuid?: string;
+  };
+  readonly first: FirstState;
 }
 
 const ALONE: RaftTiming = { heartbeatMs: 100, electionMs: 1000 };
@@ -75,14 +79,16 @@ export async function openCore(
     // Asked for by a later append, when the state is there.
     checkpoint: () => checkpointOf(log, state),
     onFatal: options.onFatal,
-    raftId: cluster?.raftId ?? 1,
+    identity: cluster?.identity ?? { raftId: 1 },
     random: (length) => platform.random.bytes(length),
     report: (message) => logger.warn(message),
   });
   const state = await restore(log, cluster);
   const { applied } = state.stream;
   const timing = cluster?.timing ?? ALONE;
-  const storage = new LogStorage(log, applied, state.conf);
+  // History begins with the oldest file; without any, with whatever comes next.
+  const floor = (): number => state.stream.files[0]?.startEntry ?? state.stream.applied + 1;
+  const storage = new LogStorage(log, applied, state.conf, floor);
   const node = new RawNode({
     ...DEFAULT_RAFT_CONFIG,
     id: log.identity.raftId,
@@ -104,8 +110,9 @@ export async function openCore(
     clock: platform.clock,
     logger,
     timing,
+    random: (length) => platform.random.bytes(length),
   });
-  const driver = new Driver(consensus, log, state, logger);
+  const driver = new Driver({ consensus, log, state, logger, crc32: platform.crypto.crc32 });
   return { log, state, driver, pool };
 }
 
@@ -113,8 +120,8 @@ export async function openCore(
 async function restore(log: DurableLog, cluster: ClusterOptions | null): Promise<NodeState> {
   if (log.checkpoint !== null) return NodeState.decode(log.checkpoint.data);
   const { raftId } = log.identity;
-  const conf = cluster?.conf ?? { ...EMPTY_CONF_STATE, voters: [raftId] };
-  const state = new NodeState(conf);
+  const alone = { conf: { ...EMPTY_CONF_STATE, voters: [raftId] }, members: [] };
+  const state = new NodeState(cluster?.first ?? alone);
   // From now on the log knows with whom it began, whatever the options say at the next start.
   if (log.lastIndex === 0) await log.saveCheckpoint(checkpointOf(log, state));
   return state;

@@ -1,10 +1,10 @@
 /** The binlog server of this node: its identity, accounts and status around server/server.ts. */
-import { assert } from "../base/assert.ts";
 import { fromHex, readU32 } from "../base/bytes.ts";
+import type { Logger } from "../base/logger.ts";
 import { uuidText } from "../binlog/gtid-event.ts";
 import type { Account } from "../mysql/auth/verifier.ts";
 import type { Address } from "../platform/net.ts";
-import { BinlogServer } from "../server/server.ts";
+import { BinlogServer, type BinlogServerStatus } from "../server/server.ts";
 import type { ServerIdentity } from "../server/shared.ts";
 import type { AccountSettings } from "./command.ts";
 import type { StartOptions } from "./node.ts";
@@ -18,23 +18,24 @@ export class NodeServer {
   readonly #tls: ServerStatus["tls"];
   readonly #clock: () => number;
   readonly #keepForAbsentMs: number;
-  readonly #stop = new AbortController();
-  readonly #run: Promise<void>;
+  readonly #logger: Logger;
+  #running: { readonly stop: AbortController; readonly run: Promise<void> } | null = null;
+  /** One change after the other. */
+  #changing: Promise<void> = Promise.resolve();
   /** Upstream the cluster has one uuid, different from every node's. */
   readonly clusterUuid: string;
-  readonly address: Address;
+  readonly #configured: Address;
 
   /** Rejects with NetError when it cannot listen. */
-  static async start(core: NodeCore, options: StartOptions): Promise<NodeServer> {
+  static async start(core: NodeCore, options: StartOptions, wanted: boolean): Promise<NodeServer> {
     const { platform, settings, logger, tls } = options;
-    const { diskUuid, clusterId } = core.log.identity;
+    const { diskUuid } = core.log.identity;
     const diskBytes = fromHex(diskUuid);
     const identity: ServerIdentity = {
       serverUuid: uuidText(versioned(diskBytes)),
       // Derived, so that it stays; not 0, and apart from the small numbers that people give.
       serverId: settings.serverId ?? (readU32(diskBytes, 0) | 0x4000_0000) >>> 0,
     };
-    const accounts = core.state.settings.accounts;
     const server = new BinlogServer({
       platform,
       logger: logger.with({ part: "server" }),
@@ -44,7 +45,9 @@ export class NodeServer {
       accounts: {
         find: (user) => accountOf(user, core.state.settings.accounts.get(user)),
         get someNative() {
-          return [...accounts.values()].some((account) => account.native !== null);
+          return [...core.state.settings.accounts.values()].some(
+            (account) => account.native !== null,
+          );
         },
       },
       tls,
@@ -53,45 +56,54 @@ export class NodeServer {
       fakeSecret: platform.random.bytes(32),
       allowOriginServerIds: settings.allowOriginServerIds,
       originServerIds: () => core.state.stream.origins,
-      // A cluster of one that leads knows all that there is to know.
-      confirmMissing: async () => core.driver.leads,
+      confirmMissing: () => caughtUp(core),
       maxConnections: settings.maxConnections,
     });
-    const stop = new AbortController();
-    const run = server.run(stop.signal);
-    await Promise.race([server.listening(), run]);
-    const address = server.address;
-    assert(address !== null, "the server listens");
-    return new NodeServer(
-      server,
-      identity,
-      uuidText(versioned(fromHex(clusterId))),
-      address,
-      options,
-      stop,
-      run,
-    );
+    const node = new NodeServer(server, identity, core, options);
+    if (wanted) await node.#listen();
+    return node;
   }
 
   private constructor(
     server: BinlogServer,
     identity: ServerIdentity,
-    clusterUuid: string,
-    address: Address,
+    core: NodeCore,
     options: StartOptions,
-    stop: AbortController,
-    run: Promise<void>,
   ) {
     this.#server = server;
     this.#identity = identity;
-    this.clusterUuid = clusterUuid;
-    this.address = address;
+    this.#logger = options.logger;
+    this.clusterUuid = uuidText(versioned(fromHex(core.log.identity.clusterId)));
     const { tls, settings } = options;
+    this.#configured = settings.mysqlAddress;
     this.#tls = tls === null ? "off" : settings.requireTls ? "required" : "offered";
     this.#keepForAbsentMs = settings.keepForAbsentHours * 3_600_000;
     this.#clock = () => options.platform.clock.wall();
-    this.#stop = stop;
-    this.#run = run;
+  }
+
+  /** The one bound, or the configured one while it does not listen. */
+  get address(): Address {
+    return this.#server.address ?? this.#configured;
+  }
+
+  /** Rejects with NetError when it cannot listen. */
+  async #listen(): Promise<void> {
+    const stop = new AbortController();
+    const run = this.#server.run(stop.signal);
+    await Promise.race([this.#server.listening(), run]);
+    this.#running = { stop, run };
+  }
+
+  /** Brings it to what is wanted. Never rejects: what went wrong is in the log and in the status. */
+  want(running: boolean, graceMs: number): Promise<void> {
+    this.#changing = this.#changing.then(async () => {
+      if (running === (this.#running !== null)) return;
+      if (!running) return this.#end(graceMs);
+      await this.#listen().catch((error: Error) =>
+        this.#logger.error("The binlog server cannot start", { reason: error.message }),
+      );
+    });
+    return this.#changing;
   }
 
   status(): ServerStatus {
@@ -138,11 +150,32 @@ export class NodeServer {
     return this.#server.registry.neededFrom(this.#keepForAbsentMs);
   }
 
-  async stop(graceMs: number): Promise<void> {
-    await this.#server.drain(graceMs);
-    this.#stop.abort();
-    await this.#run;
+  stop(graceMs: number): Promise<void> {
+    return this.want(false, graceMs);
   }
+
+  async #end(graceMs: number): Promise<void> {
+    const running = this.#running;
+    this.#running = null;
+    await this.#server.drain(graceMs);
+    running?.stop.abort();
+    await running?.run;
+  }
+
+  counters(): BinlogServerStatus {
+    return this.#server.status();
+  }
+}
+
+const BARRIER_MS = 5_000;
+
+/** All that the cluster has committed is here: what this node lacks nobody has. */
+async function caughtUp({ driver }: NodeCore): Promise<boolean> {
+  if (driver.damaged !== null || driver.consensus.fenced !== null) return false;
+  return driver.barrier(BARRIER_MS).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** Random bytes as a version 4 uuid. */

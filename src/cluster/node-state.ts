@@ -6,23 +6,70 @@ import { ByteReader, ByteWriter, decodeText, encodeText } from "../base/bytes.ts
 import { decodeStreamState, encodeStreamState } from "../binlog/stream-checkpoint.ts";
 import { StreamState } from "../binlog/stream-state.ts";
 import { GtidSet } from "../gtid/gtid-set.ts";
+import type { ConfChange } from "../raft/conf-change.ts";
 import type { ConfState } from "../raft/types.ts";
-import type { AccountSettings, Command, SourceSettings } from "./command.ts";
+import type { AccountSettings, Command, RetentionSettings, SourceSettings } from "./command.ts";
+import { type Member, memberOf, membersOf } from "./members.ts";
 
 export interface Settings {
   source: SourceSettings | null;
   syncer: "running" | "stopped";
   readonly accounts: Map<string, AccountSettings>;
+  /** Null until a configuration seeded it. */
+  retention: RetentionSettings | null;
+}
+
+/** What a log begins with, before its first entry; the same on all nodes, for good. */
+export interface FirstState {
+  readonly conf: ConfState;
+  readonly members: readonly Member[];
 }
 
 export class NodeState {
+  readonly first: FirstState;
   /** Who votes and who learns, as of what is applied. */
   conf: ConfState;
+  /** By Raft id. */
+  readonly members: Map<number, Member>;
+  /** The highest id ever given. */
+  highestId: number;
+  /** The format that may be written; see the version gate (version-gate.ts). */
+  formatVersion = 1;
+  /** Over all entries applied so far: equal on all nodes at the same entry (entry-hash.ts). */
+  entryHash = 0;
   stream: StreamState = new StreamState();
-  settings: Settings = { source: null, syncer: "running", accounts: new Map() };
+  settings: Settings = { source: null, syncer: "running", accounts: new Map(), retention: null };
 
-  constructor(conf: ConfState) {
+  constructor(first: FirstState) {
+    this.first = first;
+    this.conf = first.conf;
+    this.members = new Map(first.members.map((member) => [member.id, member]));
+    this.highestId = Math.max(0, ...membersOf(first.conf));
+  }
+
+  /** A snapshot takes the place of all that was. */
+  replace(other: NodeState): void {
+    this.conf = other.conf;
+    this.members.clear();
+    for (const [id, member] of other.members) this.members.set(id, member);
+    this.highestId = other.highestId;
+    this.formatVersion = other.formatVersion;
+    this.entryHash = other.entryHash;
+    this.stream = other.stream;
+    this.settings = other.settings;
+  }
+
+  /** `conf` is what the change has made of the configuration. */
+  applyConfChange(index: number, change: ConfChange, conf: ConfState): void {
     this.conf = conf;
+    const member = memberOf(change);
+    const ids = new Set(membersOf(conf));
+    if (member !== null && ids.has(member.id)) {
+      this.members.set(member.id, member);
+      this.highestId = Math.max(this.highestId, member.id);
+    }
+    for (const id of this.members.keys()) if (!ids.has(id)) this.members.delete(id);
+    this.stream.pass(index);
   }
 
   applyCommand(index: number, command: Command): void {
@@ -55,8 +102,26 @@ export class NodeState {
       case "remove-account":
         settings.accounts.delete(command.name);
         break;
+      case "announce":
+        this.#amend(command.id, command.announcement);
+        break;
+      case "set-server":
+        this.#amend(command.id, { server: command.wanted });
+        break;
+      case "set-retention":
+        settings.retention = command.retention;
+        break;
+      case "set-format":
+        this.formatVersion = Math.max(this.formatVersion, command.version);
+        break;
     }
     stream.pass(index);
+  }
+
+  #amend(id: number, change: Partial<Member>): void {
+    const member = this.members.get(id);
+    const known: Member | null = member ?? (membersOf(this.conf).includes(id) ? blank(id) : null);
+    if (known !== null) this.members.set(id, { ...known, ...change, id });
   }
 
   /** u32 length · settings and configuration as JSON · the stream's state. */
@@ -66,6 +131,11 @@ export class NodeState {
         ...this.settings,
         accounts: [...this.settings.accounts],
         conf: this.conf,
+        first: this.first,
+        members: [...this.members.values()],
+        highestId: this.highestId,
+        formatVersion: this.formatVersion,
+        entryHash: this.entryHash,
       }),
     );
     const stream = encodeStreamState(this.stream);
@@ -75,16 +145,38 @@ export class NodeState {
 
   static decode(bytes: Uint8Array): NodeState {
     const reader = new ByteReader(bytes);
-    const saved = JSON.parse(decodeText(reader.take(reader.u32("settings length")))) as {
-      source: SourceSettings | null;
-      syncer: "running" | "stopped";
-      accounts: [string, AccountSettings][];
-      conf: ConfState;
-    };
-    const state = new NodeState(saved.conf);
-    const { source, syncer } = saved;
-    state.settings = { source, syncer, accounts: new Map(saved.accounts) };
+    const saved = JSON.parse(decodeText(reader.take(reader.u32("settings length")))) as Saved;
+    // Of a log that was begun before there were clusters.
+    const state = new NodeState(saved.first ?? { conf: saved.conf, members: [] });
+    state.conf = saved.conf;
+    state.members.clear();
+    for (const member of saved.members ?? []) state.members.set(member.id, member);
+    state.highestId = saved.highestId ?? Math.max(0, ...membersOf(saved.conf));
+    state.formatVersion = saved.formatVersion ?? 1;
+    state.entryHash = saved.entryHash ?? 0;
+    const { source, syncer, retention } = saved;
+    const accounts = new Map(saved.accounts);
+    state.settings = { source, syncer, accounts, retention: retention ?? null };
     state.stream = decodeStreamState(reader.rest());
     return state;
   }
+}
+
+interface Saved {
+  readonly source: SourceSettings | null;
+  readonly syncer: "running" | "stopped";
+  readonly accounts: readonly [string, AccountSettings][];
+  readonly conf: ConfState;
+  readonly retention?: RetentionSettings | null;
+  readonly first?: FirstState;
+  readonly members?: readonly Member[];
+  readonly highestId?: number;
+  readonly formatVersion?: number;
+  readonly entryHash?: number;
+}
+
+/** One that has not announced itself. */
+function blank(id: number): Member {
+  const unknown = { diskUuid: "", name: `node-${id}`, region: "", peer: "", mysql: "", admin: "" };
+  return { id, ...unknown, version: "", formatVersion: 1, server: "running" };
 }

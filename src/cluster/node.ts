@@ -1,39 +1,42 @@
 /**
- * One node, composed: log, apply, syncer and binlog server, and the answers to the admin API
- * (operations.ts). Start order: log → apply what is committed → serve → lead → pull. Stop order is
- * the reverse and ends with a checkpoint, so that the next start is quick.
+ * One node, composed: log, apply, peers, syncer and binlog server, and the answers to the admin API
+ * (operations.ts). Start order: place in the cluster → log → apply what is committed → serve → lead →
+ * pull. Stop order is the reverse and ends with a checkpoint, so that the next start is quick.
+ *
+ * Reads are answered here. What only the leader may do goes through leader-calls.ts; what follows
+ * from an entry on every node happens when it is applied (`#follow`).
  */
-
 import type { Logger } from "../base/logger.ts";
-import { printable } from "../base/logger.ts";
 import type { BinlogFile } from "../binlog/file-view.ts";
-import { GtidSet } from "../gtid/gtid-set.ts";
-import { connect } from "../mysql/client.ts";
 import { type Cancel, delay } from "../platform/clock.ts";
 import type { Address } from "../platform/net.ts";
 import type { Platform } from "../platform/platform.ts";
 import { Scrub } from "../storage/scrub.ts";
-import { checkSets } from "../syncer/attach.ts";
-import { errantCheck, errantTransactions } from "../syncer/errant.ts";
-import type { SourceCheck, SourceConfig } from "../syncer/host.ts";
-import { SyncerStop } from "../syncer/host.ts";
-import { readFacts } from "../syncer/source-checks.ts";
-import { clientConfig } from "../syncer/source-session.ts";
+import type { SourceCheck, SourceConfig, SyncerStatus } from "../syncer/host.ts";
 import { Syncer } from "../syncer/syncer.ts";
-import type { AccountSettings, SourceSettings } from "./command.ts";
+import type { ClusterPart } from "./cluster-part.ts";
+import type { ClusterSettings } from "./cluster-settings.ts";
+import { clusterStatus, memberStatus, nodeMetrics } from "./cluster-status.ts";
+import type { AccountSettings, Command, RetentionSettings, SourceSettings } from "./command.ts";
 import { exportBytes } from "./export.ts";
-import { checkpointOf, type NodeCore, openCore } from "./node-core.ts";
-import { NodeServer } from "./node-server.ts";
-import {
-  type GtidStatus,
-  type NodeOperations,
-  type NodeStatus,
-  OperationError,
-  type ReplicaStatus,
-  type SourceChange,
+import { LeaderCalls } from "./leader-calls.ts";
+import { LeaderOperations, noFile } from "./leader-operations.ts";
+import { checkpointOf, type NodeCore } from "./node-core.ts";
+import type { NodeServer } from "./node-server.ts";
+import type {
+  ClusterOperations,
+  ClusterStatus,
+  GtidStatus,
+  MemberStatus,
+  NodeMetrics,
+  NodeOperations,
+  NodeStatus,
+  ReplicaStatus,
+  ServerStatus,
+  SourceChange,
 } from "./operations.ts";
 import { firstFileToKeep, type RetentionPolicy } from "./retention.ts";
-import { resolveSource } from "./source-config.ts";
+import { describeSource, resolveSource } from "./source-config.ts";
 import { nodeStatus } from "./status.ts";
 import { NodeSyncerHost } from "./syncer-host.ts";
 
@@ -54,6 +57,8 @@ export interface NodeSettings extends RetentionPolicy {
   /** Seeds of the replicated settings: they count once, then the log holds. */
   readonly source: SourceSettings | null;
   readonly accounts: ReadonlyMap<string, AccountSettings>;
+  /** Null: a node of its own. */
+  readonly cluster: ClusterSettings | null;
 }
 
 export interface StartOptions {
@@ -67,36 +72,25 @@ export interface StartOptions {
 const RETENTION_CHECK_MS = 30_000;
 const DRAIN_MS = 5_000;
 
-export async function startNode(options: StartOptions): Promise<RunningNode> {
-  let fail: (error: Error) => void = () => {};
-  const failed = new Promise<Error>((resolve) => {
-    fail = resolve;
-  });
-  const { platform, logger, settings } = options;
-  const core = await openCore(platform, logger, {
-    dataDir: settings.dataDir,
-    segmentBytes: settings.segmentBytes,
-    onFatal: (error) => fail(error),
-    cluster: null,
-  });
-  try {
-    await core.driver.recover();
-    const server = await NodeServer.start(core, options);
-    return new RunningNode(core, server, options, failed, fail);
-  } catch (error) {
-    await core.log.close();
-    throw error;
-  }
+/** What start-node.ts has put together. */
+export interface NodeParts {
+  readonly core: NodeCore;
+  readonly server: NodeServer;
+  readonly cluster: ClusterPart | null;
+  readonly options: StartOptions;
+  readonly failed: Promise<Error>;
+  readonly fail: (error: Error) => void;
 }
 
-export class RunningNode implements NodeOperations {
+export class RunningNode implements NodeOperations, ClusterOperations {
   readonly #core: NodeCore;
   readonly #server: NodeServer;
+  readonly #cluster: ClusterPart | null;
   readonly #platform: Platform;
   readonly #logger: Logger;
   readonly #settings: NodeSettings;
   readonly #syncer: Syncer;
-  readonly #host: NodeSyncerHost;
+  readonly #leader: LeaderCalls;
   readonly #stopSyncer = new AbortController();
   readonly #stopDriver = new AbortController();
   readonly #stopScrub = new AbortController();
@@ -104,56 +98,168 @@ export class RunningNode implements NodeOperations {
   readonly #syncerRun: Promise<void>;
   readonly #scrubRun: Promise<void>;
   readonly #startedMs: number;
+  #purging: Promise<void> = Promise.resolve();
   #retentionTimer: Cancel = () => {};
   #stopping: Promise<void> | null = null;
   /** The log cannot be written any more: the process must end with this. */
   readonly failed: Promise<Error>;
 
-  constructor(
-    core: NodeCore,
-    server: NodeServer,
-    options: StartOptions,
-    failed: Promise<Error>,
-    fail: (error: Error) => void,
-  ) {
+  constructor({ core, server, cluster, options, failed, fail }: NodeParts) {
     this.#core = core;
     this.#server = server;
+    this.#cluster = cluster;
     this.#platform = options.platform;
     this.#logger = options.logger;
     this.#settings = options.settings;
     this.#startedMs = options.platform.clock.mono();
     this.failed = failed;
-    this.#host = new NodeSyncerHost(core);
+    const host = new NodeSyncerHost(core);
     this.#syncer = new Syncer({
       platform: options.platform,
-      host: this.#host,
+      host,
       logger: options.logger.with({ part: "syncer" }),
       config: () => this.#sourceConfig(),
       wanted: () => core.state.settings.syncer === "running",
       describe: () => describeSource(core.state.settings.source),
     });
+    const { platform, logger } = options;
+    this.#leader = new LeaderCalls(core, platform.clock, cluster?.peers ?? null);
+    this.#provide(
+      new LeaderOperations({
+        core,
+        platform,
+        logger,
+        host,
+        sourceConfig: () => this.#sourceConfig(),
+      }),
+    );
+    core.driver.observe({
+      commandApplied: (command) => this.#follow(command),
+      confApplied: () => cluster?.membersChanged(),
+      replaced: () => this.#replaced(),
+    });
+    cluster?.begin(this.#leader, () => server.slowestEntry());
     this.#driverRun = core.driver.run(this.#stopDriver.signal).catch((error: Error) => fail(error));
     this.#syncerRun = this.#lead().catch((error: Error) => fail(error));
     this.#watchRetention();
-    const { platform, logger } = options;
     this.#scrubRun = new Scrub(core.log, platform.clock, logger.with({ part: "scrub" }))
       .run(this.#stopScrub.signal)
       .catch((error: Error) => logger.error("The scrub ended", { reason: error.message }));
   }
 
-  /** Waits for leadership, seeds the settings of a fresh log, then pulls. */
+  /** What this node does when it leads and is asked, by itself or by another node. */
+  #provide(operations: LeaderOperations): void {
+    const leader = this.#leader;
+    const provide = <A extends readonly unknown[]>(
+      name: string,
+      method: (...args: A) => Promise<unknown>,
+    ): void => leader.provide(name, (args) => method(...(args as unknown as A)));
+    provide("purge", (firstKept: string, dryRun: boolean) => operations.purge(firstKept, dryRun));
+    provide("setSource", (change: SourceChange) => operations.setSource(change));
+    provide("startSyncer", () => operations.startSyncer());
+    provide("stopSyncer", () => operations.stopSyncer());
+    provide("checkSource", () => operations.checkSource());
+    provide("syncer", async () => this.#syncer.status());
+    provide("acceptGap", (gtids: string, confirm: string) => operations.acceptGap(gtids, confirm));
+    provide("newTimeline", (confirm: string) => operations.newTimeline(confirm));
+    provide("setAccount", (name: string, account: AccountSettings) =>
+      operations.setAccount(name, account),
+    );
+    provide("removeAccount", (name: string) => operations.removeAccount(name));
+    provide("setRetention", (retention: RetentionSettings) => operations.setRetention(retention));
+    provide("setServer", (id: number, wanted: "running" | "stopped") =>
+      operations.setServer(id, wanted),
+    );
+    this.#cluster?.provide(provide, operations);
+  }
+
+  /** What an entry brings about on each node. */
+  #follow(command: Command): void {
+    switch (command.type) {
+      case "set-source":
+      case "set-syncer":
+        this.#syncer.restart();
+        return;
+      case "accept-gap":
+      case "new-timeline":
+        // Those that lack the gap must be told so, not fed what comes behind it.
+        this.#server.dropReplicas();
+        this.#syncer.restart();
+        return;
+      case "purge":
+        this.#purge();
+        return;
+      case "announce":
+        this.#cluster?.membersChanged();
+        return;
+      case "set-server":
+        if (command.id === this.#core.log.identity.raftId)
+          void this.#server.want(command.wanted === "running", DRAIN_MS);
+        return;
+      default:
+    }
+  }
+
+  /** A snapshot took the place of all that was here. */
+  #replaced(): void {
+    this.#server.dropReplicas();
+    this.#cluster?.membersChanged();
+    void this.#server.want(this.#serverWanted, DRAIN_MS);
+  }
+
+  get #serverWanted(): boolean {
+    const { state, log } = this.#core;
+    return state.members.get(log.identity.raftId)?.server !== "stopped";
+  }
+
+  #purge(): void {
+    const { log, state } = this.#core;
+    this.#purging = this.#purging.then(async () => {
+      const oldest = state.stream.files[0];
+      if (oldest === undefined || this.#stopping !== null) return;
+      await log.purgeBefore(oldest.startEntry).catch((error: Error) => {
+        this.#logger.warn("Purging the log failed", { reason: error.message });
+      });
+    });
+  }
+
+  /** While this node leads: seeds the settings of a fresh log, then pulls. */
   async #lead(): Promise<void> {
     const { driver } = this.#core;
-    const signal = this.#stopSyncer.signal;
-    while (!driver.leads && !signal.aborted) await delay(this.#platform.clock, 5, signal);
-    if (signal.aborted) return;
-    await this.#seed();
-    await this.#syncer.run(signal);
+    const { signal } = this.#stopSyncer;
+    const { roleChanged } = driver.consensus;
+    let seeded = false;
+    while (!signal.aborted) {
+      if (!driver.leads) {
+        this.#syncer.rest("This node does not lead");
+        await delay(this.#platform.clock, 5, signal);
+        continue;
+      }
+      const term = new AbortController();
+      const end = (): void => term.abort();
+      signal.addEventListener("abort", end, { once: true });
+      const watch = (): void => {
+        if (!driver.leads) end();
+        else if (!term.signal.aborted) roleChanged.once(watch);
+      };
+      watch();
+      try {
+        if (!seeded) await this.#seed();
+        seeded = true;
+        if (!term.signal.aborted) await this.#syncer.run(term.signal);
+      } catch (error) {
+        if (driver.leads) throw error;
+      } finally {
+        signal.removeEventListener("abort", end);
+        end();
+        roleChanged.wake();
+      }
+    }
   }
 
   async #seed(): Promise<void> {
     const { driver, state } = this.#core;
-    const { source, accounts } = this.#settings;
+    const { source, accounts, retentionBytes, retentionHours } = this.#settings;
     const held = state.settings;
     if (source !== null && held.source === null)
       await driver.command({ type: "set-source", source });
@@ -161,6 +267,17 @@ export class RunningNode implements NodeOperations {
       this.#logger.warn(
         "The configuration's [source] differs from the one in the log, which holds: change it with binraft syncer set",
         { log: describeSource(held.source), file: describeSource(source) },
+      );
+    }
+    if (held.retention === null) {
+      const retention = { bytes: retentionBytes, hours: retentionHours };
+      await driver.command({ type: "set-retention", retention });
+    } else if (
+      (retentionBytes ?? retentionHours) !== null &&
+      (held.retention.bytes !== retentionBytes || held.retention.hours !== retentionHours)
+    ) {
+      this.#logger.warn(
+        "The configuration's retention differs from the one in the log, which holds: change it with binraft cluster retention",
       );
     }
     for (const [name, account] of accounts) {
@@ -173,12 +290,6 @@ export class RunningNode implements NodeOperations {
         );
       }
     }
-  }
-
-  async #sourceConfig(): Promise<SourceConfig | null> {
-    const { source } = this.#core.state.settings;
-    if (source === null) return null;
-    return resolveSource(source, this.#platform.process, this.#server.clusterUuid);
   }
 
   get mysqlAddress(): Address {
@@ -202,7 +313,14 @@ export class RunningNode implements NodeOperations {
       this.#platform.clock.wall() / 1000,
       newest + this.#quietSeconds(newest),
     );
-    const keep = firstFileToKeep(files, this.#settings, nowSeconds, this.#server.slowestEntry());
+    const { retention } = state.settings;
+    const policy: RetentionPolicy = {
+      retentionBytes: retention?.bytes ?? null,
+      retentionHours: retention?.hours ?? null,
+    };
+    const own = this.#server.slowestEntry();
+    const slowest = Math.min(own, this.#cluster?.slowestEntry() ?? own);
+    const keep = firstFileToKeep(files, policy, nowSeconds, slowest);
     if (keep !== null && driver.leads) await this.purge(keep.name, false);
   }
 
@@ -220,14 +338,19 @@ export class RunningNode implements NodeOperations {
       platform: this.#platform,
       syncer: this.#syncer.status(),
       server: this.#server.status(),
+      cluster: this.#cluster,
       startedMs: this.#startedMs,
     });
   }
 
   notReady(): string | null {
+    const { driver } = this.#core;
+    const { fenced, node } = driver.consensus;
     if (this.#stopping !== null) return "the node is stopping";
-    if (this.#core.driver.damaged !== null) return "the log is damaged";
-    return this.#core.driver.leads ? null : "the node does not lead yet";
+    if (driver.damaged !== null) return "the log is damaged";
+    if (fenced !== null) return fenced;
+    if (node.isOnlyVoter) return driver.leads ? null : "the node does not lead yet";
+    return node.leader === 0 ? "no leader is known" : null;
   }
 
   replicas(): readonly ReplicaStatus[] {
@@ -258,179 +381,101 @@ export class RunningNode implements NodeOperations {
   }
 
   async purge(firstKept: string, dryRun: boolean): Promise<readonly string[]> {
-    const { driver, log, state } = this.#core;
-    const files = this.files();
-    const at = files.findIndex((file) => file.name === firstKept);
-    if (at < 0) throw noFile(firstKept);
-    const names = files.slice(0, at).map((file) => file.name);
-    if (dryRun || names.length === 0) return names;
-    this.#mustLead();
-    await driver.command({ type: "purge", firstKept });
-    this.#logger.info("Purged binlog files", { first: names[0]!, last: names[names.length - 1]! });
-    const oldest = state.stream.files[0];
-    if (oldest !== undefined) await log.purgeBefore(oldest.startEntry);
-    return names;
+    return (await this.#leader.onLeader("purge", firstKept, dryRun)) as string[];
   }
 
   source(): SourceSettings | null {
     return this.#core.state.settings.source;
   }
 
+  async #sourceConfig(): Promise<SourceConfig | null> {
+    const { source } = this.#core.state.settings;
+    if (source === null) return null;
+    return resolveSource(source, this.#platform.process, this.#server.clusterUuid);
+  }
+
   async setSource(change: SourceChange): Promise<void> {
-    this.#mustLead();
-    const old = this.source();
-    const source = { ...DEFAULT_SOURCE, ...old, ...change };
-    if (source.host === "" || source.user === "") {
-      throw new OperationError(
-        "invalid",
-        "A source needs a host and a user: mysql://user@host:3306",
-      );
-    }
-    await this.#core.driver.command({ type: "set-source", source });
-    this.#syncer.restart();
+    await this.#leader.onLeader("setSource", change);
   }
-
   async startSyncer(): Promise<void> {
-    this.#mustLead();
-    await this.#core.driver.command({ type: "set-syncer", wanted: "running" });
-    this.#syncer.restart();
+    await this.#leader.onLeader("startSyncer");
   }
-
   async stopSyncer(): Promise<void> {
-    this.#mustLead();
-    await this.#core.driver.command({ type: "set-syncer", wanted: "stopped" });
-    this.#syncer.restart();
+    await this.#leader.onLeader("stopSyncer");
   }
-
   async checkSource(): Promise<readonly SourceCheck[]> {
-    const config = await this.#sourceConfig();
-    if (config === null) {
-      throw new OperationError(
-        "conflict",
-        "No source is set",
-        "binraft syncer set mysql://user@host:3306",
-      );
-    }
-    const place = `${config.host}:${config.port}`;
-    try {
-      const client = await connect(clientConfig(config), this.#platform);
-      try {
-        const facts = await readFacts(client, config);
-        const connected: SourceCheck = {
-          name: "connect",
-          level: "ok",
-          message: `Connected to ${place}, MySQL ${facts.version}`,
-        };
-        return [connected, ...facts.checks, ...this.#checkSets(facts)];
-      } finally {
-        client.close();
-      }
-    } catch (error) {
-      return [
-        { name: "connect", level: "fail", message: printable((error as Error).message, 512) },
-      ];
-    }
+    return (await this.#leader.onLeader("checkSource")) as SourceCheck[];
   }
-
-  #checkSets(facts: Parameters<typeof checkSets>[1]): SourceCheck[] {
-    if (!this.#core.state.stream.started) return [];
-    try {
-      checkSets(this.#host, facts);
-      const errant = errantCheck(errantTransactions(this.#core.state.stream, facts));
-      return [
-        {
-          name: "gtid_sets",
-          level: "ok",
-          message: "The source has all that is stored here, and what comes next",
-        },
-        ...(errant === null ? [] : [errant]),
-      ];
-    } catch (error) {
-      if (!(error instanceof SyncerStop)) throw error;
-      const sets = Object.entries(error.gtids).map(([name, set]) => `${name}: ${set}`);
-      return [
-        {
-          name: "gtid_sets",
-          level: "fail",
-          message: `${error.state}: ${error.message} (${sets.join("; ")}). Next: ${error.next}`,
-        },
-      ];
-    }
-  }
-
   async acceptGap(gtids: string, confirm: string): Promise<void> {
-    this.#mustLead();
-    this.#mustConfirm(confirm);
-    let set: GtidSet;
-    try {
-      set = GtidSet.parse(gtids);
-    } catch (error) {
-      throw new OperationError("invalid", (error as Error).message);
-    }
-    if (set.isEmpty)
-      throw new OperationError("invalid", "The GTID set is empty: name what is to be given up");
-    const known = set.intersect(this.#core.state.stream.executed);
-    if (!known.isEmpty) {
-      throw new OperationError(
-        "conflict",
-        `These transactions are stored here, they are no gap: ${known}`,
-      );
-    }
-    this.#logger.warn("An operator accepts that transactions are lost to replicas", {
-      gtids: set.toString(),
-    });
-    await this.#core.driver.command({ type: "accept-gap", gtids: set.toString() });
-    // Those that lack the gap must be told so, not fed what comes behind it.
-    this.#server.dropReplicas();
-    this.#syncer.restart();
+    await this.#leader.onLeader("acceptGap", gtids, confirm);
   }
-
   async newTimeline(confirm: string): Promise<void> {
-    this.#mustLead();
-    this.#mustConfirm(confirm);
-    const { executed } = this.#core.state.stream;
-    this.#logger.warn("An operator begins a new timeline: the old files stay for export", {
-      executed: executed.toString(),
-    });
-    await this.#core.driver.command({ type: "new-timeline" });
-    this.#server.dropReplicas();
-    this.#syncer.restart();
+    await this.#leader.onLeader("newTimeline", confirm);
   }
 
-  #mustConfirm(confirm: string): void {
-    const { clusterId } = this.#core.log.identity;
-    if (confirm === clusterId) return;
-    throw new OperationError(
-      "conflict",
-      "The confirmation is not this cluster's id",
-      `--confirm ${clusterId}`,
-    );
-  }
-
-  #mustLead(): void {
-    if (this.#core.driver.leads && this.#core.driver.damaged === null) return;
-    throw new OperationError("unavailable", "This node does not lead: try again in a moment");
+  async syncer(): Promise<SyncerStatus> {
+    if (this.#core.driver.consensus.node.leader === 0) return this.#syncer.status();
+    return (await this.#leader.onLeader("syncer")) as SyncerStatus;
   }
 
   accounts(): readonly { readonly name: string; readonly native: boolean }[] {
     const { accounts } = this.#core.state.settings;
     return [...accounts].map(([name, account]) => ({ name, native: account.native !== null }));
   }
-
   async setAccount(name: string, account: AccountSettings): Promise<void> {
-    this.#mustLead();
-    if (!/^[^\p{Cc}]{1,32}$/u.test(name)) {
-      throw new OperationError("invalid", "An account's name has 1 to 32 printable characters");
-    }
-    await this.#core.driver.command({ type: "set-account", name, account });
+    await this.#leader.onLeader("setAccount", name, account);
+  }
+  async removeAccount(name: string): Promise<void> {
+    await this.#leader.onLeader("removeAccount", name);
   }
 
-  async removeAccount(name: string): Promise<void> {
-    this.#mustLead();
-    if (!this.#core.state.settings.accounts.has(name)) {
-      throw new OperationError("not-found", `There is no account "${printable(name, 64)}"`);
-    }
-    await this.#core.driver.command({ type: "remove-account", name });
+  async setRetention(retention: RetentionSettings): Promise<void> {
+    await this.#leader.onLeader("setRetention", retention);
+  }
+
+  startServer(): Promise<ServerStatus> {
+    return this.#wantServer("running");
+  }
+  stopServer(): Promise<ServerStatus> {
+    return this.#wantServer("stopped");
+  }
+  async #wantServer(wanted: "running" | "stopped"): Promise<ServerStatus> {
+    await this.#leader.onLeader("setServer", this.#core.log.identity.raftId, wanted);
+    // The entry may not be applied here yet.
+    await this.#server.want(wanted === "running", DRAIN_MS);
+    return this.#server.status();
+  }
+
+  cluster(): ClusterStatus {
+    return clusterStatus(this.#core, this.#settings, this.#cluster);
+  }
+  metrics(): NodeMetrics {
+    return nodeMetrics(this.#core, this.#server.counters().counters, this.#cluster);
+  }
+
+  async addMember(peerAddress: string): Promise<MemberStatus> {
+    return this.#member(await this.#leader.onLeader("addMember", peerAddress));
+  }
+  async promoteMember(member: string): Promise<MemberStatus> {
+    return this.#member(await this.#leader.onLeader("promoteMember", member));
+  }
+  async demoteMember(member: string): Promise<MemberStatus> {
+    return this.#member(await this.#leader.onLeader("demoteMember", member));
+  }
+  async removeMember(member: string): Promise<void> {
+    await this.#leader.onLeader("removeMember", member);
+  }
+  async replaceMember(old: string, fresh: string): Promise<MemberStatus> {
+    return this.#member(await this.#leader.onLeader("replaceMember", old, fresh));
+  }
+  async transferLeader(member: string): Promise<number> {
+    return (await this.#leader.onLeader("transferLeader", member)) as number;
+  }
+
+  /** As this node knows it, once it has applied what made it. */
+  async #member(id: unknown): Promise<MemberStatus> {
+    await this.#core.driver.barrier(10_000).catch(() => {});
+    return memberStatus(this.#core, this.#settings, this.#cluster, id as number);
   }
 
   /** Drains, syncs, closes. The second call waits for the first. */
@@ -441,14 +486,19 @@ export class RunningNode implements NodeOperations {
 
   async #stop(): Promise<void> {
     this.#retentionTimer();
-    this.#stopSyncer.abort();
     this.#stopScrub.abort();
+    const isAlone = this.#core.driver.consensus.node.isOnlyVoter;
+    if (!isAlone) await this.#cluster?.leave();
+    this.#stopSyncer.abort();
     await this.#syncerRun;
     await this.#server.stop(DRAIN_MS);
-    await this.#core.driver.settled().catch(() => {});
+    // With others, what is not committed yet is theirs to settle.
+    if (isAlone) await this.#core.driver.settled().catch(() => {});
     this.#stopDriver.abort();
     await this.#driverRun;
     await this.#scrubRun;
+    await this.#purging;
+    await this.#cluster?.stop();
     const { log, state } = this.#core;
     await log.saveCheckpoint(checkpointOf(log, state)).catch((error: Error) => {
       this.#logger.warn("No checkpoint was written at the stop: the next start takes longer", {
@@ -457,33 +507,4 @@ export class RunningNode implements NodeOperations {
     });
     await log.close();
   }
-}
-
-const DEFAULT_SOURCE: SourceSettings = {
-  host: "",
-  port: 3306,
-  user: "",
-  passwordRef: null,
-  tls: "verify-identity",
-  tlsCa: null,
-  tlsCert: null,
-  tlsKey: null,
-  publicKeyFile: null,
-  semiSync: true,
-  serverId: 4000,
-  nativePassword: false,
-};
-
-function describeSource(source: SourceSettings | null): string {
-  return source === null
-    ? ""
-    : `mysql://${printable(source.user, 64)}@${printable(source.host, 255)}:${source.port}`;
-}
-
-function noFile(name: string): OperationError {
-  return new OperationError(
-    "not-found",
-    `There is no binlog file "${printable(name, 128)}"`,
-    "binraft binlog list",
-  );
 }

@@ -8,20 +8,27 @@
  */
 import { limitSize } from "../raft/sizes.ts";
 import { COMPACTED, PENDING, type RaftStorage, UNAVAILABLE } from "../raft/storage.ts";
-import type { ConfState, Entry, HardState } from "../raft/types.ts";
+import type { ConfState, Entry, HardState, Snapshot } from "../raft/types.ts";
 import type { Lease } from "../storage/block-cache.ts";
 import type { DurableLog } from "../storage/log.ts";
+import { NodeState } from "./node-state.ts";
 
 export class LogStorage implements RaftStorage {
   readonly #log: DurableLog;
   readonly #applied: number;
   readonly #conf: ConfState;
+  /** The first entry that everybody must have. */
+  readonly #floor: () => number;
   #staged: Lease | null = null;
   /** First entries of what was asked for and is on the disk. */
   readonly wanted: Set<number> = new Set();
+  #snapshot: Snapshot | null = null;
+  /** `loadSnapshot` is to be called. */
+  wantsSnapshot = false;
 
   /** `applied` is what the newest checkpoint holds, so that much is committed; `conf` is as of then. */
-  constructor(log: DurableLog, applied: number, conf: ConfState) {
+  constructor(log: DurableLog, applied: number, conf: ConfState, floor: () => number) {
+    this.#floor = floor;
     this.#log = log;
     this.#applied = applied;
     this.#conf = conf;
@@ -85,7 +92,20 @@ export class LogStorage implements RaftStorage {
     return Math.max(this.#log.lastIndex, this.#log.firstIndex - 1);
   }
 
-  snapshot(): null {
+  /** What a peer begins with that needs what was purged; null until it was read from the disk. */
+  snapshot(): Snapshot | null {
+    const found = this.#snapshot;
+    if (found !== null && found.index + 1 >= this.#log.firstIndex) return found;
+    this.wantsSnapshot = true;
     return null;
+  }
+
+  /** The core asks again by itself. */
+  async loadSnapshot(): Promise<void> {
+    this.wantsSnapshot = false;
+    const checkpoint = await this.#log.checkpointBefore(this.#floor());
+    if (checkpoint === null) return;
+    const { conf } = NodeState.decode(checkpoint.data);
+    this.#snapshot = { ...checkpoint, conf };
   }
 }

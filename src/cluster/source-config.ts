@@ -1,4 +1,5 @@
 /** From replicated source settings to what the syncer connects with: secrets are read at each use. */
+import { printable } from "../base/logger.ts";
 import { DiskError } from "../platform/disk.ts";
 import type { Process } from "../platform/process.ts";
 import type { SourceConfig } from "../syncer/host.ts";
@@ -59,4 +60,11 @@ async function read(path: string, option: string, process: Process): Promise<str
     const code = error instanceof DiskError ? error.code : String(error);
     throw new OperationError("invalid", `Cannot read "${path}" (${option}): ${code}`);
   }
+}
+
+/** For status and log, without secrets. */
+export function describeSource(source: SourceSettings | null): string {
+  return source === null
+    ? ""
+    : `mysql://${printable(source.user, 64)}@${printable(source.host, 255)}:${source.port}`;
 }

@@ -1,6 +1,8 @@
 /** One snapshot of a node for the API, the CLI and people; and what of it needs an eye. */
 import type { Platform } from "../platform/platform.ts";
 import type { SyncerStatus } from "../syncer/host.ts";
+import type { ClusterPart } from "./cluster-part.ts";
+import { isVoter } from "./members.ts";
 import type { NodeSettings } from "./node.ts";
 import type { NodeCore } from "./node-core.ts";
 import type { NodeStatus, ServerStatus } from "./operations.ts";
@@ -10,6 +12,7 @@ export interface StatusParts {
   readonly platform: Platform;
   readonly syncer: SyncerStatus;
   readonly server: ServerStatus;
+  readonly cluster: ClusterPart | null;
   /** Monotonic. */
   readonly startedMs: number;
 }
@@ -24,7 +27,7 @@ export function nodeStatus(core: NodeCore, parts: StatusParts): NodeStatus {
     clusterId: log.identity.clusterId,
     raft: {
       id: log.identity.raftId,
-      role: driver.leads ? "leader" : "follower",
+      role: roleOf(core),
       term: driver.term,
       commit: driver.commit,
       applied: driver.applied,
@@ -52,7 +55,7 @@ export function nodeStatus(core: NodeCore, parts: StatusParts): NodeStatus {
     },
     syncer: parts.syncer,
     server: parts.server,
-    alarms: alarmsOf(core, parts.syncer),
+    alarms: [...alarmsOf(core, parts.syncer), ...clusterAlarms(core, parts.cluster)],
     process: {
       pid: process.pid,
       rssBytes: process.rssBytes(),
@@ -60,6 +63,36 @@ export function nodeStatus(core: NodeCore, parts: StatusParts): NodeStatus {
       uptimeMs: Math.round(clock.mono() - parts.startedMs),
     },
   };
+}
+
+function roleOf({ driver, state, log }: NodeCore): string {
+  if (driver.leads) return "leader";
+  const { raftId } = log.identity;
+  const hasVote = isVoter(state.conf, raftId);
+  return hasVote || state.conf.voters.length === 0 ? "follower" : "learner";
+}
+
+/** What concerns the others. */
+function clusterAlarms({ driver, state, log }: NodeCore, cluster: ClusterPart | null): string[] {
+  const alarms: string[] = [];
+  const { fenced, node } = driver.consensus;
+  if (fenced !== null) alarms.push(fenced);
+  else if (cluster !== null && node.leader === 0)
+    alarms.push(
+      "No leader is known: commits at the source wait until a majority of the voters hear each other",
+    );
+  for (const { id, connected, trouble } of cluster?.peers.reports() ?? []) {
+    const member = state.members.get(id);
+    if (!connected && member !== undefined)
+      alarms.push(`Node "${member.name}" (${id}) is not heard of: ${trouble}`);
+  }
+  for (const [id, index] of cluster?.host.mismatched ?? []) {
+    alarms.push(
+      `The entries up to ${index} are not the same on this node (${log.identity.raftId}) and on node ${id}: one of ` +
+        "them has wrong bytes; binraft log verify on both shows which",
+    );
+  }
+  return alarms;
 }
 
 /** Sentences; none when all is well. */

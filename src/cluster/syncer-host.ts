@@ -12,6 +12,8 @@ import type { NodeCore } from "./node-core.ts";
 import type { NodeState } from "./node-state.ts";
 import { LogStreamReader } from "./stream-reader.ts";
 
+const SETTLE_MS = 10_000;
+
 export class NodeSyncerHost implements SyncerHost {
   readonly #driver: Driver;
   readonly #log: DurableLog;
@@ -49,8 +51,10 @@ export class NodeSyncerHost implements SyncerHost {
   propose(payload: Uint8Array): number {
     return this.#driver.propose(payload);
   }
-  settled(): Promise<void> {
-    return this.#driver.settled();
+  /** Also that this node leads still: a deposed leader must not ask for what others have committed. */
+  async settled(): Promise<void> {
+    await this.#driver.barrier(SETTLE_MS);
+    await this.#driver.settled();
   }
   start(purged: GtidSet): Promise<void> {
     return this.#driver.command({ type: "start", purged: purged.toString() });

@@ -46,7 +46,11 @@ export interface NodeConfig {
 }
 
 export interface ClusterSection {
-  readonly secretRef: string | null;
+  readonly secretRef: string;
+  /** Where other nodes reach this one. */
+  readonly advertise: HostPort;
+  readonly heartbeatMs: number;
+  readonly electionMs: number;
   readonly join: readonly HostPort[];
   readonly bootstrapExpect: number | null;
   readonly discovery: "static" | "fly";

@@ -122,15 +122,43 @@ class Values {
 }
 
 function clusterSection(values: Values): ClusterSection | null {
-  const names = [
-    "cluster.secret_file",
-    "cluster.join",
-    "cluster.bootstrap_expect",
-    "cluster.discovery",
-  ];
-  if (!names.some((name) => values.given(name))) return null;
+  const given = OPTIONS.filter((option) => option.section === "cluster").map(optionName);
+  if (!given.some((name) => values.given(name))) return null;
+  const secretRef = values.secret("cluster.secret_file");
+  if (secretRef === null) {
+    values.problem(
+      "BR1005",
+      "[cluster] is set and cluster.secret_file is not: write 32 random hex digits into a file with mode 0600, " +
+        "the same on all nodes, and name it there",
+    );
+  }
+  const listen = values.address("listen.peer");
+  const advertised = values.raw("cluster.advertise");
+  const advertise = advertised === null ? listen : values.address("cluster.advertise");
+  if (ANY_ADDRESS.includes(advertise.host)) {
+    values.problem(
+      "BR1005",
+      `listen.peer ${formatHostPort(listen)} is no address that others can connect to: set cluster.advertise`,
+    );
+  }
+  const heartbeatMs = values.number("cluster.heartbeat_ms")!;
+  const electionMs = values.number("cluster.election_ms")!;
+  if (electionMs < 3 * heartbeatMs) {
+    values.problem(
+      "BR1005",
+      `cluster.election_ms ${electionMs} is too close to cluster.heartbeat_ms ${heartbeatMs}: it takes three times as much or more`,
+    );
+  }
+  if (values.text("cluster.discovery") === "fly")
+    values.problem(
+      "BR1005",
+      'cluster.discovery "fly" is not known to this version: list the nodes in cluster.join',
+    );
   return {
-    secretRef: values.secret("cluster.secret_file"),
+    secretRef: secretRef ?? "",
+    advertise,
+    heartbeatMs,
+    electionMs,
     join: values.addresses("cluster.join"),
     bootstrapExpect: values.number("cluster.bootstrap_expect"),
     discovery: values.text("cluster.discovery") as ClusterSection["discovery"],
@@ -187,13 +215,9 @@ function accountSections(collected: Collected, values: Values): AccountSection[]
 
 function crossCheck(config: NodeConfig, problem: (message: string) => void): void {
   const { listen, source, replicas, admin, node } = config;
-  if (config.cluster !== null) {
-    // Silently becoming a cluster of one would be the worst answer to these keys.
-    problem(
-      "This version runs single nodes: it cannot join or form a cluster, leave [cluster] out",
-    );
-  }
-  const listeners = Object.entries(listen);
+  const listeners = Object.entries(listen).filter(
+    ([name]) => name !== "peer" || config.cluster !== null,
+  );
   for (const [index, [name, address]] of listeners.entries()) {
     for (const [other, second] of listeners.slice(index + 1)) {
       if (
@@ -241,9 +265,10 @@ function pair(
   problem(`${section}.${has} is set and ${section}.${lacks} is not: set both or neither`);
 }
 
+const ANY_ADDRESS = ["0.0.0.0", "::"];
+
 function overlaps(a: string, b: string): boolean {
-  const any = ["0.0.0.0", "::"];
-  return a === b || any.includes(a) || any.includes(b);
+  return a === b || ANY_ADDRESS.includes(a) || ANY_ADDRESS.includes(b);
 }
 
 /** A host's name as a node's name. */

@@ -85,7 +85,7 @@ export const OPTIONS: readonly Option[] = [
     "peer",
     hostPort,
     "127.0.0.1:4306",
-    "Where other nodes of the cluster connect. Not used yet.",
+    "Where other nodes of the cluster connect. Used with `[cluster]` only.",
   ),
   option(
     "listen",
@@ -98,9 +98,36 @@ export const OPTIONS: readonly Option[] = [
   secretFile(
     "cluster",
     "secret_file",
-    "File with the secret that all nodes of the cluster share. `[cluster]` is refused yet.",
+    "File with the secret that all nodes of the cluster share: 16 characters or more. Further lines hold secrets that are accepted too, while it is changed.",
   ),
-  option("cluster", "join", hostPorts, null, "Addresses of nodes to join."),
+  option(
+    "cluster",
+    "join",
+    hostPorts,
+    null,
+    "Peer addresses of nodes to join, or to form a cluster with.",
+  ),
+  option(
+    "cluster",
+    "advertise",
+    hostPort,
+    null,
+    "Where other nodes reach this one; `listen.peer` when left out. A name is fine.",
+  ),
+  option(
+    "cluster",
+    "heartbeat_ms",
+    wholeNumber(10, 60_000),
+    100,
+    "Between two heartbeats of the leader, milliseconds; the same on all nodes.",
+  ),
+  option(
+    "cluster",
+    "election_ms",
+    wholeNumber(50, 600_000),
+    1000,
+    "Silence of the leader after which another is elected, milliseconds; the same on all nodes.",
+  ),
   option(
     "cluster",
     "bootstrap_expect",

@@ -2,6 +2,7 @@
 export interface Crypto {
   sha1(...parts: readonly Uint8Array[]): Uint8Array;
   sha256(...parts: readonly Uint8Array[]): Uint8Array;
+  hmacSha256(key: Uint8Array, ...parts: readonly Uint8Array[]): Uint8Array;
   /** CRC-32 of zlib (and of MySQL's binlog); `previous` chains runs of bytes. Unsigned. */
   crc32(bytes: Uint8Array, previous?: number): number;
   /** Same length required by the caller; constant time. */
@@ -10,6 +11,8 @@ export interface Crypto {
   rsaOaepEncrypt(publicKeyPem: string, message: Uint8Array): Uint8Array;
   /** Throws on anything that is not a valid ciphertext. `privateKeyPem` is PKCS#8. */
   rsaOaepDecrypt(privateKeyPem: string, ciphertext: Uint8Array): Uint8Array;
+  /** SHA-256 of the first certificate of a PEM, as TlsInfo.peerFingerprint256 has it. */
+  certificateFingerprint256(pem: string): string;
   /** A 2048-bit RSA key pair as PEM. */
   generateRsaKey(): Promise<{ privateKey: string; publicKey: string }>;
   /** A self-signed server certificate (ECDSA P-256) for these names and IP addresses. */

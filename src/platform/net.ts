@@ -74,7 +74,8 @@ export interface TlsServerOptions extends TlsCredentials {
   readonly role: "server";
   /** PEM bundle that client certificates must chain to. */
   readonly ca?: string;
-  readonly clientCert: "none" | "require";
+  /** `ask` wants one and verifies nothing: who the client is, is proved above TLS. */
+  readonly clientCert: "none" | "ask" | "require";
   readonly minVersion?: "TLSv1.2" | "TLSv1.3";
 }
 

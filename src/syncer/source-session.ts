@@ -334,7 +334,8 @@ export class SourceSession {
 
   #propose(chunk: BuiltChunk | null): boolean {
     if (chunk === null) return false;
-    if (!this.#host.leads) throw new PullEnded("This node no longer leads");
+    if (!this.#host.leads || this.#host.term !== this.#pull.term)
+      throw new PullEnded("This node no longer leads, or leads anew");
     if (chunk.ackWanted) this.#wanted.add(chunk.pullSequence);
     this.#host.propose(chunk.payload);
     return true;

@@ -81,9 +81,9 @@ export class Syncer implements Service {
     this.#changed.wake();
   }
 
-  /** Leadership may have changed. */
-  poke(): void {
-    this.#changed.wake();
+  /** For the status while it does not run. */
+  rest(reason: string): void {
+    this.#show("STOPPED", reason, "");
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -106,7 +106,8 @@ export class Syncer implements Service {
       await this.#attempt();
       if (!signal.aborted && !this.#halted) await this.#wait(this.#backoffMs());
     }
-    this.#show("STOPPED", "The node is stopping", "");
+    signal.removeEventListener("abort", stop);
+    this.#show("STOPPED", "This node does not lead, or is stopping", "");
   }
 
   #blocked(): { reason: string; next: string } | null {

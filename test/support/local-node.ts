@@ -6,7 +6,8 @@ import { nodePlatform } from "../../runtime/node/platform.ts";
 import { toHex } from "../../src/base/bytes.ts";
 import { type Logger, silentLogger } from "../../src/base/logger.ts";
 import type { AccountSettings, SourceSettings } from "../../src/cluster/command.ts";
-import { type NodeSettings, type RunningNode, startNode } from "../../src/cluster/node.ts";
+import type { NodeSettings, RunningNode } from "../../src/cluster/node.ts";
+import { startNode } from "../../src/cluster/start-node.ts";
 import { createVerifiers } from "../../src/mysql/auth/verifier.ts";
 import { tempDir } from "./temp-dir.ts";
 import { waitFor } from "./wait-for.ts";
@@ -113,6 +114,7 @@ export class LocalNode {
         allowOriginServerIds: false,
         source: options.source ?? null,
         accounts: testAccounts(),
+        cluster: null,
         ...options.settings,
       },
     });

@@ -10,8 +10,9 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = (() => {
   const mysql = ["gtid", "base", "platform"];
   const raft = ["base"];
   const storage = ["raft", "base", "platform"];
+  const peers = ["raft", "base", "platform"];
   const services = ["storage", "mysql", "binlog", ...mysql, "raft"];
-  const cluster = ["syncer", "server", ...services];
+  const cluster = ["syncer", "server", "peers", ...services];
   const config = ["base", "platform"];
   const admin = ["cluster", ...cluster];
   return {
@@ -22,6 +23,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = (() => {
     binlog,
     mysql,
     storage,
+    peers,
     syncer: services,
     server: services,
     cluster,

@@ -5,7 +5,7 @@
 import type { SeededRandom } from "../../../runtime/memory/random.ts";
 import type { VirtualTime } from "../../../runtime/memory/time.ts";
 import type { PeerLinks } from "../../../src/cluster/links.ts";
-import { decodeMessage, encodeMessage } from "../../../src/cluster/message-codec.ts";
+import { decodeMessage, encodeMessage } from "../../../src/peers/message-codec.ts";
 import type { Message } from "../../../src/raft/types.ts";
 import type { Plan } from "./plan.ts";
 

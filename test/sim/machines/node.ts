@@ -101,8 +101,8 @@ export class MachineNode {
       cluster: {
         links: this.#setup.links,
         timing: { heartbeatMs: HEARTBEAT_MS, electionMs: ELECTION_MS },
-        raftId: this.id,
-        conf: this.#setup.conf,
+        identity: { raftId: this.id },
+        first: { conf: this.#setup.conf, members: [] },
       },
     });
     opening.then((parts) => this.#run(parts)).catch(ended);

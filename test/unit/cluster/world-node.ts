@@ -1,7 +1,8 @@
 /** A node on the simulated platform, and the lines that it logs. */
 import { type Machine, World } from "../../../runtime/memory/world.ts";
 import type { Logger } from "../../../src/base/logger.ts";
-import { type NodeSettings, type RunningNode, startNode } from "../../../src/cluster/node.ts";
+import type { NodeSettings, RunningNode } from "../../../src/cluster/node.ts";
+import { startNode } from "../../../src/cluster/start-node.ts";
 
 export class NodeWorld {
   readonly world: World;
@@ -39,6 +40,7 @@ export class NodeWorld {
           allowOriginServerIds: false,
           source: null,
           accounts: new Map(),
+          cluster: null,
           ...settings,
         },
       }),

@@ -66,8 +66,11 @@ export function encodeMessage(m: Message): Uint8Array {
   return out.finish();
 }
 
-/** Payloads are views of `bytes`. Throws MalformedBytes. */
-export function decodeMessage(bytes: Uint8Array): Message {
+/** `own` makes of a payload, a view of `bytes`, what may be kept. Throws MalformedBytes. */
+export function decodeMessage(
+  bytes: Uint8Array,
+  own: (payload: Uint8Array) => Uint8Array = (payload) => payload,
+): Message {
   const reader = new ByteReader(bytes);
   const format = reader.u8("format");
   if (format !== FORMAT) reader.fail(`message format ${format}; this binraft knows ${FORMAT}`);
@@ -78,8 +81,8 @@ export function decodeMessage(bytes: Uint8Array): Message {
   const head = { from: n("from"), to: n("to"), term: n("term"), logTerm: n("log term") };
   const places = { index: n("index"), commit: n("commit"), vote: n("vote") };
   const hints = { rejectHint: n("reject hint"), priority: n("priority") };
-  const context = readBytes(reader, "context", MAX_CONTEXT_BYTES);
-  const entries = readEntries(reader, places.index);
+  const context = readBytes(reader, "context", MAX_CONTEXT_BYTES).slice();
+  const entries = readEntries(reader, places.index, own);
   const snapshot = reader.u8("snapshot") === 0 ? null : readSnapshot(reader);
   reader.expectEnd("message");
   return {
@@ -101,7 +104,11 @@ function readBytes(reader: ByteReader, what: string, most: number): Uint8Array {
   return length === 0 ? NO_BYTES : reader.take(length, what);
 }
 
-function readEntries(reader: ByteReader, previous: number): Entry[] {
+function readEntries(
+  reader: ByteReader,
+  previous: number,
+  own: (payload: Uint8Array) => Uint8Array,
+): Entry[] {
   const count = reader.u32("entries");
   reader.need(count * 13, "entries");
   const entries: Entry[] = [];
@@ -109,7 +116,7 @@ function readEntries(reader: ByteReader, previous: number): Entry[] {
     const term = reader.u64n("entry term");
     const type = reader.u8("entry type");
     if (type > EntryType.CONF_CHANGE_V2) reader.fail(`entry type ${type}`);
-    const data = reader.take(reader.u32("payload"), "payload");
+    const data = own(reader.take(reader.u32("payload"), "payload"));
     entries.push({ index: previous + i, term, type: type as EntryType, data });
   }
   return entries;
@@ -135,7 +142,12 @@ function readSnapshot(reader: ByteReader): Snapshot {
     learnersNext: readIds(reader),
     autoLeave: reader.u8("auto leave") === 1,
   };
-  return { index, term, conf, data: reader.take(reader.u32("snapshot data"), "snapshot data") };
+  return {
+    index,
+    term,
+    conf,
+    data: reader.take(reader.u32("snapshot data"), "snapshot data").slice(),
+  };
 }
 
 function readIds(reader: ByteReader): number[] {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { MalformedBytes } from "../../../src/base/bytes.ts";
-import { decodeMessage, encodeMessage } from "../../../src/cluster/message-codec.ts";
+import { decodeMessage, encodeMessage } from "../../../src/peers/message-codec.ts";
 import {
   EMPTY_CONF_STATE,
   type Entry,

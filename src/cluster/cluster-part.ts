@@ -1,0 +1,183 @@
+/**
+ * A node's share in its cluster: the links, who is linked, what it says of itself, and what the leader
+ * does for membership. Null on a node of its own.
+ */
+import type { Logger } from "../base/logger.ts";
+import type { Peers } from "../peers/peers.ts";
+import { type Cancel, delay } from "../platform/clock.ts";
+import type { Platform } from "../platform/platform.ts";
+import type { ClusterSettings } from "./cluster-settings.ts";
+import { introduce } from "./formation.ts";
+import type { LeaderCalls } from "./leader-calls.ts";
+import type { LeaderOperations } from "./leader-operations.ts";
+import { type Announcement, type Member, parseAddress } from "./members.ts";
+import { Membership } from "./membership.ts";
+import type { NodeCore } from "./node-core.ts";
+import { OperationError } from "./operations.ts";
+import type { PeerHost } from "./peer-host.ts";
+import type { PeerMemory } from "./peer-memory.ts";
+import { nextFormat } from "./version-gate.ts";
+
+const LOOK_MS = 1_000;
+const FLUSH_MS = 5_000;
+
+export interface ClusterPartParts {
+  readonly core: NodeCore;
+  readonly platform: Platform;
+  readonly logger: Logger;
+  readonly settings: ClusterSettings;
+  readonly peers: Peers;
+  readonly host: PeerHost;
+  readonly memory: PeerMemory;
+  readonly announcement: Announcement;
+  /** Ends the links. */
+  readonly stopPeers: () => Promise<void>;
+}
+
+type Provide = (name: string, method: (...args: never[]) => Promise<unknown>) => void;
+
+export class ClusterPart {
+  readonly #parts: ClusterPartParts;
+  readonly peers: Peers;
+  readonly host: PeerHost;
+  readonly membership: Membership;
+  readonly #stopped = new AbortController();
+  #running: Promise<void> = Promise.resolve();
+  #flushTimer: Cancel = () => {};
+
+  constructor(parts: ClusterPartParts) {
+    this.#parts = parts;
+    this.peers = parts.peers;
+    this.host = parts.host;
+    const { core, platform, logger, peers, settings } = parts;
+    this.membership = new Membership({
+      core,
+      clock: platform.clock,
+      logger,
+      connected: (id) => peers.connected(id),
+      ask: (address, method, args, timeoutMs) => peers.ask(address, method, args, timeoutMs),
+      ownPeer: settings.advertised.peer,
+    });
+  }
+
+  get #ownId(): number {
+    return this.#parts.core.log.identity.raftId;
+  }
+
+  /** The leader's part of it. */
+  provide(provide: Provide, operations: LeaderOperations): void {
+    const { membership } = this;
+    provide("addMember", (address: string) => membership.add(address));
+    provide("promoteMember", (member: string) => membership.promote(member));
+    provide("demoteMember", (member: string) => membership.demote(member));
+    provide("removeMember", (member: string) => membership.remove(member));
+    provide("replaceMember", (old: string, fresh: string) => membership.replace(old, fresh));
+    provide("transferLeader", (member: string) => membership.transfer(member));
+    provide("join", (announcement: Announcement) => membership.join(announcement));
+    provide("announce", (id: number, announcement: Announcement) =>
+      operations.announce(id, announcement),
+    );
+  }
+
+  begin(leader: LeaderCalls, neededFrom: () => number): void {
+    const { core, host } = this.#parts;
+    host.neededFrom = neededFrom;
+    host.calls.set("introduce", async (caller) => {
+      const known = core.state.members.get(core.driver.consensus.node.leader);
+      const { clusterId } = core.log.identity;
+      return introduce(core.state.first, clusterId, caller.diskUuid, known?.peer ?? "");
+    });
+    host.calls.set("join", (_caller, args) =>
+      leader.onLeader("join", (args as { announcement: Announcement }).announcement),
+    );
+    host.calls.set("operation", (caller, args) => {
+      if (core.state.members.has(caller.raftId)) return leader.serve(args);
+      throw new OperationError("invalid", "Operations are for members only");
+    });
+    host.onLinks = () => core.driver.consensus.roleChanged.wake();
+    this.membersChanged();
+    this.#running = this.#keepAnnouncing(leader);
+    this.#flushLater();
+  }
+
+  /** Whom to be linked with, as of what is applied. */
+  membersChanged(): void {
+    const { core, peers } = this.#parts;
+    const others: Member[] = [...core.state.members.values()].filter(
+      ({ id }) => id !== this.#ownId,
+    );
+    peers.setMembers(
+      others.flatMap(({ id, name, peer }) => {
+        const address = parseAddress(peer);
+        return address === null ? [] : [{ raftId: id, name, address }];
+      }),
+    );
+  }
+
+  /** The first entry that a member, or a reader of its, still needs. */
+  slowestEntry(): number {
+    const { core, host } = this.#parts;
+    let slowest = Number.MAX_SAFE_INTEGER;
+    const { progress } = core.driver.consensus.node.raft.tracker;
+    for (const { id } of core.state.members.values()) {
+      if (id === this.#ownId) continue;
+      const match = progress.get(id)?.match ?? 0;
+      slowest = Math.min(slowest, match + 1, host.statuses.get(id)?.neededFrom ?? slowest);
+    }
+    return slowest;
+  }
+
+  /** Until the log says of this node what is true; and, while it leads, lifts the format. */
+  async #keepAnnouncing(leader: LeaderCalls): Promise<void> {
+    const { core, platform, announcement, logger } = this.#parts;
+    const { signal } = this.#stopped;
+    while (!signal.aborted) {
+      const { driver, state } = core;
+      const known = state.members.get(this.#ownId);
+      const isMember =
+        known !== undefined || driver.consensus.node.raft.tracker.progress.has(this.#ownId);
+      const differs = Object.entries(announcement).some(
+        ([key, value]) => known?.[key as keyof Announcement] !== value,
+      );
+      try {
+        const canAsk = driver.consensus.node.leader !== 0 && driver.consensus.fenced === null;
+        if (isMember && differs && canAsk)
+          await leader.onLeader("announce", this.#ownId, announcement);
+        const format = nextFormat(state);
+        if (driver.leads && format !== null)
+          await driver.command({ type: "set-format", version: format });
+      } catch (error) {
+        logger.debug("This node could not announce itself", { reason: (error as Error).message });
+      }
+      await delay(platform.clock, LOOK_MS, signal);
+    }
+  }
+
+  #flushLater(): void {
+    const { platform, memory, logger } = this.#parts;
+    this.#flushTimer = platform.clock.after(FLUSH_MS, () => {
+      memory
+        .flush()
+        .catch((error: Error) =>
+          logger.warn("node.json cannot be written", { reason: error.message }),
+        )
+        .finally(() => {
+          if (!this.#stopped.signal.aborted) this.#flushLater();
+        });
+    });
+  }
+
+  /** Hands leadership over, if this node leads and somebody can take it. */
+  async leave(): Promise<void> {
+    this.#stopped.abort();
+    await this.membership.leave();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped.abort();
+    this.#flushTimer();
+    await this.#running;
+    await this.#parts.stopPeers();
+    await this.#parts.memory.flush().catch(() => {});
+  }
+}

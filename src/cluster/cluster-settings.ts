@@ -1,0 +1,20 @@
+/** What a node of a cluster is told by its configuration. */
+import type { Address } from "../platform/net.ts";
+
+export interface ClusterSettings {
+  readonly listen: Address;
+  /** Where the others reach this node: "host:port" or a URL. */
+  readonly advertised: { readonly peer: string; readonly mysql: string; readonly admin: string };
+  /** Peer addresses of nodes to join, or to form a cluster with. */
+  readonly join: readonly Address[];
+  /** A fresh directory forms a cluster once so many fresh nodes see each other. */
+  readonly bootstrapExpect: number | null;
+  /** A fresh directory becomes a cluster of one that others can join. */
+  readonly bootstrap: boolean;
+  readonly heartbeatMs: number;
+  readonly electionMs: number;
+  /** PEM; this node's own, made at the first start. */
+  readonly tls: { readonly cert: string; readonly key: string };
+  /** The cluster secret, and others that are accepted while it is changed. Read anew at each use. */
+  readonly secrets: () => Promise<readonly string[]>;
+}

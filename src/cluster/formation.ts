@@ -1,0 +1,255 @@
+/**
+ * What becomes of an empty data directory in a cluster (design: it never becomes a cluster by itself).
+ *
+ *   --bootstrap            a cluster of one, unless one of `join` is of a cluster already
+ *   bootstrap_expect = N   a cluster of N, once N fresh nodes see each other and each sees the same N
+ *   otherwise              it joins the cluster of one of `join`, or of whoever invites it, as a learner
+ *
+ * A node of a cluster answers `introduce` with what the caller is to it: one of those that it was
+ * formed with, whose log just is not there yet (nothing was voted or stored under it), or a stranger.
+ * The disk's name is durable before this begins, so a crash in the middle leads back here, with the
+ * same result.
+ */
+import { concatBytes, encodeText, fromHex, toHex } from "../base/bytes.ts";
+import type { Logger } from "../base/logger.ts";
+import { printable } from "../base/logger.ts";
+import { CallFailed } from "../peers/link.ts";
+import type { Peers } from "../peers/peers.ts";
+import { delay } from "../platform/clock.ts";
+import type { Address } from "../platform/net.ts";
+import type { Platform } from "../platform/platform.ts";
+import { EMPTY_CONF_STATE } from "../raft/types.ts";
+import type { ClusterSettings } from "./cluster-settings.ts";
+import { type Announcement, formatAddress, type Member, parseAddress } from "./members.ts";
+import type { FirstState } from "./node-state.ts";
+import type { PeerHost } from "./peer-host.ts";
+
+const ROUND_MS = 250;
+const ASK_MS = 5_000;
+/** A fresh node that was not heard of for so long is not counted. */
+const FORGET_MS = 5_000;
+const SAY_EVERY_MS = 10_000;
+
+/** What an empty directory becomes. */
+export interface Place {
+  readonly identity: {
+    readonly raftId: number;
+    readonly clusterId: string;
+    readonly diskUuid: string;
+  };
+  readonly first: FirstState;
+}
+
+/** Of a fresh node, as it tells the others. */
+interface FreshView {
+  readonly announcement: Announcement;
+  readonly expect: number | null;
+  /** Disks of the fresh nodes that it sees, itself included; sorted. */
+  readonly sees: readonly string[];
+}
+
+/** How a node answers `introduce`. */
+export type Introduction =
+  | { readonly fresh: FreshView }
+  | {
+      readonly clusterId: string;
+      /** Where the leader is, if it is known. */
+      readonly leader: string;
+      /** The caller's place, if the cluster was formed with its disk. */
+      readonly place: Place | null;
+    };
+
+export class FormationRefused extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = "FormationRefused";
+  }
+}
+
+export interface FormationParts {
+  readonly platform: Platform;
+  readonly logger: Logger;
+  readonly settings: ClusterSettings;
+  readonly peers: Peers;
+  readonly host: PeerHost;
+  readonly announcement: Announcement;
+}
+
+/** Rejects with FormationRefused. Waits as long as it takes. */
+export function form(parts: FormationParts): Promise<Place> {
+  return new Formation(parts).run();
+}
+
+class Formation {
+  readonly #parts: FormationParts;
+  readonly #addresses: Address[];
+  readonly #seen = new Map<string, { view: FreshView; atMs: number }>();
+  /** Why the last tries failed, by address. */
+  readonly #troubles = new Map<string, string>();
+  #saidMs = Number.NEGATIVE_INFINITY;
+
+  constructor(parts: FormationParts) {
+    this.#parts = parts;
+    const own = parts.settings.advertised.peer;
+    this.#addresses = parts.settings.join.filter((address) => formatAddress(address) !== own);
+  }
+
+  async run(): Promise<Place> {
+    const { host, platform, settings } = this.#parts;
+    host.calls.set("introduce", async (_caller, args) => {
+      this.#note((args as { fresh: FreshView }).fresh);
+      return { fresh: this.#view() };
+    });
+    host.calls.set("invite", async (_caller, args) => {
+      const address = parseAddress(String((args as { address: unknown }).address));
+      if (address === null) throw new CallFailed("invalid", "That is no address");
+      this.#addresses.unshift(address);
+      return this.#parts.announcement;
+    });
+    try {
+      for (;;) {
+        const place = await this.#round();
+        if (place !== null) return place;
+        if (settings.bootstrap) return this.#alone();
+        const formed = this.#together();
+        if (formed !== null) return formed;
+        this.#say();
+        await delay(platform.clock, ROUND_MS);
+      }
+    } finally {
+      host.calls.clear();
+    }
+  }
+
+  /** Introduces this node to all it was told of; its place, if there is a cluster. */
+  async #round(): Promise<Place | null> {
+    const { peers, settings } = this.#parts;
+    for (const address of [...this.#addresses]) {
+      const name = formatAddress(address);
+      try {
+        const answer = (await peers.ask(
+          address,
+          "introduce",
+          { fresh: this.#view() },
+          ASK_MS,
+        )) as Introduction;
+        this.#troubles.delete(name);
+        if ("fresh" in answer) this.#note(answer.fresh);
+        else if (answer.place !== null) return answer.place;
+        else if (settings.bootstrap) throw this.#refuse(answer.clusterId, name);
+        else return await this.#join(address, answer.leader);
+      } catch (error) {
+        if (error instanceof FormationRefused) throw error;
+        this.#troubles.set(name, printable((error as Error).message, 256));
+      }
+    }
+    return null;
+  }
+
+  #refuse(clusterId: string, address: string): FormationRefused {
+    return new FormationRefused(
+      `This directory is empty and ${address} is of cluster ${clusterId}: a second cluster must not be ` +
+        "formed beside it. Start without --bootstrap: this node then joins as a new learner; promote it and " +
+        "remove the old member, if it had been one",
+    );
+  }
+
+  async #join(address: Address, leader: string): Promise<Place> {
+    const { peers, announcement } = this.#parts;
+    const place = await peers.ask(
+      parseAddress(leader) ?? address,
+      "join",
+      { announcement },
+      4 * ASK_MS,
+    );
+    return place as Place;
+  }
+
+  #view(): FreshView {
+    const { announcement, settings } = this.#parts;
+    return {
+      announcement,
+      expect: settings.bootstrapExpect,
+      sees: this.#fresh().map((one) => one.diskUuid),
+    };
+  }
+
+  #note(view: FreshView): void {
+    const { announcement, platform } = { ...this.#parts, ...view };
+    if (announcement.diskUuid === this.#parts.announcement.diskUuid) return;
+    this.#seen.set(announcement.diskUuid, { view, atMs: platform.clock.mono() });
+  }
+
+  /** All fresh nodes, this one too, by their disks. */
+  #fresh(): Announcement[] {
+    const { platform, announcement } = this.#parts;
+    const since = platform.clock.mono() - FORGET_MS;
+    for (const [uuid, { atMs }] of this.#seen) if (atMs < since) this.#seen.delete(uuid);
+    const others = [...this.#seen.values()].map(({ view }) => view.announcement);
+    return [announcement, ...others].sort((a, b) => compare(a.diskUuid, b.diskUuid));
+  }
+
+  #alone(): Place {
+    const { platform, announcement } = this.#parts;
+    return placeOf([announcement], announcement.diskUuid, toHex(platform.random.bytes(16)));
+  }
+
+  /** Null until all agree. */
+  #together(): Place | null {
+    const { settings, announcement, platform } = this.#parts;
+    const expected = settings.bootstrapExpect;
+    if (expected === null) return null;
+    const fresh = this.#fresh();
+    const uuids = fresh.map(({ diskUuid }) => diskUuid);
+    if (fresh.length !== expected) return null;
+    for (const { view } of this.#seen.values()) {
+      if (view.expect !== expected || view.sees.join() !== uuids.join()) return null;
+    }
+    const named = concatBytes([encodeText("binraft cluster\n"), ...uuids.map(fromHex)]);
+    const clusterId = toHex(platform.crypto.sha256(named).subarray(0, 16));
+    return placeOf(fresh, announcement.diskUuid, clusterId);
+  }
+
+  #say(): void {
+    const { platform, logger, settings } = this.#parts;
+    const now = platform.clock.mono();
+    if (now - this.#saidMs < SAY_EVERY_MS) return;
+    this.#saidMs = now;
+    const troubles = [...this.#troubles].map(([address, why]) => `${address}: ${why}`).join("; ");
+    const expected = settings.bootstrapExpect;
+    const next =
+      expected !== null
+        ? `it forms one with ${expected} fresh nodes and sees ${this.#fresh().length}`
+        : this.#addresses.length > 0
+          ? "it joins as soon as one of them answers"
+          : `run binraft member add ${settings.advertised.peer} on a node of the cluster, or start with --bootstrap`;
+    logger.warn("This node has no place in a cluster yet", { next, troubles });
+  }
+}
+
+function placeOf(fresh: readonly Announcement[], diskUuid: string, clusterId: string): Place {
+  const sorted = [...fresh].sort(
+    (a, b) => compare(a.name, b.name) || compare(a.diskUuid, b.diskUuid),
+  );
+  const members: Member[] = sorted.map((one, at) => ({ ...one, id: at + 1, server: "running" }));
+  const own = members.find((member) => member.diskUuid === diskUuid)!;
+  const conf = { ...EMPTY_CONF_STATE, voters: members.map(({ id }) => id) };
+  return { identity: { raftId: own.id, clusterId, diskUuid }, first: { conf, members } };
+}
+
+/** The answer of a node that has a place. */
+export function introduce(
+  first: FirstState,
+  clusterId: string,
+  diskUuid: string,
+  leader: string,
+): Introduction {
+  const member = first.members.find((one) => one.diskUuid === diskUuid);
+  const place =
+    member === undefined ? null : { identity: { raftId: member.id, clusterId, diskUuid }, first };
+  return { clusterId, leader, place };
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

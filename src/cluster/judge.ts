@@ -1,0 +1,69 @@
+/** Whether a node may speak as the member that it says it is (pure). */
+import type { Hello, Refusal } from "../peers/protocol.ts";
+import type { Member } from "./members.ts";
+import { isBefore, type Remembered } from "./peer-memory.ts";
+
+export interface Judges {
+  readonly own: { readonly clusterId: string; readonly raftId: number; readonly diskUuid: string };
+  readonly members: ReadonlyMap<number, Member>;
+  /** The highest id that was ever given. */
+  readonly highestId: number;
+  readonly remembered: (diskUuid: string) => Remembered | null;
+}
+
+const REJOIN =
+  "stop it, move its data directory away and start it with an empty one: it joins as a new learner; " +
+  "then promote that and remove the old member";
+
+/** Null: it may. The sentence is for the operator of the node that is refused. */
+export function judge(
+  hello: Hello,
+  { own, members, highestId, remembered }: Judges,
+): Refusal | null {
+  const who = `Node ${hello.raftId} ("${hello.name}", disk ${hello.diskUuid})`;
+  if (hello.clusterId !== own.clusterId) {
+    return refusal(
+      "other-cluster",
+      `${who} is of cluster ${hello.clusterId}, this is cluster ${own.clusterId}: check its cluster.join`,
+    );
+  }
+  if (hello.diskUuid === own.diskUuid) {
+    return refusal(
+      "clone",
+      `${who} has the disk of the node that it calls: it is a copy; ${REJOIN}`,
+    );
+  }
+  const member = members.get(hello.raftId);
+  if (member === undefined) {
+    return hello.raftId <= highestId
+      ? refusal("removed", `${who} was removed from the cluster; to use it again ${REJOIN}`)
+      : refusal("unknown", `${who} is not known here yet`);
+  }
+  if (member.diskUuid !== hello.diskUuid) {
+    return refusal(
+      "other-disk",
+      `${who} is not the member of that id, whose disk is ${member.diskUuid}; ${REJOIN}`,
+    );
+  }
+  const known = remembered(hello.diskUuid);
+  if (known === null) return null;
+  if (hello.boots < known.boots || (hello.boots === known.boots && hello.nonce !== known.nonce)) {
+    return refusal(
+      "clone",
+      `${who} says that it is start ${hello.boots} of this disk, and start ${known.boots} was seen: its ` +
+        `disk was restored, or copied; ${REJOIN}`,
+    );
+  }
+  if (isBefore(hello, known)) {
+    return refusal(
+      "reverted",
+      `${who} shows a log up to entry ${hello.lastIndex} of term ${hello.lastTerm}, and had ${known.lastIndex} ` +
+        `of term ${known.lastTerm}: its disk was restored from a copy, or lost what it had acknowledged; ${REJOIN}`,
+    );
+  }
+  return null;
+}
+
+function refusal(code: Refusal["code"], message: string): Refusal {
+  return { code, message };
+}

@@ -1,0 +1,114 @@
+/**
+ * What only the leader may do, asked of any node: done here when this node leads, else sent to the
+ * node that does. Between leaders it waits a little; what may have happened is never done twice.
+ */
+import { CallFailed } from "../peers/link.ts";
+import { type Clock, delay } from "../platform/clock.ts";
+import { ProposalDropped } from "../raft/errors.ts";
+import type { NodeCore } from "./node-core.ts";
+import { OperationError } from "./operations.ts";
+
+const CALL_MS = 30_000;
+const LOOK_MS = 100;
+/** This node was asked and does not lead: nothing was done. */
+const NOT_LEADING = "not-leading";
+const KINDS: ReadonlySet<string> = new Set([
+  "not-found",
+  "conflict",
+  "invalid",
+  "unavailable",
+  "no-quorum",
+]);
+
+export interface Link {
+  connected(raftId: number): boolean;
+  call(raftId: number, method: string, args: unknown, timeoutMs: number): Promise<unknown>;
+}
+
+export class LeaderCalls {
+  readonly #core: NodeCore;
+  readonly #clock: Clock;
+  readonly #link: Link | null;
+  /** By name. */
+  readonly #methods = new Map<string, (args: readonly unknown[]) => Promise<unknown>>();
+
+  constructor(core: NodeCore, clock: Clock, link: Link | null) {
+    this.#core = core;
+    this.#clock = clock;
+    this.#link = link;
+  }
+
+  provide(name: string, method: (args: readonly unknown[]) => Promise<unknown>): void {
+    this.#methods.set(name, method);
+  }
+
+  /** A call of another node. */
+  async serve(given: unknown): Promise<unknown> {
+    const { name, args } = given as { name: unknown; args: unknown };
+    const method = this.#methods.get(String(name));
+    if (method === undefined || !Array.isArray(args))
+      throw new CallFailed(
+        "invalid",
+        `This node knows no operation "${String(name)}": use one version of binraft`,
+      );
+    if (!this.#leads) throw new CallFailed(NOT_LEADING, "This node does not lead");
+    return this.#here(method, args);
+  }
+
+  get #leads(): boolean {
+    return this.#core.driver.leads && this.#core.driver.damaged === null;
+  }
+
+  /** Rejects with OperationError. */
+  async onLeader(name: string, ...args: readonly unknown[]): Promise<unknown> {
+    const { consensus } = this.#core.driver;
+    const patienceMs = 4 * consensus.electionMs + 1_000;
+    const deadline = this.#clock.mono() + patienceMs;
+    for (;;) {
+      const { leader } = consensus.node;
+      const there = leader !== consensus.node.raft.id && this.#link?.connected(leader) === true;
+      try {
+        if (this.#leads) return await this.#here(this.#methods.get(name)!, args);
+        if (there) return await this.#link!.call(leader, "operation", { name, args }, CALL_MS);
+      } catch (error) {
+        if (!(error instanceof CallFailed) || error.kind !== NOT_LEADING)
+          throw operationError(error);
+      }
+      if (this.#clock.mono() > deadline) throw noQuorum(this.#core);
+      await delay(this.#clock, LOOK_MS);
+    }
+  }
+
+  async #here(
+    method: (args: readonly unknown[]) => Promise<unknown>,
+    args: readonly unknown[],
+  ): Promise<unknown> {
+    try {
+      return await method(args);
+    } catch (error) {
+      if (!(error instanceof ProposalDropped)) throw error;
+      throw new OperationError(
+        "unavailable",
+        "Leadership changed meanwhile: whether it was done is not known here",
+        "look, and ask again if it was not",
+      );
+    }
+  }
+}
+
+export function noQuorum(core: NodeCore): OperationError {
+  const alone = core.driver.consensus.node.isOnlyVoter;
+  if (alone || core.driver.damaged !== null)
+    return new OperationError("unavailable", "This node does not lead: try again in a moment");
+  return new OperationError(
+    "no-quorum",
+    "The cluster has no leader: less than a majority of the voters can hear each other",
+    "binraft member list, on several nodes, shows who is not heard of",
+  );
+}
+
+function operationError(error: unknown): Error {
+  if (!(error instanceof CallFailed)) return error as Error;
+  const kind = KINDS.has(error.kind) ? (error.kind as OperationError["kind"]) : "unavailable";
+  return new OperationError(kind, error.message, error.next);
+}

@@ -1,0 +1,230 @@
+/**
+ * What the leader does when it is asked to (operations.ts): each is an entry in the log, resolved once
+ * it is applied here. What follows from an entry on every node is in node.ts, for it follows from
+ * apply. Calls come through leader-calls.ts, from this node or another.
+ */
+import type { Logger } from "../base/logger.ts";
+import { printable } from "../base/logger.ts";
+import { GtidSet } from "../gtid/gtid-set.ts";
+import { connect } from "../mysql/client.ts";
+import type { Platform } from "../platform/platform.ts";
+import { checkSets } from "../syncer/attach.ts";
+import { errantCheck, errantTransactions } from "../syncer/errant.ts";
+import {
+  type SourceCheck,
+  type SourceConfig,
+  type SyncerHost,
+  SyncerStop,
+} from "../syncer/host.ts";
+import { readFacts } from "../syncer/source-checks.ts";
+import { clientConfig } from "../syncer/source-session.ts";
+import type { AccountSettings, Command, RetentionSettings, SourceSettings } from "./command.ts";
+import type { Announcement } from "./members.ts";
+import type { NodeCore } from "./node-core.ts";
+import { OperationError, type SourceChange } from "./operations.ts";
+
+export interface LeaderParts {
+  readonly core: NodeCore;
+  readonly platform: Platform;
+  readonly logger: Logger;
+  readonly host: SyncerHost;
+  readonly sourceConfig: () => Promise<SourceConfig | null>;
+}
+
+export class LeaderOperations {
+  readonly #core: NodeCore;
+  readonly #platform: Platform;
+  readonly #logger: Logger;
+  readonly #host: SyncerHost;
+  readonly #sourceConfig: () => Promise<SourceConfig | null>;
+
+  constructor({ core, platform, logger, host, sourceConfig }: LeaderParts) {
+    this.#core = core;
+    this.#platform = platform;
+    this.#logger = logger;
+    this.#host = host;
+    this.#sourceConfig = sourceConfig;
+  }
+
+  #command(command: Command): Promise<void> {
+    return this.#core.driver.command(command);
+  }
+
+  async purge(firstKept: string, dryRun: boolean): Promise<readonly string[]> {
+    const { files } = this.#core.state.stream;
+    const at = files.findIndex((file) => file.name === firstKept);
+    if (at < 0) throw noFile(firstKept);
+    const names = files.slice(0, at).map((file) => file.name);
+    if (dryRun || names.length === 0) return names;
+    await this.#command({ type: "purge", firstKept });
+    this.#logger.info("Purged binlog files", { first: names[0]!, last: names[names.length - 1]! });
+    return names;
+  }
+
+  async setSource(change: SourceChange): Promise<void> {
+    const old = this.#core.state.settings.source;
+    const source = { ...DEFAULT_SOURCE, ...old, ...change };
+    if (source.host === "" || source.user === "") {
+      throw new OperationError(
+        "invalid",
+        "A source needs a host and a user: mysql://user@host:3306",
+      );
+    }
+    await this.#command({ type: "set-source", source });
+  }
+
+  async startSyncer(): Promise<void> {
+    await this.#command({ type: "set-syncer", wanted: "running" });
+  }
+
+  async stopSyncer(): Promise<void> {
+    await this.#command({ type: "set-syncer", wanted: "stopped" });
+  }
+
+  async checkSource(): Promise<readonly SourceCheck[]> {
+    const config = await this.#sourceConfig();
+    if (config === null) {
+      throw new OperationError(
+        "conflict",
+        "No source is set",
+        "binraft syncer set mysql://user@host:3306",
+      );
+    }
+    const place = `${config.host}:${config.port}`;
+    try {
+      const client = await connect(clientConfig(config), this.#platform);
+      try {
+        const facts = await readFacts(client, config);
+        const connected: SourceCheck = {
+          name: "connect",
+          level: "ok",
+          message: `Connected to ${place}, MySQL ${facts.version}`,
+        };
+        return [connected, ...facts.checks, ...this.#checkSets(facts)];
+      } finally {
+        client.close();
+      }
+    } catch (error) {
+      return [
+        { name: "connect", level: "fail", message: printable((error as Error).message, 512) },
+      ];
+    }
+  }
+
+  #checkSets(facts: Parameters<typeof checkSets>[1]): SourceCheck[] {
+    if (!this.#core.state.stream.started) return [];
+    try {
+      checkSets(this.#host, facts);
+      const errant = errantCheck(errantTransactions(this.#core.state.stream, facts));
+      return [
+        {
+          name: "gtid_sets",
+          level: "ok",
+          message: "The source has all that is stored here, and what comes next",
+        },
+        ...(errant === null ? [] : [errant]),
+      ];
+    } catch (error) {
+      if (!(error instanceof SyncerStop)) throw error;
+      const sets = Object.entries(error.gtids).map(([name, set]) => `${name}: ${set}`);
+      return [
+        {
+          name: "gtid_sets",
+          level: "fail",
+          message: `${error.state}: ${error.message} (${sets.join("; ")}). Next: ${error.next}`,
+        },
+      ];
+    }
+  }
+
+  async acceptGap(gtids: string, confirm: string): Promise<void> {
+    this.#mustConfirm(confirm);
+    let set: GtidSet;
+    try {
+      set = GtidSet.parse(gtids);
+    } catch (error) {
+      throw new OperationError("invalid", (error as Error).message);
+    }
+    if (set.isEmpty)
+      throw new OperationError("invalid", "The GTID set is empty: name what is to be given up");
+    const known = set.intersect(this.#core.state.stream.executed);
+    if (!known.isEmpty) {
+      throw new OperationError(
+        "conflict",
+        `These transactions are stored here, they are no gap: ${known}`,
+      );
+    }
+    this.#logger.warn("An operator accepts that transactions are lost to replicas", {
+      gtids: set.toString(),
+    });
+    await this.#command({ type: "accept-gap", gtids: set.toString() });
+  }
+
+  async newTimeline(confirm: string): Promise<void> {
+    this.#mustConfirm(confirm);
+    const { executed } = this.#core.state.stream;
+    this.#logger.warn("An operator begins a new timeline: the old files stay for export", {
+      executed: executed.toString(),
+    });
+    await this.#command({ type: "new-timeline" });
+  }
+
+  #mustConfirm(confirm: string): void {
+    const { clusterId } = this.#core.log.identity;
+    if (confirm === clusterId) return;
+    throw new OperationError(
+      "conflict",
+      "The confirmation is not this cluster's id",
+      `--confirm ${clusterId}`,
+    );
+  }
+
+  async setAccount(name: string, account: AccountSettings): Promise<void> {
+    if (!/^[^\p{Cc}]{1,32}$/u.test(name)) {
+      throw new OperationError("invalid", "An account's name has 1 to 32 printable characters");
+    }
+    await this.#command({ type: "set-account", name, account });
+  }
+
+  async removeAccount(name: string): Promise<void> {
+    if (!this.#core.state.settings.accounts.has(name)) {
+      throw new OperationError("not-found", `There is no account "${printable(name, 64)}"`);
+    }
+    await this.#command({ type: "remove-account", name });
+  }
+
+  setRetention(retention: RetentionSettings): Promise<void> {
+    return this.#command({ type: "set-retention", retention });
+  }
+
+  setServer(id: number, wanted: "running" | "stopped"): Promise<void> {
+    return this.#command({ type: "set-server", id, wanted });
+  }
+
+  announce(id: number, announcement: Announcement): Promise<void> {
+    return this.#command({ type: "announce", id, announcement });
+  }
+}
+
+const DEFAULT_SOURCE: SourceSettings = {
+  host: "",
+  port: 3306,
+  user: "",
+  passwordRef: null,
+  tls: "verify-identity",
+  tlsCa: null,
+  tlsCert: null,
+  tlsKey: null,
+  publicKeyFile: null,
+  semiSync: true,
+  serverId: 4000,
+  nativePassword: false,
+};
+
+export function noFile(name: string): OperationError {
+  return new OperationError(
+    "not-found",
+    `There is no binlog file "${printable(name, 128)}"`,
+    "binraft binlog list",
+  );
+}

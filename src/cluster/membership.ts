@@ -1,0 +1,333 @@
+/**
+ * Who belongs to the cluster: the leader's side of it. New nodes are learners; a voter is made of one
+ * that has caught up; what would leave the cluster without a quorum is refused. One change at a time.
+ */
+import type { Logger } from "../base/logger.ts";
+import { printable } from "../base/logger.ts";
+import { CallFailed } from "../peers/link.ts";
+import { type Clock, delay } from "../platform/clock.ts";
+import type { Address } from "../platform/net.ts";
+import type { ConfChangeStep } from "../raft/conf-change.ts";
+import type { ConfState } from "../raft/types.ts";
+import type { Place } from "./formation.ts";
+import { type Announcement, encodeContext, isVoter, type Member, parseAddress } from "./members.ts";
+import type { NodeCore } from "./node-core.ts";
+import { OperationError } from "./operations.ts";
+
+/** A learner that lacks more entries than this is not caught up. */
+const CAUGHT_UP_ENTRIES = 1024;
+const JOIN_MS = 60_000;
+const LOOK_MS = 50;
+
+export interface MembershipParts {
+  readonly core: NodeCore;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly connected: (raftId: number) => boolean;
+  /** One question to a node that is no member. */
+  readonly ask: (
+    address: Address,
+    method: string,
+    args: unknown,
+    timeoutMs: number,
+  ) => Promise<unknown>;
+  /** Where the others reach this node. */
+  readonly ownPeer: string;
+}
+
+export class Membership {
+  readonly #parts: MembershipParts;
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(parts: MembershipParts) {
+    this.#parts = parts;
+  }
+
+  get #conf(): ConfState {
+    return this.#parts.core.state.conf;
+  }
+  get #ownId(): number {
+    return this.#parts.core.log.identity.raftId;
+  }
+
+  /** One after the other: the core takes a change only when the one before is applied. */
+  #alone<T>(work: () => Promise<T>): Promise<T> {
+    const mine = this.#last.catch(() => {}).then(work);
+    this.#last = mine;
+    return mine;
+  }
+
+  /** A fresh node wants to belong: it becomes a learner. Asked again it gets the same answer. */
+  join(announcement: Announcement): Promise<Place> {
+    return this.#alone(async () => {
+      const { core, logger } = this.#parts;
+      const { state } = core;
+      let member = [...state.members.values()].find(
+        (one) => one.diskUuid === announcement.diskUuid,
+      );
+      if (member === undefined) {
+        const named = [...state.members.values()].find((one) => one.name === announcement.name);
+        if (named !== undefined) {
+          logger.warn(
+            "A node joins under the name of a member whose disk is another: the old member stays until it is removed",
+            { name: announcement.name, old: named.id },
+          );
+        }
+        member = { ...announcement, id: state.highestId + 1, server: "running" };
+        await this.#change([{ type: "add-learner", id: member.id }], member);
+        logger.info("A node joined as a learner", {
+          id: member.id,
+          name: member.name,
+          region: member.region,
+        });
+      }
+      const { clusterId } = core.log.identity;
+      return {
+        identity: { raftId: member.id, clusterId, diskUuid: member.diskUuid },
+        first: state.first,
+      };
+    });
+  }
+
+  /** Invites the fresh node at an address; resolves with its id once it has joined. */
+  async add(peerAddress: string): Promise<number> {
+    const { ask, core, clock, ownPeer } = this.#parts;
+    const address = parseAddress(peerAddress);
+    if (address === null)
+      throw new OperationError("invalid", `"${printable(peerAddress, 64)}" is no HOST:PORT`);
+    let invited: Announcement;
+    try {
+      invited = (await ask(address, "invite", { address: ownPeer }, 5_000)) as Announcement;
+    } catch (error) {
+      const text = printable((error as Error).message, 256);
+      const isMember = error instanceof CallFailed && error.kind === "invalid";
+      throw isMember
+        ? new OperationError("conflict", `The node at ${peerAddress} is of a cluster already`)
+        : new OperationError(
+            "unavailable",
+            `The node at ${peerAddress} cannot be invited: ${text}`,
+            "start it with [cluster] secret_file and an empty data directory",
+          );
+    }
+    const deadline = clock.mono() + JOIN_MS;
+    for (;;) {
+      for (const member of core.state.members.values()) {
+        if (member.diskUuid === invited.diskUuid) return member.id;
+      }
+      if (clock.mono() > deadline)
+        throw new OperationError(
+          "unavailable",
+          `The node at ${peerAddress} was invited and has not joined yet`,
+        );
+      await delay(clock, LOOK_MS);
+    }
+  }
+
+  /** By its id, or by a name that is one member's alone. */
+  find(given: string): Member {
+    const { members } = this.#parts.core.state;
+    const byId = /^[0-9]+$/.test(given) ? members.get(Number(given)) : undefined;
+    const named = [...members.values()].filter(({ name }) => name === given);
+    const found = byId ?? (named.length === 1 ? named[0] : undefined);
+    if (found !== undefined) return found;
+    const shown = printable(given, 64);
+    throw named.length > 1
+      ? new OperationError(
+          "conflict",
+          `Several members are called "${shown}": name it by its id`,
+          "binraft member list",
+        )
+      : new OperationError("not-found", `There is no member "${shown}"`, "binraft member list");
+  }
+
+  promote(given: string): Promise<number> {
+    return this.#alone(async () => {
+      const member = this.find(given);
+      if (isVoter(this.#conf, member.id)) return member.id;
+      this.#mustBeCaughtUp(member);
+      this.#mustKeepQuorum([...this.#conf.voters, member.id], `promoting "${member.name}"`);
+      await this.#change([{ type: "add-node", id: member.id }], null);
+      return member.id;
+    });
+  }
+
+  demote(given: string): Promise<number> {
+    return this.#alone(async () => {
+      const member = this.find(given);
+      if (!isVoter(this.#conf, member.id)) return member.id;
+      this.#mustKeepQuorum(this.#without(member.id), `demoting "${member.name}"`);
+      await this.#handOver(member.id);
+      await this.#change([{ type: "add-learner", id: member.id }], null);
+      return member.id;
+    });
+  }
+
+  remove(given: string): Promise<void> {
+    return this.#alone(async () => {
+      const member = this.find(given);
+      if (isVoter(this.#conf, member.id)) {
+        this.#mustKeepQuorum(this.#without(member.id), `removing "${member.name}"`);
+        await this.#handOver(member.id);
+      }
+      await this.#change([{ type: "remove-node", id: member.id }], null);
+    });
+  }
+
+  replace(old: string, fresh: string): Promise<number> {
+    return this.#alone(async () => {
+      const [goes, comes] = [this.find(old), this.find(fresh)];
+      if (goes.id === comes.id)
+        throw new OperationError("invalid", "A member cannot replace itself");
+      this.#mustBeCaughtUp(comes);
+      this.#mustKeepQuorum(
+        [...this.#without(goes.id), comes.id],
+        `replacing "${goes.name}" by "${comes.name}"`,
+      );
+      await this.#handOver(goes.id);
+      await this.#change(
+        [
+          { type: "remove-node", id: goes.id },
+          { type: "add-node", id: comes.id },
+        ],
+        null,
+      );
+      return comes.id;
+    });
+  }
+
+  /** Resolves with the new leader's id. */
+  async transfer(given: string): Promise<number> {
+    const { consensus } = this.#parts.core.driver;
+    const target = given === "" ? this.#bestSuccessor() : this.find(given);
+    if (target === null)
+      throw new OperationError(
+        "conflict",
+        "There is no other voter that is heard of and caught up",
+      );
+    if (target.id === this.#ownId) return target.id;
+    if (!this.#conf.voters.includes(target.id))
+      throw new OperationError(
+        "conflict",
+        `"${target.name}" has no vote`,
+        `binraft member promote ${target.name}`,
+      );
+    if (!this.#parts.connected(target.id))
+      throw new OperationError(
+        "conflict",
+        `"${target.name}" is not heard of`,
+        "binraft member list",
+      );
+    consensus.transferLeader(target.id);
+    const { clock } = this.#parts;
+    const deadline = clock.mono() + 2 * consensus.electionMs;
+    while (consensus.node.leader !== target.id) {
+      if (clock.mono() > deadline)
+        throw new OperationError(
+          "unavailable",
+          `"${target.name}" did not take over in time`,
+          "try again",
+        );
+      await delay(clock, LOOK_MS);
+    }
+    return target.id;
+  }
+
+  /** On the way out: true when another node leads. */
+  async leave(): Promise<boolean> {
+    if (!this.#parts.core.driver.leads || this.#bestSuccessor() === null) return false;
+    return this.transfer("").then(
+      () => true,
+      () => false,
+    );
+  }
+
+  /** The voter that is heard of and has most of the log. */
+  #bestSuccessor(): Member | null {
+    const { core, connected } = this.#parts;
+    const { progress } = core.driver.consensus.node.raft.tracker;
+    let best: Member | null = null;
+    let match = -1;
+    for (const id of this.#conf.voters) {
+      const has = progress.get(id)?.match ?? 0;
+      if (id === this.#ownId || !connected(id) || has <= match) continue;
+      best = core.state.members.get(id) ?? best;
+      match = has;
+    }
+    return best;
+  }
+
+  /** A leader that is to lose its vote lets another lead first; the caller asks that one again. */
+  async #handOver(goes: number): Promise<void> {
+    if (goes !== this.#ownId) return;
+    const { name } = this.find(String(goes));
+    if (!(await this.leave()))
+      throw new OperationError(
+        "conflict",
+        `"${name}" leads and nobody can take over`,
+        "binraft member list",
+      );
+    throw new CallFailed("not-leading", "Leadership was handed over");
+  }
+
+  #without(id: number): number[] {
+    return this.#conf.voters.filter((voter) => voter !== id);
+  }
+
+  #mustKeepQuorum(voters: readonly number[], what: string): void {
+    if (voters.length === 0)
+      throw new OperationError(
+        "conflict",
+        `After ${what} there would be no voter`,
+        "binraft member promote another first",
+      );
+    const heard = voters.filter((id) => id === this.#ownId || this.#parts.connected(id));
+    const quorum = Math.floor(voters.length / 2) + 1;
+    if (heard.length >= quorum) return;
+    throw new OperationError(
+      "conflict",
+      `After ${what} ${quorum} of ${voters.length} voters are needed, and ${heard.length} are heard of now`,
+      "bring back the others first, or remove those that are gone for good",
+    );
+  }
+
+  #mustBeCaughtUp(member: Member): void {
+    const { node } = this.#parts.core.driver.consensus;
+    const progress = node.raft.tracker.progress.get(member.id);
+    const lacks = node.commit - (progress?.match ?? 0);
+    if (progress !== undefined && progress.state === "replicate" && lacks <= CAUGHT_UP_ENTRIES)
+      return;
+    throw new OperationError(
+      "conflict",
+      `"${member.name}" is not caught up: it lacks ${lacks} entries`,
+      "wait; binraft member list shows how far it is",
+    );
+  }
+
+  async #change(changes: readonly ConfChangeStep[], member: Member | null): Promise<void> {
+    const { core, clock } = this.#parts;
+    if (this.#conf.votersOutgoing.length > 0)
+      throw new OperationError(
+        "conflict",
+        "A change of the members is under way",
+        "try again in a moment",
+      );
+    const transition = changes.length > 1 ? "implicit" : "auto";
+    await core.driver.changeMembers({ transition, changes, context: encodeContext(member) });
+    const deadline = clock.mono() + JOIN_MS;
+    while (this.#conf.votersOutgoing.length > 0 && clock.mono() < deadline)
+      await delay(clock, LOOK_MS);
+    // The core blanks a change that comes while another one is not applied.
+    for (const { type, id } of changes) {
+      const { voters, learners } = this.#conf;
+      const has =
+        type === "add-node" ? voters.includes(id) : type === "add-learner" && learners.includes(id);
+      const gone = type === "remove-node" && !voters.includes(id) && !learners.includes(id);
+      if (!has && !gone)
+        throw new OperationError(
+          "conflict",
+          "Another change of the members came first",
+          "try again",
+        );
+    }
+  }
+}

@@ -1,0 +1,207 @@
+/**
+ * What this node is to its peers: who it says it is, whom it takes, and what it does with what they
+ * send (contract: peers/peers.ts). Before it has a place in a cluster it only answers calls.
+ */
+import type { Logger } from "../base/logger.ts";
+import type { PeerCredentials } from "../peers/handshake.ts";
+import { CallFailed } from "../peers/link.ts";
+import type { PeersHost } from "../peers/peers.ts";
+import { type Hello, PROTOCOL_VERSION, type Refusal } from "../peers/protocol.ts";
+import type { Platform } from "../platform/platform.ts";
+import type { Entry, Message } from "../raft/types.ts";
+import type { ClusterSettings } from "./cluster-settings.ts";
+import { judge } from "./judge.ts";
+import type { NodeCore } from "./node-core.ts";
+import type { PeerMemory } from "./peer-memory.ts";
+
+const FETCH_BYTES = 1024 * 1024;
+/** Refusals that are about this node's disk, not about a moment or an address. */
+const FINAL: ReadonlySet<Refusal["code"]> = new Set(["removed", "other-disk", "clone", "reverted"]);
+
+export interface PeerHostParts {
+  readonly platform: Platform;
+  readonly logger: Logger;
+  readonly settings: ClusterSettings;
+  readonly memory: PeerMemory;
+  readonly name: string;
+  readonly version: string;
+  readonly nonce: string;
+}
+
+export type CallHandler = (caller: Hello, args: unknown) => Promise<unknown>;
+
+/** What a node tells the others once a second. */
+export interface PeerStatus {
+  readonly lastTerm: number;
+  readonly lastIndex: number;
+  readonly applied: number;
+  /** The first entry that a reader of its own still needs. */
+  readonly neededFrom: number;
+  readonly hash: { readonly index: number; readonly hash: number } | null;
+}
+
+export class PeerHost implements PeersHost {
+  readonly #parts: PeerHostParts;
+  #core: NodeCore | null = null;
+  /** Set while the node has one. */
+  neededFrom: () => number = () => Number.MAX_SAFE_INTEGER;
+  /** By method. */
+  readonly calls: Map<string, CallHandler> = new Map();
+  /** The last of each peer. */
+  readonly statuses: Map<number, PeerStatus> = new Map();
+  /** Peers whose hash differed from ours: one of us has other bytes. */
+  readonly mismatched: Map<number, number> = new Map();
+  onLinks: () => void = () => {};
+
+  constructor(parts: PeerHostParts) {
+    this.#parts = parts;
+  }
+
+  /** The node has a place and a log from now on. */
+  adopt(core: NodeCore): void {
+    this.#core = core;
+  }
+
+  get raftId(): number {
+    return this.#core?.log.identity.raftId ?? 0;
+  }
+
+  async credentials(): Promise<PeerCredentials> {
+    const { tls, secrets } = this.#parts.settings;
+    return { ...tls, secrets: await secrets() };
+  }
+
+  hello(): Hello {
+    const { memory, settings, name, version, nonce } = this.#parts;
+    const log = this.#core?.log ?? null;
+    const lastIndex = log?.lastIndex ?? 0;
+    return {
+      protocol: PROTOCOL_VERSION,
+      clusterId: log?.identity.clusterId ?? "",
+      raftId: log?.identity.raftId ?? 0,
+      diskUuid: log?.identity.diskUuid ?? memory.diskUuid,
+      name,
+      version,
+      boots: memory.boots,
+      nonce,
+      lastTerm: log?.term(lastIndex) ?? 0,
+      lastIndex,
+      heartbeatMs: settings.heartbeatMs,
+      electionMs: settings.electionMs,
+    };
+  }
+
+  judge(hello: Hello): Refusal | null {
+    const core = this.#core;
+    if (core === null) return null;
+    const { members, highestId } = core.state;
+    const refusal = judge(hello, {
+      own: core.log.identity,
+      members,
+      highestId,
+      remembered: (uuid) => this.#parts.memory.of(uuid),
+    });
+    if (refusal !== null && refusal.code !== "unknown")
+      this.#parts.logger.warn("A node is not let in", { reason: refusal.message });
+    const { heartbeatMs, electionMs } = this.#parts.settings;
+    if (hello.heartbeatMs !== heartbeatMs || hello.electionMs !== electionMs) {
+      this.#parts.logger.warn(
+        "cluster.heartbeat_ms and cluster.election_ms are to be the same on all nodes",
+        { node: hello.name, heartbeatMs: hello.heartbeatMs, electionMs: hello.electionMs },
+      );
+    }
+    return refusal;
+  }
+
+  remember(hello: Hello): Promise<void> {
+    return this.#parts.memory.greet(hello);
+  }
+
+  status(): PeerStatus {
+    const core = this.#core!;
+    const { lastIndex } = core.log;
+    return {
+      lastTerm: core.log.term(lastIndex) ?? 0,
+      lastIndex,
+      applied: core.driver.applied,
+      neededFrom: this.neededFrom(),
+      hash: core.driver.hashes.newest(),
+    };
+  }
+
+  onStatus(raftId: number, given: unknown): void {
+    const core = this.#core;
+    const status = given as PeerStatus | null;
+    const member = core?.state.members.get(raftId);
+    if (core === null || status === null || !Number.isSafeInteger(status.lastIndex)) return;
+    this.statuses.set(raftId, status);
+    if (member !== undefined)
+      this.#parts.memory.saw(member.diskUuid, status.lastTerm, status.lastIndex);
+    const { hash } = status;
+    if (hash === null || core.driver.hashes.agrees(hash.index, hash.hash) !== false) return;
+    if (!this.mismatched.has(raftId)) {
+      this.#parts.logger.error("The entries of another node are not those of this one", {
+        node: member?.name ?? raftId,
+        upTo: hash.index,
+      });
+    }
+    this.mismatched.set(raftId, hash.index);
+  }
+
+  onMessage(message: Message): void {
+    this.#core?.driver.consensus.step(message);
+  }
+
+  onDropped(raftId: number): void {
+    this.#core?.driver.consensus.unreachable(raftId);
+  }
+
+  onCall(caller: Hello, method: string, args: unknown): Promise<unknown> {
+    const handler = this.calls.get(method);
+    if (handler === undefined)
+      throw new CallFailed("invalid", `This node knows no call "${method}"`);
+    return handler(caller, args);
+  }
+
+  /** Committed entries that this node has applied, as many as make about a MiB. */
+  async onFetch(first: number, last: number): Promise<readonly Entry[]> {
+    const core = this.#core;
+    if (core === null) throw new CallFailed("unavailable", "This node has no log yet");
+    const end = Math.min(last, core.driver.applied);
+    if (!(first >= core.log.firstIndex && first <= end))
+      throw new CallFailed("not-found", `This node has no applied entry ${first}`);
+    const lease = await core.log.read(first, FETCH_BYTES);
+    try {
+      return lease.entries
+        .filter(({ index }) => index >= first && index <= end)
+        .map((entry) => ({ ...entry, data: entry.data.slice() }));
+    } finally {
+      lease.release();
+    }
+  }
+
+  onRefused(_raftId: number, refusal: Refusal): void {
+    if (this.#core !== null && FINAL.has(refusal.code))
+      this.#core.driver.consensus.fence(refusal.message);
+  }
+
+  onLinkChange(raftId: number): void {
+    this.statuses.delete(raftId);
+    this.mismatched.delete(raftId);
+    this.onLinks();
+  }
+
+  /** A large payload goes into a buffer of the pool, which gets it back when nobody reads it. */
+  own(payload: Uint8Array): Uint8Array {
+    const pool = this.#core?.pool;
+    if (
+      pool === undefined ||
+      payload.length > pool.bufferBytes ||
+      payload.length < pool.bufferBytes / 2
+    )
+      return payload.slice();
+    const buffer = pool.take();
+    buffer.set(payload);
+    return buffer.subarray(0, payload.length);
+  }
+}

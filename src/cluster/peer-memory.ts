@@ -1,0 +1,155 @@
+/**
+ * What a node must never forget of itself and of the others: which disk it is, how often it was
+ * started, and how far each peer's log had come. A disk that was restored from a copy, or a copy
+ * that runs beside the original, shows less than somebody remembers, or another process under the
+ * same count: it could vote twice, or miss what it had acknowledged.
+ *
+ *   node.json   {"format":1, "diskUuid", "boots", "peers": {uuid: {boots, nonce, lastTerm, lastIndex}}}
+ *               and a last line with the CRC-32 of all before it
+ *
+ * Written beside and renamed: a crash leaves the old or the new. It is written before a peer's first
+ * message is taken, and now and then while logs grow.
+ */
+import { decodeText, encodeText } from "../base/bytes.ts";
+import type { Hello } from "../peers/protocol.ts";
+import { type Disk, DiskError } from "../platform/disk.ts";
+import { readFile, writeNewFile } from "../storage/files.ts";
+import { LogCorrupt } from "../storage/storage.ts";
+
+const FILE = "node.json";
+const FORMAT = 1;
+
+export interface Remembered {
+  readonly boots: number;
+  readonly nonce: string;
+  readonly lastTerm: number;
+  readonly lastIndex: number;
+}
+
+interface Saved {
+  readonly format: number;
+  readonly diskUuid: string;
+  readonly boots: number;
+  readonly peers: Readonly<Record<string, Remembered>>;
+}
+
+export class PeerMemory {
+  readonly #disk: Disk;
+  readonly #crc32: (bytes: Uint8Array) => number;
+  readonly #peers: Map<string, Remembered>;
+  readonly diskUuid: string;
+  readonly boots: number;
+  #writing: Promise<void> = Promise.resolve();
+  #isDirty = false;
+
+  private constructor(
+    disk: Disk,
+    crc32: (bytes: Uint8Array) => number,
+    saved: Pick<Saved, "diskUuid" | "boots" | "peers">,
+  ) {
+    this.#disk = disk;
+    this.#crc32 = crc32;
+    this.diskUuid = saved.diskUuid;
+    this.boots = saved.boots;
+    this.#peers = new Map(Object.entries(saved.peers));
+  }
+
+  /** Counts this start. `newUuid` is for a disk without a memory. Rejects with LogCorrupt. */
+  static async open(
+    disk: Disk,
+    crc32: (bytes: Uint8Array) => number,
+    newUuid: () => string,
+  ): Promise<PeerMemory> {
+    const bytes = await readFile(disk, FILE);
+    const saved = bytes === null ? null : decode(bytes, crc32, disk.root);
+    const memory = new PeerMemory(disk, crc32, {
+      diskUuid: saved?.diskUuid ?? newUuid(),
+      boots: (saved?.boots ?? 0) + 1,
+      peers: saved?.peers ?? {},
+    });
+    memory.#isDirty = true;
+    await memory.flush();
+    return memory;
+  }
+
+  of(diskUuid: string): Remembered | null {
+    return this.#peers.get(diskUuid) ?? null;
+  }
+
+  /** Durable when it resolves; on a full disk it is kept in memory only. */
+  async greet({ diskUuid, boots, nonce, lastTerm, lastIndex }: Hello): Promise<void> {
+    this.#peers.set(diskUuid, { boots, nonce, lastTerm, lastIndex });
+    this.#isDirty = true;
+    try {
+      await this.flush();
+    } catch (error) {
+      if (!(error instanceof DiskError) || error.code !== "ENOSPC") throw error;
+    }
+  }
+
+  /** Its log has come so far; written at the next flush. */
+  saw(diskUuid: string, lastTerm: number, lastIndex: number): void {
+    const known = this.#peers.get(diskUuid);
+    if (known === undefined) return;
+    if (!isBefore(known, { lastTerm, lastIndex })) return;
+    this.#peers.set(diskUuid, { ...known, lastTerm, lastIndex });
+    this.#isDirty = true;
+  }
+
+  forget(keep: ReadonlySet<string>): void {
+    for (const uuid of this.#peers.keys()) if (!keep.has(uuid)) this.#peers.delete(uuid);
+  }
+
+  flush(): Promise<void> {
+    this.#writing = this.#writing.catch(() => {}).then(() => this.#write());
+    return this.#writing;
+  }
+
+  async #write(): Promise<void> {
+    if (!this.#isDirty) return;
+    this.#isDirty = false;
+    const { diskUuid, boots } = this;
+    const saved: Saved = {
+      format: FORMAT,
+      diskUuid,
+      boots,
+      peers: Object.fromEntries(this.#peers),
+    };
+    const json = encodeText(`${JSON.stringify(saved)}\n`);
+    const crc = encodeText(`${this.#crc32(json).toString(16).padStart(8, "0")}\n`);
+    try {
+      await writeNewFile(this.#disk, FILE, [json, crc]);
+    } catch (error) {
+      this.#isDirty = true;
+      throw error;
+    }
+  }
+}
+
+/** A healthy log only grows, or is cut by entries of a later term. */
+export function isBefore(
+  a: Pick<Remembered, "lastTerm" | "lastIndex">,
+  b: Pick<Remembered, "lastTerm" | "lastIndex">,
+): boolean {
+  return a.lastTerm < b.lastTerm || (a.lastTerm === b.lastTerm && a.lastIndex < b.lastIndex);
+}
+
+function decode(bytes: Uint8Array, crc32: (bytes: Uint8Array) => number, root: string): Saved {
+  const end = bytes.lastIndexOf(10, bytes.length - 2) + 1;
+  const json = bytes.subarray(0, end);
+  const crc = Number.parseInt(decodeText(bytes.subarray(end, end + 8)), 16);
+  if (end === 0 || crc32(json) !== crc) {
+    throw new LogCorrupt(
+      `"${FILE}" in "${root}" is damaged: what this node promised to others is not known. It must not ` +
+        "act under its id again: move the directory away, start with an empty one, which joins as a new " +
+        "learner, and remove the old member",
+    );
+  }
+  const saved = JSON.parse(decodeText(json)) as Saved;
+  if (saved.format !== FORMAT) {
+    throw new LogCorrupt(
+      `"${FILE}" in "${root}" has format ${saved.format}; this binraft knows ${FORMAT}: use a newer one`,
+    );
+  }
+  return saved;
+}

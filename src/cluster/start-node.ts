@@ -1,0 +1,144 @@
+/** Putting a node together: its place in a cluster, its log, its parts (node.ts). */
+import { toHex } from "../base/bytes.ts";
+import { Peers } from "../peers/peers.ts";
+import { EMPTY_CONF_STATE } from "../raft/types.ts";
+import { ManifestStore } from "../storage/manifest.ts";
+import { LogCorrupt } from "../storage/storage.ts";
+import { ClusterPart } from "./cluster-part.ts";
+import type { ClusterSettings } from "./cluster-settings.ts";
+import { form, type Place } from "./formation.ts";
+import type { Announcement } from "./members.ts";
+import { RunningNode, type StartOptions } from "./node.ts";
+import { type ClusterOptions, type NodeCore, openCore } from "./node-core.ts";
+import { NodeServer } from "./node-server.ts";
+import { PeerHost } from "./peer-host.ts";
+import { PeerMemory } from "./peer-memory.ts";
+import { KNOWN_FORMAT, mustKnowFormat } from "./version-gate.ts";
+
+/** The links of a node, and what it knows of others, before it has a log. */
+interface Linked {
+  readonly peers: Peers;
+  readonly host: PeerHost;
+  readonly memory: PeerMemory;
+  readonly announcement: Announcement;
+  readonly settings: ClusterSettings;
+  readonly stop: () => Promise<void>;
+}
+
+/** Rejects with FormationRefused, LogCorrupt, DiskError, NetError. */
+export async function startNode(options: StartOptions): Promise<RunningNode> {
+  const { settings } = options;
+  let fail: (error: Error) => void = () => {};
+  const failed = new Promise<Error>((resolve) => {
+    fail = resolve;
+  });
+  const linked = settings.cluster === null ? null : await link(options, settings.cluster);
+  let core: NodeCore | null = null;
+  try {
+    const cluster = linked === null ? null : await clusterOptions(options, linked);
+    core = await openCore(options.platform, options.logger, {
+      dataDir: settings.dataDir,
+      segmentBytes: settings.segmentBytes,
+      onFatal: (error) => fail(error),
+      cluster,
+    });
+    linked?.host.adopt(core);
+    await core.driver.recover();
+    mustKnowFormat(core.state);
+    const own = core.state.members.get(core.log.identity.raftId);
+    const server = await NodeServer.start(core, options, own?.server !== "stopped");
+    const part =
+      linked === null
+        ? null
+        : new ClusterPart({
+            core,
+            platform: options.platform,
+            logger: options.logger,
+            settings: linked.settings,
+            peers: linked.peers,
+            host: linked.host,
+            memory: linked.memory,
+            announcement: linked.announcement,
+            stopPeers: linked.stop,
+          });
+    return new RunningNode({ core, server, cluster: part, options, failed, fail });
+  } catch (error) {
+    await linked?.stop();
+    await core?.log.close();
+    throw error;
+  }
+}
+
+/** Remembers this start, and listens for peers. */
+async function link(options: StartOptions, settings: ClusterSettings): Promise<Linked> {
+  const { platform, logger } = options;
+  const { name, region, version, dataDir } = options.settings;
+  const disk = platform.disk(dataDir);
+  const random = (length: number): string => toHex(platform.random.bytes(length));
+  const release = await disk.lock();
+  let memory: PeerMemory;
+  try {
+    const manifest = await new ManifestStore(disk, platform.crypto.crc32).read();
+    const known = manifest?.identity.diskUuid ?? null;
+    memory = await PeerMemory.open(disk, platform.crypto.crc32, () => known ?? random(16));
+    if (known !== null && memory.diskUuid !== known) {
+      throw new LogCorrupt(
+        `"node.json" and the log in "${disk.root}" are of two different disks: a part of the directory was ` +
+          "copied. Move it away and start with an empty one, which joins as a new learner",
+      );
+    }
+  } finally {
+    await release();
+  }
+  const host = new PeerHost({
+    platform,
+    logger: logger.with({ part: "peers" }),
+    settings,
+    memory,
+    name,
+    version,
+    nonce: random(8),
+  });
+  const peers = new Peers(platform, logger.with({ part: "peers" }), settings.listen, host);
+  await peers.listen();
+  const ended = new AbortController();
+  const run = peers.run(ended.signal);
+  const stop = async (): Promise<void> => {
+    ended.abort();
+    await run;
+  };
+  const { peer, mysql, admin } = settings.advertised;
+  const announcement = {
+    diskUuid: memory.diskUuid,
+    name,
+    region,
+    peer,
+    mysql,
+    admin,
+    version,
+    formatVersion: KNOWN_FORMAT,
+  };
+  return { peers, host, memory, announcement, settings, stop };
+}
+
+async function clusterOptions(options: StartOptions, linked: Linked): Promise<ClusterOptions> {
+  const { platform, logger } = options;
+  const { peers, settings, host, announcement } = linked;
+  const { heartbeatMs, electionMs } = settings;
+  const disk = platform.disk(options.settings.dataDir);
+  const manifest = await new ManifestStore(disk, platform.crypto.crc32).read();
+  const place: Place | null =
+    manifest === null
+      ? await form({ platform, logger, settings, peers, host, announcement })
+      : null;
+  if (place !== null) {
+    const { raftId, clusterId } = place.identity;
+    logger.info("This node has its place in a cluster", { id: raftId, clusterId });
+  }
+  return {
+    links: peers,
+    timing: { heartbeatMs, electionMs },
+    identity: place?.identity ?? { raftId: 1 },
+    first: place?.first ?? { conf: EMPTY_CONF_STATE, members: [] },
+  };
+}

@@ -1,0 +1,27 @@
+/**
+ * Which format of entries may be written: the highest that all members can read, learners too. It is
+ * an entry (`set-format`), effective when applied, and part of every snapshot; it never goes back. So
+ * a node of an older version stops instead of reading what it does not know, and never skips it.
+ */
+import { BinraftError } from "../base/errors.ts";
+import type { NodeState } from "./node-state.ts";
+
+/** The newest that this version reads and writes. */
+export const KNOWN_FORMAT = 1;
+
+/** What the leader may lift the format to now; null when there is nothing to lift. */
+export function nextFormat({ members, formatVersion }: NodeState): number | null {
+  if (members.size === 0) return null;
+  const all = Math.min(KNOWN_FORMAT, ...[...members.values()].map((one) => one.formatVersion));
+  return all > formatVersion ? all : null;
+}
+
+/** Throws when the cluster writes what this version cannot read. */
+export function mustKnowFormat({ formatVersion }: NodeState): void {
+  if (formatVersion <= KNOWN_FORMAT) return;
+  throw new BinraftError(
+    "BR1202",
+    `The cluster writes log format ${formatVersion}; this binraft knows ${KNOWN_FORMAT}`,
+    "start this node with the version that the other nodes run: a format never goes back",
+  );
+}

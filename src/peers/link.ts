@@ -1,0 +1,348 @@
+/**
+ * One link to a node that has proved itself: frames both ways, calls with answers, and the end when
+ * nothing is heard any more (contract: protocol.ts).
+ */
+import { concatBytes, encodeText, MalformedBytes, readU32 } from "../base/bytes.ts";
+import { printable } from "../base/logger.ts";
+import type { Cancel } from "../platform/clock.ts";
+import type { Conn } from "../platform/net.ts";
+import type { Platform } from "../platform/platform.ts";
+import type { Entry, Message } from "../raft/types.ts";
+import { message } from "../raft/types.ts";
+import { decodeJson, encodeJson, type Frame, FrameReader, frameHead, numbered } from "./frames.ts";
+import { decodeMessage, encodeMessage } from "./message-codec.ts";
+import { FRAME_CAPS, FrameKind, type Hello, LinkRefused, type Refusal } from "./protocol.ts";
+
+const HELLO_MS = 10_000;
+/** Of calls and fetches that wait for their answer. */
+const MAX_PENDING = 256;
+/** Of the other side's calls that are being answered. */
+const MAX_SERVED = 64;
+
+/** What a node does with what comes over its links. */
+export interface LinkHandler {
+  readonly onRaft: (message: Message) => void;
+  readonly onStatus: (status: unknown) => void;
+  /** Rejections go back to the caller as they are (CallFailed). */
+  readonly onCall: (method: string, args: unknown) => Promise<unknown>;
+  readonly onFetch: (first: number, last: number) => Promise<readonly Entry[]>;
+  /** Memory of its own for a payload. */
+  readonly own: (payload: Uint8Array) => Uint8Array;
+}
+
+/** The other side could not do what it was asked for. */
+export class CallFailed extends Error {
+  readonly kind: string;
+  readonly next: string;
+  constructor(kind: string, text: string, next = "") {
+    super(text);
+    this.name = "CallFailed";
+    this.kind = kind;
+    this.next = next;
+  }
+}
+
+interface Pending {
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: Error) => void;
+  readonly cancel: Cancel;
+}
+
+export class PeerLink {
+  readonly #platform: Platform;
+  readonly #conn: Conn;
+  readonly #reader = new FrameReader();
+  readonly #pending = new Map<number, Pending>();
+  #lastNumber = 0;
+  #served = 0;
+  #handler: LinkHandler | null = null;
+  /** Frames that came behind the hello. */
+  #early: Frame[] = [];
+  /** Monotonic. */
+  heardMs: number;
+  sentBytes = 0;
+  receivedBytes = 0;
+  /** The other side's clock as of its last status, and when that came: it gets both back. */
+  readonly echo: { askedMs: number | null; heldSinceMs: number } = {
+    askedMs: null,
+    heldSinceMs: 0,
+  };
+  /** Set when the other side refused us, or broke the protocol. */
+  ended: Error | null = null;
+
+  constructor(platform: Platform, conn: Conn) {
+    this.#platform = platform;
+    this.#conn = conn;
+    this.heardMs = platform.clock.mono();
+  }
+
+  get address(): string {
+    return this.#conn.peer;
+  }
+  get queuedBytes(): number {
+    return this.#conn.queuedBytes;
+  }
+
+  #send(kind: FrameKind, body: Uint8Array): void {
+    this.sentBytes += body.length;
+    this.#conn.write([frameHead(kind, body.length), body]);
+  }
+
+  sendHello(hello: Hello): void {
+    this.#send(FrameKind.HELLO, encodeJson(hello));
+  }
+
+  /** Tells why, and ends the link. */
+  refuse(refusal: Refusal): void {
+    this.ended ??= new LinkRefused(refusal);
+    this.#send(FrameKind.REFUSE, encodeJson(refusal));
+    this.#conn.end();
+  }
+
+  /** The other side's. Rejects with LinkRefused, MalformedBytes, or an Error when it closes. */
+  async receiveHello(): Promise<Hello> {
+    const cancel = this.#platform.clock.after(HELLO_MS, () => this.#conn.destroy());
+    const frames: Frame[] = [];
+    try {
+      while (frames.length === 0) {
+        const bytes = await this.#conn.read();
+        if (bytes === null) throw new Error("The other side ended the connection");
+        // What is behind the hello is kept for `run`: bodies are only lent.
+        this.#reader.push(bytes, ({ kind, body }) => frames.push({ kind, body: body.slice() }));
+      }
+    } finally {
+      cancel();
+    }
+    const [first, ...behind] = frames;
+    if (first!.kind === FrameKind.REFUSE) throw new LinkRefused(refusalOf(first!.body));
+    if (first!.kind !== FrameKind.HELLO) throw new MalformedBytes("a frame before the hello", 0);
+    this.#early = behind;
+    return helloOf(first!.body);
+  }
+
+  /** Reads until the link ends; what ended it is in `ended`. Never rejects. */
+  async run(handler: LinkHandler): Promise<void> {
+    this.#handler = handler;
+    const take = (frame: Frame): void => this.#onFrame(frame);
+    try {
+      for (const frame of this.#early) this.#onFrame(frame);
+      this.#early = [];
+      while (this.ended === null) {
+        const bytes = await this.#conn.read();
+        if (bytes === null) break;
+        this.receivedBytes += bytes.length;
+        this.heardMs = this.#platform.clock.mono();
+        this.#reader.push(bytes, take);
+      }
+    } catch (error) {
+      this.ended ??= error as Error;
+    }
+    this.close();
+    const gone = new CallFailed("unavailable", "The link to that node ended");
+    for (const pending of this.#pending.values()) {
+      pending.cancel();
+      pending.reject(gone);
+    }
+    this.#pending.clear();
+  }
+
+  close(): void {
+    this.#conn.destroy();
+  }
+
+  #onFrame({ kind, body }: Frame): void {
+    const handler = this.#handler!;
+    switch (kind) {
+      case FrameKind.RAFT:
+        handler.onRaft(decodeMessage(body, handler.own));
+        return;
+      case FrameKind.STATUS:
+        this.#onStatus(decodeJson(body));
+        return;
+      case FrameKind.CALL:
+        this.#serve(numberOf(body), () => this.#answerCall(decodeJson(body.subarray(4))));
+        return;
+      case FrameKind.FETCH:
+        this.#serve(numberOf(body), this.#fetched(body));
+        return;
+      case FrameKind.ANSWER:
+        this.#answered(body);
+        return;
+      case FrameKind.ENTRIES:
+        this.#settle(numberOf(body), decodeMessage(body.subarray(4), handler.own).entries, null);
+        return;
+      case FrameKind.REFUSE:
+        this.ended = new LinkRefused(refusalOf(body));
+        return;
+      case FrameKind.HELLO:
+        throw new MalformedBytes("a second hello", 0);
+    }
+  }
+
+  #onStatus(status: unknown): void {
+    const { sentMs } = status as { sentMs?: unknown };
+    this.echo.askedMs = typeof sentMs === "number" ? sentMs : null;
+    this.echo.heldSinceMs = this.heardMs;
+    this.#handler!.onStatus(status);
+  }
+
+  /** Answers beside whatever else comes. */
+  #serve(number: number, work: () => Promise<{ kind: FrameKind; body: Uint8Array }>): void {
+    if (this.#served >= MAX_SERVED) throw new MalformedBytes("too many calls at a time", 0);
+    this.#served++;
+    const answer = async (): Promise<void> => {
+      try {
+        const { kind, body } = await work();
+        this.#send(kind, numbered(number, body));
+      } catch (error) {
+        this.#send(
+          FrameKind.ANSWER,
+          numbered(number, Uint8Array.of(1), encodeJson(failureOf(error))),
+        );
+      } finally {
+        this.#served--;
+      }
+    };
+    // It has caught what there is to catch; writing to a closed connection does nothing.
+    void answer();
+  }
+
+  async #answerCall(call: unknown): Promise<{ kind: FrameKind; body: Uint8Array }> {
+    const { method, args } = call as { method: unknown; args: unknown };
+    if (typeof method !== "string") throw new MalformedBytes("a call without a method", 0);
+    const result = (await this.#handler!.onCall(method, args)) ?? null;
+    return { kind: FrameKind.ANSWER, body: concatBytes([Uint8Array.of(0), encodeJson(result)]) };
+  }
+
+  #fetched(body: Uint8Array): () => Promise<{ kind: FrameKind; body: Uint8Array }> {
+    if (body.length !== 20) throw new MalformedBytes("a fetch", 0);
+    const view = new DataView(body.buffer, body.byteOffset);
+    const [first, last] = [Number(view.getBigUint64(4, true)), Number(view.getBigUint64(12, true))];
+    return async () => {
+      const entries = await this.#handler!.onFetch(first, last);
+      return {
+        kind: FrameKind.ENTRIES,
+        body: encodeMessage(message("MsgApp", { index: first - 1, entries })),
+      };
+    };
+  }
+
+  sendRaft(m: Message): void {
+    this.#send(FrameKind.RAFT, encodeMessage(m));
+  }
+
+  sendStatus(status: unknown): void {
+    this.#send(FrameKind.STATUS, encodeJson(status));
+  }
+
+  /** Rejects with CallFailed: of the other side, or `unavailable` when the link ends or time is up. */
+  call(method: string, args: unknown, timeoutMs: number): Promise<unknown> {
+    return this.#ask(timeoutMs, (number) => {
+      const body = numbered(number, encodeJson({ method, args }));
+      if (body.length > FRAME_CAPS[FrameKind.CALL])
+        throw new CallFailed("invalid", "The request is too large");
+      this.#send(FrameKind.CALL, body);
+    });
+  }
+
+  /** Committed entries, from `first` on up to `last` or as many as fit; rejects as `call`. */
+  async fetch(first: number, last: number, timeoutMs: number): Promise<readonly Entry[]> {
+    const answer = await this.#ask(timeoutMs, (number) => {
+      const body = new Uint8Array(16);
+      const view = new DataView(body.buffer);
+      view.setBigUint64(0, BigInt(first), true);
+      view.setBigUint64(8, BigInt(last), true);
+      this.#send(FrameKind.FETCH, numbered(number, body));
+    });
+    return answer as readonly Entry[];
+  }
+
+  #ask(timeoutMs: number, send: (number: number) => void): Promise<unknown> {
+    if (this.ended !== null || this.#pending.size >= MAX_PENDING) {
+      return Promise.reject(new CallFailed("unavailable", "The link to that node is not usable"));
+    }
+    const number = (this.#lastNumber = (this.#lastNumber + 1) >>> 0);
+    return new Promise((resolve, reject) => {
+      const cancel = this.#platform.clock.after(timeoutMs, () => {
+        const late = `That node did not answer within ${timeoutMs} ms: what was asked for may still happen`;
+        this.#settle(number, null, new CallFailed("unavailable", late));
+      });
+      this.#pending.set(number, { resolve, reject, cancel });
+      try {
+        send(number);
+      } catch (error) {
+        this.#settle(number, null, error as Error);
+      }
+    });
+  }
+
+  #answered(body: Uint8Array): void {
+    const failed = body[4] === 1;
+    const value = decodeJson(body.subarray(5));
+    if (!failed) return this.#settle(numberOf(body), value, null);
+    const { kind, message: text, next } = value as Record<string, unknown>;
+    const error = new CallFailed(
+      String(kind),
+      printable(String(text), 4096),
+      printable(String(next), 4096),
+    );
+    this.#settle(numberOf(body), null, error);
+  }
+
+  #settle(number: number, value: unknown, error: Error | null): void {
+    const pending = this.#pending.get(number);
+    if (pending === undefined) return;
+    this.#pending.delete(number);
+    pending.cancel();
+    if (error === null) pending.resolve(value);
+    else pending.reject(error);
+  }
+}
+
+function numberOf(body: Uint8Array): number {
+  if (body.length < 5) throw new MalformedBytes("a frame without a number", 0);
+  return readU32(body, 0);
+}
+
+function failureOf(error: unknown): { kind: string; message: string; next: string } {
+  const {
+    kind,
+    message: text,
+    next,
+  } = error as { kind?: unknown; message: string; next?: unknown };
+  return {
+    kind: typeof kind === "string" ? kind : "internal",
+    message: text,
+    next: typeof next === "string" ? next : "",
+  };
+}
+
+function refusalOf(body: Uint8Array): Refusal {
+  const { code, message: text } = decodeJson(body) as Record<string, unknown>;
+  return { code: String(code) as Refusal["code"], message: printable(String(text), 1024) };
+}
+
+const TEXTS = ["clusterId", "diskUuid", "name", "version", "nonce"] as const;
+const NUMBERS = [
+  "protocol",
+  "raftId",
+  "boots",
+  "lastTerm",
+  "lastIndex",
+  "heartbeatMs",
+  "electionMs",
+] as const;
+
+function helloOf(body: Uint8Array): Hello {
+  const given = decodeJson(body) as Record<string, unknown>;
+  for (const key of TEXTS) {
+    const value = given[key];
+    if (typeof value !== "string" || encodeText(value).length > 256)
+      throw new MalformedBytes(`hello.${key}`, 0);
+  }
+  for (const key of NUMBERS) {
+    if (!Number.isSafeInteger(given[key]) || (given[key] as number) < 0)
+      throw new MalformedBytes(`hello.${key}`, 0);
+  }
+  return given as unknown as Hello;
+}

@@ -1,0 +1,425 @@
+/**
+ * All links of a node: listens, dials, lets in whom the host takes, and carries Raft messages
+ * (contract: protocol.ts).
+ *
+ * Who is let in is the host's decision (`judge`); whom to dial it says by `setMembers`. A link of a
+ * member is replaced by a newer one; of a fresh node nothing is kept, it may only call.
+ */
+import { backoffMs } from "../base/backoff.ts";
+import type { Logger } from "../base/logger.ts";
+import { printable } from "../base/logger.ts";
+import { type Service, Wakeup } from "../base/service.ts";
+import { delay } from "../platform/clock.ts";
+import type { Address, Conn, Listener } from "../platform/net.ts";
+import type { Platform } from "../platform/platform.ts";
+import type { Entry, Message } from "../raft/types.ts";
+import { type PeerCredentials, ProofFailed, secure } from "./handshake.ts";
+import { CallFailed, type LinkHandler, PeerLink } from "./link.ts";
+import { type Hello, LinkRefused, type Refusal } from "./protocol.ts";
+
+const CONNECT_MS = 5_000;
+const BACKOFF = { baseMs: 100, maxMs: 5_000 };
+const STATUS_MS = 1_000;
+/** A link on which so many statuses did not come is dead. */
+const SILENT_STATUSES = 3;
+/** What waits for one peer: beyond it appends are dropped, beyond twice as much everything. */
+const QUEUE_BYTES = 8 * 1024 * 1024;
+/** Connections that have not proved themselves yet. */
+const MAX_PENDING = 64;
+/** Links of fresh nodes. */
+const MAX_GUESTS = 32;
+
+/** Whom a link goes to. */
+export interface PeerMember {
+  readonly raftId: number;
+  readonly name: string;
+  readonly address: Address;
+}
+
+export interface PeersHost {
+  /** Read anew for each connection: secrets are rotated in their files. */
+  credentials(): Promise<PeerCredentials>;
+  /** 0 while this node has no place in a cluster. */
+  readonly raftId: number;
+  hello(): Hello;
+  /** Null: it is who it says, and may speak. */
+  judge(hello: Hello): Refusal | null;
+  /** Before its first message: what must not be forgotten of it is durable when it resolves. */
+  remember(hello: Hello): Promise<void>;
+  /** What a link of a member is told once a second. */
+  status(): unknown;
+  onStatus(raftId: number, status: unknown): void;
+  onMessage(message: Message): void;
+  /** A message was dropped; what it held must be sent again. */
+  onDropped(raftId: number): void;
+  /** `caller` is 0 for a node that is no member yet. */
+  onCall(caller: Hello, method: string, args: unknown): Promise<unknown>;
+  onFetch(first: number, last: number): Promise<readonly Entry[]>;
+  /** A member does not take us for who we are. */
+  onRefused(raftId: number, refusal: Refusal): void;
+  /** A link of a member began or ended. */
+  onLinkChange(raftId: number): void;
+  own(payload: Uint8Array): Uint8Array;
+}
+
+interface Peer {
+  member: PeerMember;
+  link: PeerLink | null;
+  /** Of the process at the other end. */
+  nonce: string;
+  /** Why there is no link; a sentence. */
+  trouble: string;
+  readonly stop: AbortController;
+  readonly wake: Wakeup;
+  dropped: number;
+  sentBytes: number;
+  receivedBytes: number;
+  rttMs: number | null;
+}
+
+export interface PeerReport {
+  readonly id: number;
+  readonly connected: boolean;
+  readonly trouble: string;
+  readonly sentBytes: number;
+  readonly receivedBytes: number;
+  readonly droppedMessages: number;
+  readonly queuedBytes: number;
+  readonly rttMs: number | null;
+}
+
+export class Peers implements Service {
+  readonly #platform: Platform;
+  readonly #logger: Logger;
+  readonly #host: PeersHost;
+  readonly #listenAddress: Address;
+  readonly #peers = new Map<number, Peer>();
+  readonly #dials = new Set<Promise<void>>();
+  readonly #open = new Set<PeerLink>();
+  #pending = 0;
+  #guests = 0;
+  #listener: Listener | null = null;
+  #signal: AbortSignal | null = null;
+
+  constructor(platform: Platform, logger: Logger, listen: Address, host: PeersHost) {
+    this.#platform = platform;
+    this.#logger = logger;
+    this.#listenAddress = listen;
+    this.#host = host;
+  }
+
+  get address(): Address | null {
+    return this.#listener?.address ?? null;
+  }
+
+  /** Rejects with NetError when it cannot listen. */
+  async listen(): Promise<void> {
+    this.#listener = await this.#platform.net.listen(this.#listenAddress, (conn) =>
+      this.#accept(conn),
+    );
+  }
+
+  /** To be called after `listen`; ends all links when the signal says so. */
+  async run(signal: AbortSignal): Promise<void> {
+    this.#signal = signal;
+    for (const peer of this.#peers.values()) this.#startDialing(peer);
+    while (!signal.aborted) {
+      await delay(this.#platform.clock, STATUS_MS, signal);
+      this.#tellStatus();
+    }
+    await this.#listener?.close();
+    for (const peer of this.#peers.values()) this.#end(peer);
+    for (const link of this.#open) link.close();
+    await Promise.all(this.#dials);
+  }
+
+  /** Whom this node may be linked with, itself left out. */
+  setMembers(members: readonly PeerMember[]): void {
+    const kept = new Set(members.map(({ raftId }) => raftId));
+    for (const [id, peer] of this.#peers) {
+      if (kept.has(id)) continue;
+      this.#end(peer);
+      this.#peers.delete(id);
+    }
+    for (const member of members) {
+      const known = this.#peers.get(member.raftId);
+      if (known === undefined) this.#add(member);
+      else known.member = member;
+    }
+  }
+
+  #add(member: PeerMember): void {
+    const peer: Peer = {
+      member,
+      link: null,
+      nonce: "",
+      trouble: "Not connected yet",
+      stop: new AbortController(),
+      wake: new Wakeup(),
+      dropped: 0,
+      sentBytes: 0,
+      receivedBytes: 0,
+      rttMs: null,
+    };
+    this.#peers.set(member.raftId, peer);
+    if (this.#signal !== null) this.#startDialing(peer);
+  }
+
+  #end(peer: Peer): void {
+    peer.stop.abort();
+    peer.link?.close();
+  }
+
+  // ---- sending
+
+  send(message: Message): void {
+    const peer = this.#peers.get(message.to);
+    if (peer?.link == null) return;
+    const queued = peer.link.queuedBytes;
+    const isLarge = message.type === "MsgApp" || message.type === "MsgSnap";
+    if (queued > 2 * QUEUE_BYTES || (isLarge && queued > QUEUE_BYTES)) {
+      peer.dropped++;
+      // Not now: the core is in the middle of telling us what to send.
+      this.#platform.clock.soon(() => this.#host.onDropped(message.to));
+      return;
+    }
+    peer.link.sendRaft(message);
+  }
+
+  #tellStatus(): void {
+    const now = this.#platform.clock.mono();
+    for (const peer of this.#peers.values()) {
+      const { link } = peer;
+      if (link === null) continue;
+      if (now - link.heardMs > SILENT_STATUSES * STATUS_MS) {
+        peer.trouble = "It fell silent";
+        link.close();
+        continue;
+      }
+      const { askedMs, heldSinceMs } = link.echo;
+      link.sendStatus({
+        sentMs: now,
+        ...(askedMs === null ? {} : { echoMs: askedMs, heldMs: now - heldSinceMs }),
+        report: this.#host.status(),
+      });
+    }
+  }
+
+  connected(raftId: number): boolean {
+    return this.#peers.get(raftId)?.link != null;
+  }
+
+  reports(): PeerReport[] {
+    return [...this.#peers.values()].map(({ member, link, trouble, dropped, rttMs, ...bytes }) => ({
+      id: member.raftId,
+      connected: link !== null,
+      trouble,
+      sentBytes: bytes.sentBytes + (link?.sentBytes ?? 0),
+      receivedBytes: bytes.receivedBytes + (link?.receivedBytes ?? 0),
+      droppedMessages: dropped,
+      queuedBytes: link?.queuedBytes ?? 0,
+      rttMs,
+    }));
+  }
+
+  /** Rejects with CallFailed. */
+  async call(raftId: number, method: string, args: unknown, timeoutMs: number): Promise<unknown> {
+    const link = this.#peers.get(raftId)?.link ?? null;
+    if (link === null) throw new CallFailed("unavailable", `There is no link to node ${raftId}`);
+    return link.call(method, args, timeoutMs);
+  }
+
+  async fetch(
+    raftId: number,
+    first: number,
+    last: number,
+    timeoutMs: number,
+  ): Promise<readonly Entry[]> {
+    const link = this.#peers.get(raftId)?.link ?? null;
+    if (link === null) throw new CallFailed("unavailable", `There is no link to node ${raftId}`);
+    return link.fetch(first, last, timeoutMs);
+  }
+
+  // ---- links
+
+  /**
+   * One question to a node that is no member as far as we know, or from one that is none. Rejects
+   * with NetError, ProofFailed, LinkRefused or CallFailed.
+   */
+  async ask(address: Address, method: string, args: unknown, timeoutMs: number): Promise<unknown> {
+    const { link } = await this.#dial(address);
+    this.#open.add(link);
+    const done = link.run(this.#handlerOf(null));
+    try {
+      return await link.call(method, args, timeoutMs);
+    } finally {
+      link.close();
+      await done;
+      this.#open.delete(link);
+    }
+  }
+
+  /** A link with hellos exchanged. */
+  async #dial(address: Address): Promise<{ link: PeerLink; hello: Hello }> {
+    const conn = await this.#platform.net.connect(address, CONNECT_MS);
+    const secured = await secure(this.#platform, conn, "client", await this.#host.credentials());
+    const link = new PeerLink(this.#platform, secured);
+    try {
+      link.sendHello(this.#host.hello());
+      return { link, hello: await link.receiveHello() };
+    } catch (error) {
+      link.close();
+      throw error;
+    }
+  }
+
+  #startDialing(peer: Peer): void {
+    // The other side dials.
+    if (peer.member.raftId < this.#host.raftId) return;
+    const run = this.#keepDialing(peer).finally(() => this.#dials.delete(run));
+    this.#dials.add(run);
+  }
+
+  async #keepDialing(peer: Peer): Promise<void> {
+    const { signal } = peer.stop;
+    const { clock, random } = this.#platform;
+    for (let attempt = 0; !signal.aborted; ) {
+      const startedMs = clock.mono();
+      try {
+        const { link, hello } = await this.#dial(peer.member.address);
+        await this.#serveMember(link, hello, peer);
+      } catch (error) {
+        this.#note(peer, error as Error);
+      }
+      // One that held for a while begins anew at once.
+      attempt = clock.mono() - startedMs > BACKOFF.maxMs ? 0 : attempt + 1;
+      await delay(clock, backoffMs(attempt, BACKOFF, random.u32() / 0x1_0000_0000), signal);
+    }
+  }
+
+  #note(peer: Peer, error: Error): void {
+    const trouble = printable(error.message, 512);
+    if (trouble !== peer.trouble) {
+      this.#logger.warn("No link to a node", {
+        node: peer.member.name,
+        id: peer.member.raftId,
+        reason: trouble,
+      });
+    }
+    peer.trouble = trouble;
+    if (error instanceof LinkRefused) this.#host.onRefused(peer.member.raftId, error.refusal);
+  }
+
+  #accept(conn: Conn): void {
+    if (this.#pending >= MAX_PENDING || this.#signal?.aborted === true) return conn.destroy();
+    this.#pending++;
+    let waiting = true;
+    const proved = (): void => {
+      if (waiting) this.#pending--;
+      waiting = false;
+    };
+    this.#welcome(conn, proved)
+      .catch((error: Error) => {
+        const fields = { address: conn.peer, reason: printable(error.message, 512) };
+        if (error instanceof ProofFailed)
+          this.#logger.warn("A connection to the peer port was refused", fields);
+        else this.#logger.debug("A connection to the peer port ended", fields);
+      })
+      .finally(proved);
+  }
+
+  async #welcome(conn: Conn, proved: () => void): Promise<void> {
+    const secured = await secure(this.#platform, conn, "server", await this.#host.credentials());
+    const link = new PeerLink(this.#platform, secured);
+    this.#open.add(link);
+    try {
+      const hello = await link.receiveHello();
+      proved();
+      if (hello.raftId === 0 || this.#host.raftId === 0) return await this.#serveGuest(link, hello);
+      const refusal = this.#host.judge(hello);
+      if (refusal !== null) return link.refuse(refusal);
+      link.sendHello(this.#host.hello());
+      const peer = this.#peers.get(hello.raftId);
+      if (peer === undefined) return await this.#serveGuest(link, hello);
+      await this.#serveMember(link, hello, peer);
+    } finally {
+      this.#open.delete(link);
+      link.close();
+    }
+  }
+
+  /** A node without a place in the cluster: it may call. */
+  async #serveGuest(link: PeerLink, hello: Hello): Promise<void> {
+    if (this.#guests >= MAX_GUESTS) return;
+    this.#guests++;
+    try {
+      if (hello.raftId === 0 || this.#host.raftId === 0) link.sendHello(this.#host.hello());
+      await link.run(this.#handlerOf(hello));
+    } finally {
+      this.#guests--;
+    }
+  }
+
+  async #serveMember(link: PeerLink, hello: Hello, peer: Peer): Promise<void> {
+    const refusal =
+      hello.raftId === peer.member.raftId
+        ? this.#host.judge(hello)
+        : {
+            code: "other-disk" as const,
+            message: `This is node ${hello.raftId}, not ${peer.member.raftId}`,
+          };
+    if (refusal !== null) {
+      link.refuse(refusal);
+      throw new LinkRefused(refusal);
+    }
+    await this.#host.remember(hello);
+    if (peer.stop.signal.aborted) return link.close();
+    // A newer link of the same process: the older one is half dead.
+    peer.link?.close();
+    peer.link = link;
+    peer.nonce = hello.nonce;
+    peer.trouble = "";
+    this.#logger.info("Linked with a node", { node: peer.member.name, id: peer.member.raftId });
+    this.#host.onLinkChange(peer.member.raftId);
+    await link.run(this.#handlerOf(hello, peer));
+    peer.sentBytes += link.sentBytes;
+    peer.receivedBytes += link.receivedBytes;
+    if (peer.link !== link) return;
+    peer.link = null;
+    peer.rttMs = null;
+    this.#host.onLinkChange(peer.member.raftId);
+    const error = link.ended ?? new Error(peer.trouble || "The connection ended");
+    this.#note(peer, error);
+  }
+
+  #handlerOf(caller: Hello | null, peer: Peer | null = null): LinkHandler {
+    const host = this.#host;
+    return {
+      onRaft: (message) => {
+        if (
+          peer === null ||
+          message.from !== peer.member.raftId ||
+          message.to !== this.#host.raftId
+        )
+          throw new Error(`A Raft message of node ${message.from} on a link that is not its own`);
+        host.onMessage(message);
+      },
+      onStatus: (status) => {
+        if (peer === null) throw new Error("A status of a node that is no member");
+        const { echoMs, heldMs, report } = status as Record<string, unknown>;
+        if (typeof echoMs === "number" && typeof heldMs === "number")
+          peer.rttMs = Math.max(0, this.#platform.clock.mono() - echoMs - heldMs);
+        host.onStatus(peer.member.raftId, report);
+      },
+      onCall: (method, args) => {
+        if (caller === null) throw new CallFailed("invalid", "This link takes no calls");
+        return host.onCall(caller, method, args);
+      },
+      onFetch: (first, last) => {
+        if (peer === null) throw new CallFailed("invalid", "Entries are for members only");
+        return host.onFetch(first, last);
+      },
+      own: (payload) => host.own(payload),
+    };
+  }
+}
