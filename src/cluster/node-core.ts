@@ -75,7 +75,7 @@ export async function openCore(
     // Asked for by a later append, when the state is there.
     checkpoint: () => checkpointOf(log, state),
     onFatal: options.onFatal,
-    raftId: cluster?.raftId ?? 1,
+    identity: { raftId: cluster?.raftId ?? 1 },
     random: (length) => platform.random.bytes(length),
     report: (message) => logger.warn(message),
   });
