@@ -6,7 +6,7 @@
 import { generateKeyPairSync } from "node:crypto";
 import type { Crypto } from "../../src/platform/crypto.ts";
 import { nodeCrypto } from "../node/crypto.ts";
-import { toyCertificate } from "./certificate.ts";
+import { fingerprint256, readCertificates, toyCertificate } from "./certificate.ts";
 import type { SeededRandom } from "./random.ts";
 
 let rsaKey: { privateKey: string; publicKey: string } | null = null;
@@ -14,6 +14,7 @@ let rsaKey: { privateKey: string; publicKey: string } | null = null;
 export function memoryCrypto(random: SeededRandom): Crypto {
   return {
     ...nodeCrypto,
+    certificateFingerprint256: (pem) => fingerprint256(readCertificates(pem)[0]!),
     async generateRsaKey() {
       rsaKey ??= generateKeyPairSync("rsa", {
         modulusLength: 2048,

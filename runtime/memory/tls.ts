@@ -41,13 +41,14 @@ export function secureMemoryConn(
 
 async function serve(conn: MemoryConn, options: TlsServerOptions): Promise<TlsInfo> {
   const own = ownCertificate(options.cert, options.key);
-  const wanted = options.clientCert === "require";
+  const wanted = options.clientCert !== "none";
   await receive(conn);
   send(conn, { cert: own, wanted });
   const answer = await receive(conn);
   if (answer.alert !== undefined) throw failed(answer.alert);
   const cert = answer.cert ?? null;
-  if (!wanted) return info(null, false);
+  if (options.clientCert === "none") return info(null, false);
+  if (options.clientCert === "ask") return info(cert, false);
   if (cert === null) throw failed("ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE");
   const error = chainError(cert, options.ca, conn.wall());
   if (error !== null) throw failed(error);

@@ -17,6 +17,11 @@ const generateKeyPair = promisify(crypto.generateKeyPair);
 export const nodeCrypto: Crypto = {
   sha1: (...parts) => digest("sha1", parts),
   sha256: (...parts) => digest("sha256", parts),
+  hmacSha256(key, ...parts) {
+    const hmac = crypto.createHmac("sha256", key);
+    for (const part of parts) hmac.update(part);
+    return plain(hmac.digest());
+  },
   crc32(bytes, previous = 0) {
     return bytes.length < TABLE_CRC_BYTES
       ? tableCrc32(bytes, 0, bytes.length, previous)
@@ -27,6 +32,7 @@ export const nodeCrypto: Crypto = {
     plain(crypto.publicEncrypt(oaep(publicKeyPem), message)),
   rsaOaepDecrypt: (privateKeyPem, ciphertext) =>
     plain(crypto.privateDecrypt(oaep(privateKeyPem), ciphertext)),
+  certificateFingerprint256: (pem) => new crypto.X509Certificate(pem).fingerprint256,
   async generateRsaKey() {
     const { privateKey, publicKey } = await generateKeyPair("rsa", {
       modulusLength: 2048,

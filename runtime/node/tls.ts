@@ -24,7 +24,7 @@ export function secureServer(stream: Duplex, options: TlsServerOptions): Promise
     key: options.key,
     minVersion: options.minVersion ?? "TLSv1.2",
     handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
-    requestCert: required,
+    requestCert: options.clientCert !== "none",
     rejectUnauthorized: required,
     ...(options.ca === undefined ? {} : { ca: options.ca }),
   });

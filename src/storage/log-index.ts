@@ -30,6 +30,8 @@ export class LogIndex {
   firstIndex = 1;
   lastIndex = 0;
   #open = false;
+  /** Counts the times that all was replaced. */
+  epoch = 0;
 
   /** Records of a large batch at [at, end), with entries first … last. */
   addRecords(segment: number, at: number, end: number, first: number, last: number): void {
@@ -89,6 +91,17 @@ export class LogIndex {
       this.changes.pop();
     this.lastIndex = Math.min(this.lastIndex, index);
     this.#open = false;
+  }
+
+  /** The log holds nothing any more, and goes on with entry `firstIndex`. */
+  reset(firstIndex: number): void {
+    this.blocks.length = 0;
+    this.terms.length = 0;
+    this.changes.length = 0;
+    this.firstIndex = firstIndex;
+    this.lastIndex = firstIndex - 1;
+    this.#open = false;
+    this.epoch++;
   }
 
   /** The oldest segment is now `segment`, which begins with entry `firstIndex`. */

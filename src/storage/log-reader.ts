@@ -69,7 +69,13 @@ export class LogReader {
     const ref = this.#index.blocks[this.#index.find(index)];
     if (ref === undefined) throw new EntryDamaged(index, this.#damageAt(index) ?? "it was lost");
     const { key, cost, load } = this.#blockAt(ref);
+    const { epoch } = this.#index;
     const lease = await this.#cache.acquire(key, cost, load);
+    if (this.#index.epoch !== epoch) {
+      // What the log held then may be what others never had.
+      lease.release();
+      throw new Error(`Entry ${index} went with the log that was replaced by a snapshot`);
+    }
     const now = this.#index.blocks[this.#index.find(index)];
     if (now !== undefined && now !== ref) {
       // Meanwhile it was cut off and another entry took its place. (Purged is not cut off.)
@@ -147,7 +153,12 @@ export class LogReader {
     const pool = this.#pool;
     const pooled = size <= pool.bufferBytes ? pool.take() : new Uint8Array(size);
     const bytes = pooled.subarray(0, size);
+    const { epoch } = this.#index;
     const read = await file.read(ref.at, bytes);
+    const damaged = (from: number, to: number, why: string): void => {
+      // Of a log that was replaced meanwhile nobody wants to know.
+      if (this.#index.epoch === epoch) this.#damaged(from, to, why);
+    };
     const entries: Entry[] = [];
     let at = 0;
     while (at < read) {
@@ -155,17 +166,13 @@ export class LogReader {
         ? readRecords(bytes.subarray(0, read), this.#crc32)
         : wholeBatch(bytes, at, this.#crc32);
       if (found === null) {
-        this.#damaged(
-          ref.firstIndex,
-          ref.lastIndex,
-          `block at ${ref.at} of segment ${ref.segment}`,
-        );
+        damaged(ref.firstIndex, ref.lastIndex, `block at ${ref.at} of segment ${ref.segment}`);
         break;
       }
       for (const record of found.records) {
         if (record.type !== RecordType.ENTRY || record.index > ref.lastIndex) continue;
         if (!record.whole) {
-          this.#damaged(record.index, record.index, "payload does not match its CRC");
+          damaged(record.index, record.index, "payload does not match its CRC");
           continue;
         }
         const data = bytes.subarray(record.at, record.at + record.length);

@@ -1,6 +1,6 @@
 /**
- * The log at work: appending, rolling to the next segment, purging. The contract is in storage.ts,
- * opening in open.ts, reading in log-reader.ts.
+ * The log at work: appending, rolling to the next segment, purging, being replaced. The contract is
+ * in storage.ts, opening in open.ts, reading in log-reader.ts.
  */
 import { assert } from "../base/assert.ts";
 import type { Clock } from "../platform/clock.ts";
@@ -9,12 +9,14 @@ import type { Entry, HardState } from "../raft/types.ts";
 import { BatchAssembler, batchSizeBound, type NewRecord } from "./batch.ts";
 import { indexBatch, placed, recordsOf } from "./batch-records.ts";
 import type { Lease } from "./block-cache.ts";
-import { type Crc32, encodeSegmentHeader, RecordType, SEGMENT_HEADER_BYTES } from "./format.ts";
+import { atHead, type CheckpointPlace, type Checkpoints, readCheckpoint } from "./checkpoints.ts";
+import { type Crc32, SEGMENT_HEADER_BYTES } from "./format.ts";
 import { HotTail } from "./hot-tail.ts";
-import type { LogIndex, TermRun } from "./log-index.ts";
+import { installHead, installSegment, unlinkSegments } from "./install.ts";
+import type { LogIndex } from "./log-index.ts";
 import { LogReader } from "./log-reader.ts";
 import type { Identity, ManifestStore, SegmentEntry } from "./manifest.ts";
-import { encodeSegmentIndex, NextSegment, segmentPath } from "./segment-file.ts";
+import { indexRecord, NextSegment, segmentPath } from "./segment-file.ts";
 import {
   type Checkpoint,
   type DamagedRange,
@@ -44,11 +46,10 @@ export interface LogPosition {
   readonly previousCrc: number;
   readonly hardState: HardState;
   readonly checkpoint: Checkpoint | null;
-  readonly checkpointSegment: number;
+  readonly checkpoints: Checkpoints;
   readonly damage: DamagedRange[];
   /** Of the active segment, for its index record. */
   readonly cuts: number[];
-  readonly checkpointAt: number;
 }
 
 export class DurableLog {
@@ -65,9 +66,10 @@ export class DurableLog {
   #previousCrc: number;
   #hardState: HardState;
   #cuts: number[];
-  #checkpointAt: number;
-  #checkpointSegment: number;
+  readonly #checkpoints: Checkpoints;
   #appending = false;
+  /** What takes old segments away or reads behind the index's back: one at a time. */
+  #upkeep: Promise<unknown> = Promise.resolve();
   #failed: Error | null = null;
   /** The newest durable checkpoint. */
   checkpoint: Checkpoint | null;
@@ -88,8 +90,7 @@ export class DurableLog {
     this.#previousCrc = position.previousCrc;
     this.#hardState = position.hardState;
     this.checkpoint = position.checkpoint;
-    this.#checkpointSegment = position.checkpointSegment;
-    this.#checkpointAt = position.checkpointAt;
+    this.#checkpoints = position.checkpoints;
     this.#cuts = position.cuts;
     this.#reader = new LogReader({
       index: position.index,
@@ -118,7 +119,9 @@ export class DurableLog {
   get lastIndex(): number {
     return this.#index.lastIndex;
   }
+  /** Undefined where it is not known; of the entry before the first one a checkpoint may know it. */
   term(index: number): number | undefined {
+    if (index === this.firstIndex - 1) return this.#checkpoints.term(index);
     return this.#index.term(index);
   }
   /** Whether one of the entries in [low, high) changes the members. */
@@ -146,19 +149,79 @@ export class DurableLog {
 
   /** Appends one batch; durable when it resolves. One call at a time. */
   async append(batch: LogBatch): Promise<void> {
+    return this.#asWriter(async () => {
+      const records = recordsOf(batch);
+      const room = await this.#makeRoom(records, batch.hardState);
+      if (!room) throw new LogFull();
+      const at = this.#at;
+      await this.#write(records, batch.hardState);
+      if (batch.truncateAfter !== undefined) this.#hot.truncateAfter(batch.truncateAfter);
+      for (const entry of batch.entries) this.#hot.push(entry);
+      if (batch.checkpoint !== undefined) this.#wrote(batch.checkpoint, at);
+    });
+  }
+
+  /**
+   * Replaces all by a log that begins behind `checkpoint`, which others have committed: a snapshot.
+   * Power that goes meanwhile leaves the old log or the new one. The new one is durable when this
+   * resolves, and takes the place of an append. Rejects with LogFull, the log being as it was. Reads
+   * that are under way reject.
+   */
+  async install(checkpoint: Checkpoint, hardState: HardState): Promise<void> {
+    const { term, vote } = this.#hardState;
+    const keeps = hardState.term === term && (vote === 0 || hardState.vote === vote);
+    assert(hardState.term > term || keeps, "a term or vote is not taken back");
+    return this.#asWriter(() => this.#alone(() => this.#replace(checkpoint, hardState)));
+  }
+
+  async #replace(checkpoint: Checkpoint, given: HardState): Promise<void> {
+    const { identity, crc32, disk, manifest } = this.#parts;
+    const { index, term } = checkpoint;
+    const hardState = { ...given, commit: Math.max(given.commit, index) };
+    const id = this.#active.id + 1;
+    const segment = { id, firstIndex: index + 1, firstBatch: this.#batchNumber, footer: null };
+    const head = { segment, previousCrc: this.#previousCrc, hardState };
+    try {
+      const end = await installHead(this.#next, this.#assembler, identity, head, checkpoint, crc32);
+      await manifest.write({ identity, segments: [segment] });
+      const file = await disk.open(segmentPath(segment.firstIndex, id), "durable");
+      const gone = this.#segments.splice(0, this.#segments.length, segment);
+      this.#index.reset(segment.firstIndex);
+      this.#hot.truncateAfter(0);
+      this.#reader.damage.length = 0;
+      for (const old of gone) this.#reader.forget(old.id);
+      this.#files.set(id, file);
+      this.#checkpoints.reset({ index, term, segment: id, at: SEGMENT_HEADER_BYTES });
+      this.checkpoint = checkpoint;
+      this.#at = end.at;
+      this.#batchNumber++;
+      this.#previousCrc = end.crc;
+      this.#hardState = hardState;
+      this.#cuts = [];
+      this.#next.begin();
+      await unlinkSegments(disk, this.#files, gone);
+    } catch (error) {
+      if (!(error instanceof LogFull)) this.#fail(error as Error);
+      throw error;
+    }
+  }
+
+  /** Appending and what takes the place of it: one at a time, which is the caller's to see to. */
+  async #asWriter(work: () => Promise<void>): Promise<void> {
     if (this.#failed !== null) throw this.#failed;
     assert(!this.#appending, "one append at a time");
     this.#appending = true;
     try {
-      const records = recordsOf(batch);
-      const room = await this.#makeRoom(records, batch.hardState);
-      if (!room) throw new LogFull();
-      await this.#write(records, batch.hardState);
-      if (batch.truncateAfter !== undefined) this.#hot.truncateAfter(batch.truncateAfter);
-      for (const entry of batch.entries) this.#hot.push(entry);
+      await work();
     } finally {
       this.#appending = false;
     }
+  }
+
+  #alone<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#upkeep.then(work);
+    this.#upkeep = done.catch(() => {});
+    return done;
   }
 
   /**
@@ -229,35 +292,26 @@ export class DurableLog {
     try {
       const sealed = this.#active;
       const footerAt = this.#at;
-      await this.#write([this.#indexRecord(sealed.id)], hardState);
-      const footer = { at: footerAt, bytes: this.#at - footerAt, lastIndex: this.#index.lastIndex };
-      this.#segments[this.#segments.length - 1] = { ...sealed, footer };
+      const newest = this.#checkpoints.newestIn(sealed.id);
+      await this.#write([indexRecord(this.#index, sealed.id, this.#cuts, newest)], hardState);
+      const { lastIndex } = this.#index;
+      const footer = { at: footerAt, bytes: this.#at - footerAt, lastIndex };
       const id = sealed.id + 1;
-      const firstIndex = this.#index.lastIndex + 1;
-      const header = encodeSegmentHeader(
-        {
-          segmentId: id,
-          firstIndex,
-          firstBatch: this.#batchNumber,
-          previousBatchCrc: this.#previousCrc,
-          hardState,
-          diskUuid: hexBytes(identity.diskUuid),
-          clusterId: hexBytes(identity.clusterId),
-          raftId: identity.raftId,
-        },
-        crc32,
-      );
-      await file.write(0, [header]);
-      await file.sync();
-      await file.close();
-      const path = segmentPath(firstIndex, id);
-      await this.#next.install(path);
-      this.#segments.push({ id, firstIndex, firstBatch: this.#batchNumber, footer: null });
+      const segment = {
+        id,
+        firstIndex: lastIndex + 1,
+        firstBatch: this.#batchNumber,
+        footer: null,
+      };
+      const head = { segment, previousCrc: this.#previousCrc, hardState };
+      await installSegment(file, this.#next, identity, head, crc32);
+      // In one step: a purge may write the manifest at any time, and the last one is never sealed.
+      this.#segments.splice(-1, 1, { ...sealed, footer }, segment);
       await manifest.write({ identity, segments: this.#segments });
+      const path = segmentPath(segment.firstIndex, id);
       this.#files.set(id, await this.#parts.disk.open(path, "durable"));
       this.#at = SEGMENT_HEADER_BYTES;
       this.#cuts = [];
-      this.#checkpointAt = 0;
       this.#next.begin();
       const checkpoint = this.#parts.options.checkpoint();
       if (checkpoint !== null) await this.#writeCheckpoint(checkpoint, hardState);
@@ -268,41 +322,44 @@ export class DurableLog {
     }
   }
 
-  #indexRecord(segment: number): NewRecord {
-    const blocks = this.#index.blocks.filter((block) => block.segment === segment);
-    const first = blocks[0]?.firstIndex ?? this.#index.lastIndex + 1;
-    const terms: TermRun[] = [];
-    for (const run of this.#index.terms) {
-      if (run.index <= first) terms.length = 0;
-      terms.push({ index: Math.max(run.index, first), term: run.term });
-    }
-    const payload = encodeSegmentIndex({
-      blocks,
-      terms: blocks.length > 0 ? terms : [],
-      cuts: this.#cuts,
-      changes: this.#index.changes.filter((index) => blocks.length > 0 && index >= first),
-      checkpointAt: this.#checkpointAt,
-    });
-    return { type: RecordType.INDEX, entryType: 0, index: 0, term: 0, payload };
+  async #writeCheckpoint(checkpoint: Checkpoint, hardState: HardState): Promise<void> {
+    const at = this.#at;
+    await this.#write(recordsOf({ hardState, entries: [], checkpoint }), hardState);
+    this.#wrote(checkpoint, at);
   }
 
-  async #writeCheckpoint(checkpoint: Checkpoint, hardState: HardState): Promise<void> {
-    const { index, term, data } = checkpoint;
-    const at = this.#at;
-    await this.#write(
-      [{ type: RecordType.CHECKPOINT, entryType: 0, index, term, payload: data }],
-      hardState,
-    );
+  #wrote(checkpoint: Checkpoint, at: number): void {
+    const { index, term } = checkpoint;
     this.checkpoint = checkpoint;
-    this.#checkpointAt = at;
-    this.#checkpointSegment = this.#active.id;
+    this.#checkpoints.add({ index, term, segment: this.#active.id, at });
   }
 
   /** Writes a checkpoint now (a clean stop, a snapshot). */
   async saveCheckpoint(checkpoint: Checkpoint): Promise<void> {
     await this.append({ hardState: this.#hardState, entries: [], checkpoint });
-    this.checkpoint = checkpoint;
-    this.#checkpointSegment = this.#active.id;
+  }
+
+  /**
+   * What a peer can begin with that needs the entries from `index` on or earlier ones: the newest
+   * checkpoint below `index` from which the log goes on without a gap, read back from the disk; null
+   * when there is none. One that is damaged is passed over for an older one.
+   */
+  checkpointBefore(index: number): Promise<Checkpoint | null> {
+    return this.#alone(async () => {
+      const places = this.#checkpoints.before(index, this.firstIndex);
+      return (await this.#firstWhole(places))?.checkpoint ?? null;
+    });
+  }
+
+  async #firstWhole(
+    places: readonly CheckpointPlace[],
+  ): Promise<{ place: CheckpointPlace; checkpoint: Checkpoint } | null> {
+    for (const place of places) {
+      const file = this.#files.get(place.segment)!;
+      const checkpoint = await readCheckpoint(file, place.at, this.#parts.crc32);
+      if (checkpoint !== null) return { place, checkpoint };
+    }
+    return null;
   }
 
   /**
@@ -331,32 +388,39 @@ export class DurableLog {
     return this.#reader.verifyFrom(index, this.#active.id);
   }
 
-  /** Unlinks segments that lie wholly below `index` and below the newest checkpoint. */
-  async purgeBefore(index: number): Promise<void> {
-    let count = 0;
-    while (count < this.#segments.length - 1) {
-      const { footer, id } = this.#segments[count]!;
-      if (footer === null || footer.lastIndex >= index || id >= this.#checkpointSegment) break;
-      count++;
-    }
-    if (count === 0) return;
-    const gone = this.#segments.splice(0, count);
+  /**
+   * Unlinks old segments: what stays is a checkpoint below `index` and all behind it, which is what a
+   * peer that is behind is given.
+   */
+  purgeBefore(index: number): Promise<void> {
+    return this.#alone(() => this.#purge(index));
+  }
+
+  async #purge(index: number): Promise<void> {
+    const active = this.#active.id;
+    // The newest of the active segment may not be its newest when it is sealed.
+    const lasting = this.#checkpoints
+      .before(index, this.firstIndex)
+      .filter((place) => place.segment !== active || atHead(place));
+    const base = (await this.#firstWhole(lasting))?.place;
+    if (base === undefined) return;
+    const ends = this.#segments.findIndex(
+      ({ footer, id }) => footer === null || footer.lastIndex > base.index || id >= base.segment,
+    );
+    if (ends <= 0) return;
+    const gone = this.#segments.splice(0, ends);
     await this.#parts.manifest.write({ identity: this.identity, segments: this.#segments });
     const oldest = this.#segments[0]!;
     this.#index.dropSegmentsBelow(oldest.id, oldest.firstIndex);
-    for (const segment of gone) {
-      const file = this.#files.get(segment.id);
-      this.#files.delete(segment.id);
-      await file?.close();
-      this.#reader.forget(segment.id);
-      await this.#parts.disk.remove(segmentPath(segment.firstIndex, segment.id));
-    }
-    await this.#parts.disk.syncDir("log");
+    this.#checkpoints.dropSegmentsBelow(oldest.id);
+    for (const segment of gone) this.#reader.forget(segment.id);
+    await unlinkSegments(this.#parts.disk, this.#files, gone);
   }
 
   async close(): Promise<void> {
     this.#failed ??= new Error("The log is closed");
     await this.#next.close();
+    await this.#upkeep;
     for (const file of this.#files.values()) await file.close();
     await this.#parts.release();
   }
@@ -364,10 +428,4 @@ export class DurableLog {
 
 function reserveBytes(segmentBytes: number): number {
   return Math.min(1024 * 1024, Math.floor(segmentBytes / 8));
-}
-
-export function hexBytes(hex: string): Uint8Array {
-  const out = new Uint8Array(hex.length / 2);
-  for (let i = 0; i < out.length; i++) out[i] = Number.parseInt(hex.slice(2 * i, 2 * i + 2), 16);
-  return out;
 }

@@ -47,6 +47,7 @@ export class ManifestStore {
   readonly #disk: Disk;
   readonly #crc32: Crc32;
   #sequence = 0;
+  #writing: Promise<void> = Promise.resolve();
   /** How long each slot's file is. */
   readonly #sizes: [number, number] = [0, 0];
 
@@ -90,8 +91,17 @@ export class ManifestStore {
     return { sequence, manifest: JSON.parse(decodeText(reader.rest())) as Manifest };
   }
 
-  /** Durable when it resolves. */
-  async write(manifest: Manifest): Promise<void> {
+  /**
+   * Durable when it resolves. Written one after the other, each as `manifest` is when its turn comes:
+   * a list that grows meanwhile is not replaced by what it was before.
+   */
+  write(manifest: Manifest): Promise<void> {
+    const written = this.#writing.then(() => this.#write(manifest));
+    this.#writing = written.catch(() => {});
+    return written;
+  }
+
+  async #write(manifest: Manifest): Promise<void> {
     const sequence = this.#sequence + 1;
     const at = sequence % 2;
     const slot = SLOTS[at]!;
@@ -134,4 +144,10 @@ export class ManifestStore {
       await file.close();
     }
   }
+}
+
+export function hexBytes(hex: string): Uint8Array {
+  const out = new Uint8Array(hex.length / 2);
+  for (let i = 0; i < out.length; i++) out[i] = Number.parseInt(hex.slice(2 * i, 2 * i + 2), 16);
+  return out;
 }

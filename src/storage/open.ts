@@ -2,6 +2,7 @@
  * Opening a data directory: take the lock, read the manifest, load the indexes of sealed segments,
  * scan the active one, cut a torn tail, refuse what cannot be proved (contract: storage.ts).
  */
+import { assert } from "../base/assert.ts";
 import { toHex } from "../base/bytes.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Disk, DiskFile } from "../platform/disk.ts";
@@ -9,22 +10,39 @@ import { EMPTY_HARD_STATE, type HardState } from "../raft/types.ts";
 import { judgeBatch } from "./batch.ts";
 import { indexBatch } from "./batch-records.ts";
 import {
+  type CheckpointPlace,
+  Checkpoints,
+  findCheckpoint,
+  readCheckpoint,
+} from "./checkpoints.ts";
+import {
   type Crc32,
   decodeSegmentHeader,
   encodeSegmentHeader,
   RecordType,
   SEGMENT_HEADER_BYTES,
 } from "./format.ts";
-import { DurableLog, hexBytes, type LogParts } from "./log.ts";
+import { DurableLog, type LogParts } from "./log.ts";
 import { LogIndex } from "./log-index.ts";
-import { type Identity, type Manifest, ManifestStore, type SegmentEntry } from "./manifest.ts";
+import {
+  hexBytes,
+  type Identity,
+  type Manifest,
+  ManifestStore,
+  type SegmentEntry,
+} from "./manifest.ts";
 import { type ScanEnd, scanSegment } from "./scan.ts";
 import { decodeSegmentIndex, LOG_DIR, NextSegment, segmentPath } from "./segment-file.ts";
 import { type Checkpoint, type DamagedRange, LogCorrupt, type StorageOptions } from "./storage.ts";
 
 export interface OpenOptions extends StorageOptions {
-  /** Of the node that an empty directory becomes. */
-  readonly raftId: number;
+  /** Of the node that an empty directory becomes; what is left out is made up. */
+  readonly identity: {
+    readonly raftId: number;
+    /** 32 hex digits each. */
+    readonly clusterId?: string;
+    readonly diskUuid?: string;
+  };
   readonly random: (length: number) => Uint8Array;
   /** Told what was found and done, in sentences. */
   readonly report: (message: string) => void;
@@ -79,10 +97,14 @@ async function createLog(
     );
   }
   for (const name of strays) await disk.remove(`${LOG_DIR}/${name}`);
+  const given = options.identity;
+  for (const hex of [given.diskUuid, given.clusterId]) {
+    assert(hex === undefined || /^[0-9a-f]{32}$/.test(hex), "an identity has 32 hex digits");
+  }
   const identity: Identity = {
-    diskUuid: toHex(options.random(16)),
-    clusterId: toHex(options.random(16)),
-    raftId: options.raftId,
+    diskUuid: given.diskUuid ?? toHex(options.random(16)),
+    clusterId: given.clusterId ?? toHex(options.random(16)),
+    raftId: given.raftId,
   };
   let failure: Error | null = null;
   const next = new NextSegment(disk, clock, options.segmentBytes, (error) => {
@@ -130,19 +152,19 @@ async function loadLog(
   const damage: DamagedRange[] = [];
   try {
     await removeStrays(disk, manifest, report);
-    let found: { checkpoint: Checkpoint; segment: number } | null = null;
+    const checkpoints = new Checkpoints();
     const segments = [...manifest.segments];
     index.firstIndex = segments[0]!.firstIndex;
     for (const segment of segments) {
       const file = await openSegment(parts, segment);
       files.set(segment.id, file);
       if (segment.footer === null) continue;
-      const loaded = await loadSealed(parts, segment, file, index, damage, report);
-      if (loaded !== null) found = { checkpoint: loaded, segment: segment.id };
+      const found = await loadSealed(parts, segment, file, index, damage, report);
+      for (const place of found) checkpoints.add(place);
     }
     const active = segments[segments.length - 1]!;
     const tail = await loadActive(parts, active, files.get(active.id)!, index, damage, report);
-    if (tail.checkpoint !== null) found = { checkpoint: tail.checkpoint, segment: active.id };
+    for (const place of tail.checkpoints) checkpoints.add(place);
     if (index.blocks.length === 0)
       index.lastIndex = Math.max(index.lastIndex, active.firstIndex - 1);
     for (const range of damage) {
@@ -153,6 +175,7 @@ async function loadLog(
           "They are not served; the rest is",
       );
     }
+    const checkpoint = await newestWhole(parts, checkpoints, files, index, report);
     return new DurableLog(parts, {
       segments,
       files,
@@ -161,9 +184,8 @@ async function loadLog(
       batchNumber: tail.batchNumber,
       previousCrc: tail.previousCrc,
       hardState: tail.hardState,
-      checkpoint: found?.checkpoint ?? null,
-      checkpointSegment: found?.segment ?? 0,
-      checkpointAt: tail.checkpointAt,
+      checkpoint,
+      checkpoints,
       cuts: tail.cuts,
       damage,
     });
@@ -171,6 +193,27 @@ async function loadLog(
     for (const file of files.values()) await file.close();
     throw error;
   }
+}
+
+/** What to restart from. A log that does not begin with entry 1 is nothing without it. */
+async function newestWhole(
+  parts: LogParts,
+  checkpoints: Checkpoints,
+  files: ReadonlyMap<number, DiskFile>,
+  index: LogIndex,
+  report: (message: string) => void,
+): Promise<Checkpoint | null> {
+  for (const { segment, at } of checkpoints.before(index.lastIndex + 1, index.firstIndex)) {
+    const checkpoint = await readCheckpoint(files.get(segment)!, at, parts.crc32);
+    if (checkpoint !== null) return checkpoint;
+    report(`The checkpoint at ${at} of segment ${segment} is damaged: taking an older one`);
+  }
+  if (index.firstIndex === 1) return null;
+  throw new LogCorrupt(
+    `The log in "${parts.disk.root}" begins with entry ${index.firstIndex}, and no checkpoint that says what ` +
+      "was before can be read: restore the directory from a backup, or start with " +
+      "an empty one, which pulls again what the source still has",
+  );
 }
 
 async function removeStrays(
@@ -224,7 +267,7 @@ async function openSegment(parts: LogParts, segment: SegmentEntry): Promise<Disk
   );
 }
 
-/** Its index record, or what a scan finds when that is damaged. Returns its checkpoint. */
+/** Its index record, or what a scan finds when that is damaged. Returns where its checkpoints are. */
 async function loadSealed(
   parts: LogParts,
   segment: SegmentEntry,
@@ -232,7 +275,7 @@ async function loadSealed(
   index: LogIndex,
   damage: DamagedRange[],
   report: (message: string) => void,
-): Promise<Checkpoint | null> {
+): Promise<CheckpointPlace[]> {
   const { at, bytes, lastIndex } = segment.footer!;
   const buffer = new Uint8Array(bytes);
   const read = await file.read(at, buffer);
@@ -248,7 +291,7 @@ async function loadSealed(
         why: `segment ${segment.id}: its end is damaged`,
       });
     }
-    return tail.checkpoint;
+    return tail.checkpoints;
   }
   const saved = decodeSegmentIndex(
     buffer.subarray(record.at, record.at + record.length),
@@ -260,31 +303,12 @@ async function loadSealed(
   for (const change of saved.changes) index.addChange(change);
   index.lastIndex = lastIndex;
   index.addOther();
-  return saved.checkpointAt > 0 ? readCheckpoint(parts, file, saved.checkpointAt) : null;
-}
-
-async function readCheckpoint(
-  parts: LogParts,
-  file: DiskFile,
-  at: number,
-): Promise<Checkpoint | null> {
-  const head = new Uint8Array(64);
-  await file.read(at, head);
-  const length = head[8]! | (head[9]! << 8) | (head[10]! << 16) | (head[11]! << 24);
-  if (length <= 0 || length > (await file.size()) - at) return null;
-  const bytes = new Uint8Array(length);
-  await file.read(at, bytes);
-  const verdict = judgeBatch(bytes, 0, parts.crc32);
-  const record =
-    verdict.kind === "whole"
-      ? verdict.records.find((r) => r.type === RecordType.CHECKPOINT)
-      : undefined;
-  if (record === undefined) return null;
-  return {
-    index: record.index,
-    term: record.term,
-    data: bytes.slice(record.at, record.at + record.length),
-  };
+  const places: CheckpointPlace[] = [];
+  for (const place of new Set([SEGMENT_HEADER_BYTES, saved.checkpointAt])) {
+    const found = place > 0 ? await findCheckpoint(file, segment.id, place, parts.crc32) : null;
+    if (found !== null) places.push(found);
+  }
+  return places;
 }
 
 interface Tail {
@@ -293,8 +317,7 @@ interface Tail {
   previousCrc: number;
   hardState: HardState;
   lastIndex: number;
-  checkpoint: Checkpoint | null;
-  checkpointAt: number;
+  checkpoints: CheckpointPlace[];
   cuts: number[];
   /** Where the last batch begins; 0 when there is none, or not all of it is whole. */
   lastBatchAt: number;
@@ -317,8 +340,7 @@ async function scanInto(
     previousCrc: header.previousBatchCrc,
     hardState: header.hardState,
     lastIndex: segment.firstIndex - 1,
-    checkpoint: null as Checkpoint | null,
-    checkpointAt: 0,
+    checkpoints: [] as CheckpointPlace[],
     cuts: [] as number[],
     lastBatchAt: 0,
   };
@@ -338,10 +360,9 @@ async function scanInto(
     tail.cuts.push(...cuts);
     for (const record of batch.records) {
       if (record.type === RecordType.ENTRY) tail.lastIndex = record.index;
-      if (record.type !== RecordType.CHECKPOINT || !record.whole) continue;
-      const data = batch.bytes.slice(record.at, record.at + record.length);
-      tail.checkpoint = { index: record.index, term: record.term, data };
-      tail.checkpointAt = batch.at;
+      if (record.type !== RecordType.CHECKPOINT) continue;
+      const { index: upTo, term } = record;
+      tail.checkpoints.push({ index: upTo, term, segment: segment.id, at: batch.at });
     }
     tail.batchNumber = batch.header.number + 1;
     tail.previousCrc = batch.crc;

@@ -15,6 +15,7 @@ import {
   type BatchHeader,
   type Crc32,
   isZero,
+  RecordType,
   readBatchHeader,
   SECTOR_BYTES,
   SEGMENT_HEADER_BYTES,
@@ -96,7 +97,8 @@ export async function scanSegment(
       (header.number !== number || (chained && header.previousCrc !== previousCrc));
     if ((verdict.kind === "whole" || verdict.kind === "payload-damage") && !wrong) {
       for (const record of verdict.records) {
-        if (record.whole) continue;
+        // A checkpoint that is lost costs no entry: there is an older one.
+        if (record.whole || record.type !== RecordType.ENTRY) continue;
         const why = `payload at ${at} does not match its CRC`;
         damage.push({ fromIndex: record.index, toIndex: record.index, why });
       }
@@ -107,7 +109,8 @@ export async function scanSegment(
         crc: verdict.crc,
       };
       visit({ ...batch, records: verdict.records.map((r) => r), bytes: window.bytes });
-      for (const record of verdict.records) if (record.type === 1) lastIndex = record.index;
+      for (const record of verdict.records)
+        if (record.type === RecordType.ENTRY) lastIndex = record.index;
       number = verdict.header.number + 1;
       previousCrc = verdict.crc;
       chained = true;

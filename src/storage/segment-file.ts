@@ -11,7 +11,9 @@ import { ByteReader, ByteWriter } from "../base/bytes.ts";
 import type { Clock } from "../platform/clock.ts";
 import { delay } from "../platform/clock.ts";
 import { type Disk, DiskError, type DiskFile } from "../platform/disk.ts";
-import type { BlockRef, TermRun } from "./log-index.ts";
+import type { NewRecord } from "./batch.ts";
+import { RecordType } from "./format.ts";
+import type { BlockRef, LogIndex, TermRun } from "./log-index.ts";
 
 export const LOG_DIR = "log";
 const NEXT = `${LOG_DIR}/next.tmp`;
@@ -131,7 +133,8 @@ export class NextSegment {
   }
 }
 
-const NO_SPACE = new Set(["ENOSPC", "EDQUOT"]);
+/** Codes of a disk that is full. */
+export const NO_SPACE: ReadonlySet<string> = new Set(["ENOSPC", "EDQUOT"]);
 
 /** What a sealed segment says about itself: its blocks, terms and cuts. A cache, rebuilt by a scan. */
 export interface SegmentIndex {
@@ -142,6 +145,30 @@ export interface SegmentIndex {
   /** Its entries that change the members. */
   readonly changes: readonly number[];
   readonly checkpointAt: number;
+}
+
+/** The record that a segment is sealed with. */
+export function indexRecord(
+  index: LogIndex,
+  segment: number,
+  cuts: readonly number[],
+  checkpointAt: number,
+): NewRecord {
+  const blocks = index.blocks.filter((block) => block.segment === segment);
+  const first = blocks[0]?.firstIndex ?? index.lastIndex + 1;
+  const terms: TermRun[] = [];
+  for (const run of index.terms) {
+    if (run.index <= first) terms.length = 0;
+    terms.push({ index: Math.max(run.index, first), term: run.term });
+  }
+  const payload = encodeSegmentIndex({
+    blocks,
+    terms: blocks.length > 0 ? terms : [],
+    cuts,
+    changes: index.changes.filter((change) => blocks.length > 0 && change >= first),
+    checkpointAt,
+  });
+  return { type: RecordType.INDEX, entryType: 0, index: 0, term: 0, payload };
 }
 
 export function encodeSegmentIndex(index: SegmentIndex): Uint8Array {

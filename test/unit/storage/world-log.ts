@@ -35,7 +35,7 @@ export class LogWorld {
   async open(options: Partial<OpenOptions> = {}): Promise<DurableLog> {
     const platform = this.world.machine("a").start();
     const opening = openLog(platform.disk("data"), platform.clock, platform.crypto.crc32, {
-      raftId: 1,
+      identity: { raftId: 1 },
       segmentBytes: 64 * 1024,
       hotBytes: 4096,
       blockBytes: 1024 * 1024,

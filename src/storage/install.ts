@@ -1,0 +1,103 @@
+/**
+ * Replacing the log by one that begins behind a checkpoint: a Raft snapshot that was received.
+ *
+ * The new segment is written and synced beside the log, with the hard state in its header and the
+ * checkpoint as its first batch. The manifest that names it, and nothing else, makes it the log:
+ * before that it is a stray that the next start removes, behind that the old segments are.
+ */
+import { type Disk, DiskError, type DiskFile } from "../platform/disk.ts";
+import type { HardState } from "../raft/types.ts";
+import type { BatchAssembler } from "./batch.ts";
+import { recordsOf } from "./batch-records.ts";
+import { type Crc32, encodeSegmentHeader, SEGMENT_HEADER_BYTES } from "./format.ts";
+import { hexBytes, type Identity, type SegmentEntry } from "./manifest.ts";
+import { type NextSegment, NO_SPACE, segmentPath } from "./segment-file.ts";
+import { type Checkpoint, LogFull } from "./storage.ts";
+
+export interface NewHead {
+  readonly segment: SegmentEntry;
+  /** CRC of the batch before the segment's first. */
+  readonly previousCrc: number;
+  readonly hardState: HardState;
+}
+
+/** Gives a prepared file its header; durable under its name when it resolves. */
+export async function installSegment(
+  file: DiskFile,
+  next: NextSegment,
+  identity: Identity,
+  { segment, previousCrc, hardState }: NewHead,
+  crc32: Crc32,
+  first?: Uint8Array,
+): Promise<void> {
+  const header = encodeSegmentHeader(
+    {
+      segmentId: segment.id,
+      firstIndex: segment.firstIndex,
+      firstBatch: segment.firstBatch,
+      previousBatchCrc: previousCrc,
+      hardState,
+      diskUuid: hexBytes(identity.diskUuid),
+      clusterId: hexBytes(identity.clusterId),
+      raftId: identity.raftId,
+    },
+    crc32,
+  );
+  try {
+    await file.write(0, first === undefined ? [header] : [header, first]);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await next.install(segmentPath(segment.firstIndex, segment.id));
+}
+
+/**
+ * Writes the segment that begins a log with `checkpoint`; returns where its first batch ends and that
+ * batch's CRC. Rejects with LogFull when the disk has no space for it.
+ */
+export async function installHead(
+  next: NextSegment,
+  assembler: BatchAssembler,
+  identity: Identity,
+  head: NewHead,
+  checkpoint: Checkpoint,
+  crc32: Crc32,
+): Promise<{ at: number; crc: number }> {
+  const file = await next.take();
+  if (file === null) throw new LogFull();
+  const { hardState, previousCrc, segment } = head;
+  const records = recordsOf({ hardState, entries: [], checkpoint });
+  const { bytes, crc } = assembler.assemble(
+    records,
+    segment.firstBatch,
+    previousCrc,
+    checkpoint.index,
+    hardState,
+  );
+  try {
+    await installSegment(file, next, identity, head, crc32, bytes);
+  } catch (error) {
+    if (!(error instanceof DiskError) || !NO_SPACE.has(error.code)) throw error;
+    // A checkpoint larger than a segment: nothing of the log was touched, and what is left of the
+    // prepared file is removed where the next one is made.
+    next.begin();
+    throw new LogFull();
+  }
+  return { at: SEGMENT_HEADER_BYTES + bytes.length, crc };
+}
+
+/** Unlinks segments that the manifest no longer names. */
+export async function unlinkSegments(
+  disk: Disk,
+  files: Map<number, DiskFile>,
+  gone: readonly SegmentEntry[],
+): Promise<void> {
+  for (const { id, firstIndex } of gone) {
+    const file = files.get(id);
+    files.delete(id);
+    await file?.close();
+    await disk.remove(segmentPath(firstIndex, id));
+  }
+  await disk.syncDir("log");
+}
