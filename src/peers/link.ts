@@ -94,7 +94,7 @@ export class PeerLink {
 
   /** Tells why, and ends the link. */
   refuse(refusal: Refusal): void {
-    this.ended ??= new LinkRefused(refusal);
+    this.ended ??= new Error(refusal.message);
     this.#send(FrameKind.REFUSE, encodeJson(refusal));
     this.#conn.end();
   }

@@ -364,13 +364,10 @@ export class Peers implements Service {
     const refusal =
       hello.raftId === peer.member.raftId
         ? this.#host.judge(hello)
-        : {
-            code: "other-disk" as const,
-            message: `This is node ${hello.raftId}, not ${peer.member.raftId}`,
-          };
+        : elsewhere(hello, peer.member);
     if (refusal !== null) {
       link.refuse(refusal);
-      throw new LinkRefused(refusal);
+      throw new Error(refusal.message);
     }
     await this.#host.remember(hello);
     if (peer.stop.signal.aborted) return link.close();
@@ -422,4 +419,11 @@ export class Peers implements Service {
       own: (payload) => host.own(payload),
     };
   }
+}
+
+/** Another node answers at a member's address, or the member before it has a place. */
+function elsewhere({ raftId }: Hello, { address, name }: PeerMember): Refusal {
+  const who = raftId === 0 ? "a node that has no place in the cluster yet" : `node ${raftId}`;
+  const message = `At ${address.host}:${address.port}, where "${name}" is looked for, is ${who}`;
+  return { code: "unknown", message };
 }
