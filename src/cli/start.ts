@@ -10,6 +10,7 @@ import type { Logger } from "../base/logger.ts";
 import { VERSION } from "../base/version.ts";
 import type { AccountSettings } from "../cluster/command.ts";
 import { type NodeSettings, type RunningNode, startNode } from "../cluster/node.ts";
+import type { ClusterOperations } from "../cluster/operations.ts";
 import { formatHostPort } from "../config/kinds.ts";
 import type { NodeConfig } from "../config/node-config.ts";
 import { createVerifiers } from "../mysql/auth/verifier.ts";
@@ -67,7 +68,8 @@ async function startAll(platform: Platform, config: NodeConfig, logger: Logger):
   const node = await startNode({ platform, logger, settings, tls });
   try {
     const app = createApp({
-      node,
+      // TODO: without the cast, once the node implements the cluster's operations.
+      node: node as RunningNode & ClusterOperations,
       crypto: platform.crypto,
       token: await adminToken(platform, config),
       hostNames: [config.listen.admin.host, platform.process.hostname()],
