@@ -17,6 +17,7 @@ import { binlogRoutes } from "./routes/binlogs.ts";
 import { clusterRoutes } from "./routes/cluster.ts";
 import { healthRoutes, isOpenPath } from "./routes/health.ts";
 import { memberRoutes } from "./routes/members.ts";
+import { metricsRoutes } from "./routes/metrics.ts";
 import { serverRoutes } from "./routes/server.ts";
 import { statusRoutes } from "./routes/status.ts";
 import { syncerRoutes } from "./routes/syncer.ts";
@@ -62,6 +63,7 @@ export function createApp(options: AdminOptions): OpenAPIHono {
   app.use(jsonGuard(), sizeGuard());
 
   healthRoutes(app, node);
+  metricsRoutes(app, node);
   statusRoutes(app, node);
   clusterRoutes(app, node);
   memberRoutes(app, node);
