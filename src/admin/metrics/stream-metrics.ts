@@ -81,9 +81,9 @@ export const SYNCER_METRICS: readonly Metric[] = [
     "Connections to the source that were tried",
     ({ status }) => status.syncer.attempts,
   ),
-  counter(
-    "binraft_syncer_broken_pulls_total",
-    "Pulls that broke off inside a transaction; it was pulled anew",
+  gauge(
+    "binraft_syncer_broken_pulls",
+    "Pulls in a row that broke off inside the same transaction; should fall back to 0",
     ({ status }) => status.syncer.brokenPulls,
   ),
   gauge(
