@@ -252,6 +252,9 @@ the token of the admin API:
 \`\`\`yaml
 scrape_configs:
   - job_name: binraft
+    scheme: https
+    tls_config:
+      ca_file: /etc/prometheus/binraft-ca.crt
     authorization:
       credentials_file: /etc/prometheus/binraft-token
     static_configs:

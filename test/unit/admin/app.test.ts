@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import path from "node:path";
 import { test } from "node:test";
 import { OperationError } from "../../../src/cluster/operations.ts";
 import { problemOf, setUp } from "./admin-support.ts";
@@ -167,4 +169,38 @@ test("/livez and /readyz need no token and say why", async () => {
     await response.text(),
     "[-]node the node is stopping\n[+]log ok\n[+]server ok\n[-]syncer GAP\n",
   );
+});
+
+test("docs/10-admin-api.md shows every route, and none that is not there", async () => {
+  const { send } = setUp();
+  const { paths } = (await send("GET", "/openapi.json")).body as {
+    paths: Record<string, Record<string, unknown>>;
+  };
+  const routes = Object.entries(paths).flatMap(([route, methods]) =>
+    Object.keys(methods).map((method) => `${method.toUpperCase()} ${route}`),
+  );
+  const file = path.join(import.meta.dirname, "../../../docs/10-admin-api.md");
+  const [page, kingbus] = readFileSync(file, "utf8").split("## From kingbus");
+  const calls = [...page!.matchAll(/^\$ api (?:-X (\w+) )?\$BINRAFT_URL(\S+)/gm)].map(
+    ([, method, called]) => `${method ?? "GET"} ${called}`,
+  );
+  const ours = kingbus!.split("\n").map((line) => line.split("|")[2] ?? "");
+  const mapped = ours.flatMap((cell) => [...cell.matchAll(/`(\w+ \/\S+)`/g)].map((one) => one[1]!));
+  assert.ok(mapped.length > 10);
+  const matches = (route: string, shown: string): boolean =>
+    new RegExp(`^${route.replaceAll(/\{\w+\}/g, "[^/]+")}$`).test(shown);
+  for (const shown of [...calls, ...mapped]) {
+    assert.ok(
+      routes.some((route) => matches(route, shown)),
+      `there is no ${shown}`,
+    );
+  }
+  // A group shows one of its verbs; the comment names the others.
+  const twins = /\/(start|stop|check)$/;
+  for (const route of routes.filter((one) => !twins.test(one))) {
+    assert.ok(
+      calls.some((shown) => matches(route, shown)),
+      `${route} is not shown`,
+    );
+  }
 });
