@@ -1,12 +1,13 @@
 /**
- * Writes docs/reference from the code: options, errors, command line and admin API are declared
- * once there. `npm run docs` after a change; the tidy test fails while a page is stale.
+ * Writes docs/reference from the code: options, errors, command line, admin API and metrics are
+ * declared once there. `npm run docs` after a change; the tidy test fails while a page is stale.
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import type { Command } from "commander";
 import { nodePlatform } from "../runtime/node/platform.ts";
 import { createApp } from "../src/admin/app.ts";
+import { METRIC_GROUPS } from "../src/admin/metrics/registry.ts";
 import { CATALOGUE } from "../src/base/errors.ts";
 import { silentLogger } from "../src/base/logger.ts";
 import { buildProgram } from "../src/cli/cli.ts";
@@ -29,6 +30,7 @@ export function referencePages(): Map<string, string> {
     ["docs/reference/errors.md", NOTICE + errorsPage()],
     ["docs/reference/cli.md", NOTICE + cliPage()],
     ["docs/reference/api.md", NOTICE + apiPage()],
+    ["docs/reference/metrics.md", NOTICE + metricsPage()],
   ]);
 }
 
@@ -230,6 +232,39 @@ ${table(
     ...rows,
   ],
 )}`;
+}
+
+function metricsPage(): string {
+  const groups = METRIC_GROUPS.map(({ title, metrics }) => {
+    const rows = metrics.map(({ name, kind, labels, help }) => [
+      `\`${name}\``,
+      kind,
+      labels.map((label) => `\`${label}\``).join(", "),
+      help,
+    ]);
+    return `## ${title}\n\n${table(["metric", "kind", "labels", "what"], rows)}`;
+  });
+  return `# Metrics
+
+\`GET /metrics\` at \`listen.admin\` has them in Prometheus' text format, of the node that is asked, with
+the token of the admin API:
+
+\`\`\`yaml
+scrape_configs:
+  - job_name: binraft
+    scheme: https
+    tls_config:
+      ca_file: /etc/prometheus/binraft-ca.crt
+    authorization:
+      credentials_file: /etc/prometheus/binraft-token
+    static_configs:
+      - targets: ["10.0.0.1:8306", "10.0.0.2:8306", "10.0.0.3:8306"]
+\`\`\`
+
+Counters begin at 0 with the process. A metric without a value is absent. What deserves an alert:
+[Operations](../07-operations.md#metrics).
+
+${groups.join("\n")}`;
 }
 
 if (import.meta.main) {

@@ -1,24 +1,29 @@
 /**
- * The admin API: HTTP over NodeOperations. Reads are local and work without a quorum; writes are
- * entries in the log. Everything that is checked before a route runs is in guards.ts, every shape
- * in schema.ts, every error in problem.ts.
+ * The admin API: HTTP over the node's and the cluster's operations. Reads are local and work without
+ * a quorum; writes are entries in the log, which any node hands to the leader. Everything that is
+ * checked before a route runs is in guards.ts, every shape in schema.ts and cluster-schema.ts, every
+ * error in problem.ts.
  */
 import { OpenAPIHono } from "@hono/zod-openapi";
 import { HTTPException } from "hono/http-exception";
 import type { Logger } from "../base/logger.ts";
 import { VERSION } from "../base/version.ts";
-import type { NodeOperations } from "../cluster/operations.ts";
+import type { ClusterOperations, NodeOperations } from "../cluster/operations.ts";
 import type { Crypto } from "../platform/crypto.ts";
 import { hostGuard, jsonGuard, siteGuard, sizeGuard, tokenGuard } from "./guards.ts";
 import { ApiError, answerError } from "./problem.ts";
 import { accountRoutes } from "./routes/accounts.ts";
 import { binlogRoutes } from "./routes/binlogs.ts";
+import { clusterRoutes } from "./routes/cluster.ts";
 import { healthRoutes, isOpenPath } from "./routes/health.ts";
+import { memberRoutes } from "./routes/members.ts";
+import { metricsRoutes } from "./routes/metrics.ts";
+import { serverRoutes } from "./routes/server.ts";
 import { statusRoutes } from "./routes/status.ts";
 import { syncerRoutes } from "./routes/syncer.ts";
 
 export interface AdminOptions {
-  readonly node: NodeOperations;
+  readonly node: NodeOperations & ClusterOperations;
   readonly crypto: Crypto;
   readonly token: string;
   /** Names and addresses by which this node is called, beside the loopback ones. */
@@ -58,8 +63,12 @@ export function createApp(options: AdminOptions): OpenAPIHono {
   app.use(jsonGuard(), sizeGuard());
 
   healthRoutes(app, node);
+  metricsRoutes(app, node);
   statusRoutes(app, node);
+  clusterRoutes(app, node);
+  memberRoutes(app, node);
   syncerRoutes(app, node);
+  serverRoutes(app, node);
   binlogRoutes(app, node);
   accountRoutes(app, node);
   app.doc31("/openapi.json", { openapi: "3.1.0", info: { title: "binraft", version: VERSION } });

@@ -32,6 +32,9 @@ export class ApiError extends Error {
   }
 }
 
+/** The command line ends with a code of its own for it. */
+export const NO_QUORUM = "BR4011";
+
 const OPERATION_ANSWERS: Readonly<
   Record<OperationError["kind"], { status: ContentfulStatusCode; code: ErrorCode }>
 > = {
@@ -39,6 +42,7 @@ const OPERATION_ANSWERS: Readonly<
   "not-found": { status: 404, code: "BR4007" },
   conflict: { status: 409, code: "BR4008" },
   unavailable: { status: 503, code: "BR4009" },
+  "no-quorum": { status: 503, code: NO_QUORUM },
 };
 
 export function answerError(context: Context, error: Error, logger: Logger): Response {

@@ -284,7 +284,7 @@ const ADMIN: readonly CatalogueEntry[] = [
   {
     code: "BR4007",
     title: "Not found",
-    cause: "There is no such route, file, replica or account.",
+    cause: "There is no such route, file, replica, account or member.",
     normal: "No.",
     todo: "List what there is, for instance with `binraft binlog list`.",
   },
@@ -298,8 +298,8 @@ const ADMIN: readonly CatalogueEntry[] = [
   {
     code: "BR4009",
     title: "Not available now",
-    cause: "The write could not be made durable on a quorum, or the node is not ready.",
-    normal: "During an election, and while the disk is full.",
+    cause: "The node cannot do it at present: it starts or stops, or its disk is full.",
+    normal: "While a node starts or stops.",
     todo: "Try again; look at `binraft status`.",
   },
   {
@@ -308,6 +308,17 @@ const ADMIN: readonly CatalogueEntry[] = [
     cause: "A defect of binraft. The node's log has the details.",
     normal: "No.",
     todo: "Report it with the log line.",
+  },
+  {
+    code: "BR4011",
+    title: "No quorum",
+    cause:
+      "There is no leader, or it does not reach a majority of the voters: nothing can be decided. The " +
+      "command line ends with 4. A write that got this answer may still be applied later.",
+    normal: "For a moment during an election. Replicas are served on with what every node has.",
+    todo:
+      "Try again. If it lasts, `binraft cluster show` on each node tells which voters are not heard of: " +
+      "start them, or mend the network between them.",
   },
 ];
 

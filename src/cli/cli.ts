@@ -9,8 +9,10 @@ import { VERSION } from "../base/version.ts";
 import { ConfigError } from "../config/load.ts";
 import { addAccountVerbs } from "./commands/account.ts";
 import { addBinlogVerbs } from "./commands/binlog.ts";
+import { addClusterVerbs } from "./commands/cluster.ts";
 import { addDoctorVerb } from "./commands/doctor.ts";
 import { addLogVerbs } from "./commands/log.ts";
+import { addMemberVerbs } from "./commands/member.ts";
 import { addReplicaVerbs } from "./commands/replica.ts";
 import { addServerVerbs } from "./commands/server.ts";
 import { addStatusVerb } from "./commands/status.ts";
@@ -74,6 +76,8 @@ export function buildProgram(table: VerbTable): Command {
     .description("run a node with real MySQL servers around it")
     .allowUnknownOption();
   addStatusVerb(program, table);
+  addMemberVerbs(program, table);
+  addClusterVerbs(program, table);
   addSyncerVerbs(program, table);
   addServerVerbs(program, table);
   addReplicaVerbs(program, table);

@@ -1,6 +1,6 @@
 /** Requests to a running node, and what their failures mean for the exit code. */
 
-import type { ProblemDocument } from "../admin/problem.ts";
+import { NO_QUORUM, type ProblemDocument } from "../admin/problem.ts";
 import type { ErrorCode } from "../base/errors.ts";
 import { formatHostPort } from "../config/kinds.ts";
 import { DiskError } from "../platform/disk.ts";
@@ -76,7 +76,7 @@ export class AdminClient {
       problem.code === "BR4001"
         ? "give it with --token or BINRAFT_TOKEN; it is in the node's data directory, admin-token"
         : problem.next;
-    const exit = response.status === 503 ? ExitCode.NO_QUORUM : ExitCode.FAILED;
+    const exit = problem.code === NO_QUORUM ? ExitCode.NO_QUORUM : ExitCode.FAILED;
     return new CliError(exit, problem.code as ErrorCode, problem.detail, next);
   }
 }

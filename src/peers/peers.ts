@@ -362,9 +362,7 @@ export class Peers implements Service {
 
   async #serveMember(link: PeerLink, hello: Hello, peer: Peer): Promise<void> {
     const refusal =
-      hello.raftId === peer.member.raftId
-        ? this.#host.judge(hello)
-        : elsewhere(hello, peer.member);
+      hello.raftId === peer.member.raftId ? this.#host.judge(hello) : elsewhere(hello, peer.member);
     if (refusal !== null) {
       link.refuse(refusal);
       throw new Error(refusal.message);

@@ -56,6 +56,7 @@ export const LIBRARIES: Readonly<Record<string, string>> = {
   "@logtape/logtape": "src/cli/logger.ts",
   hono: "src/admin/",
   "@hono/zod-openapi": "src/admin/",
+  "prom-client": "src/admin/metrics/",
   zod: "src/config/",
   "smol-toml": "src/config/",
 };

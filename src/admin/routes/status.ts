@@ -1,8 +1,8 @@
-/** `/v1/status`, `/v1/server`, `/v1/gtid`, `/v1/replicas`: what this node sees, without a quorum. */
+/** `/v1/status`, `/v1/gtid`, `/v1/replicas`: what this node sees, without a quorum. */
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import { type NodeOperations, OperationError } from "../../cluster/operations.ts";
 import { answers } from "../answers.ts";
-import { gtidStatus, nodeStatus, replicaStatus, serverStatus } from "../schema.ts";
+import { gtidStatus, nodeStatus, replicaStatus } from "../schema.ts";
 
 export function statusRoutes(app: OpenAPIHono, node: NodeOperations): void {
   const status = createRoute({
@@ -12,14 +12,6 @@ export function statusRoutes(app: OpenAPIHono, node: NodeOperations): void {
     responses: answers(nodeStatus),
   });
   app.openapi(status, (context) => context.json(nodeStatus.parse(node.status()), 200));
-
-  const server = createRoute({
-    method: "get",
-    path: "/v1/server",
-    summary: "The binlog server of this node",
-    responses: answers(serverStatus),
-  });
-  app.openapi(server, (context) => context.json(serverStatus.parse(node.status().server), 200));
 
   const gtid = createRoute({
     method: "get",

@@ -1,6 +1,6 @@
 /** `/v1/syncer`: where the binlog comes from, and what an operator decides about it. */
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
-import type { NodeOperations } from "../../cluster/operations.ts";
+import type { ClusterOperations, NodeOperations } from "../../cluster/operations.ts";
 import { answers, requestBody } from "../answers.ts";
 import {
   acceptGapRequest,
@@ -12,17 +12,18 @@ import {
   syncerDocument,
 } from "../schema.ts";
 
-export function syncerRoutes(app: OpenAPIHono, node: NodeOperations): void {
-  const show = (): SyncerDocument =>
-    syncerDocument.parse({ ...node.status().syncer, settings: node.source() });
+export function syncerRoutes(app: OpenAPIHono, node: NodeOperations & ClusterOperations): void {
+  // The leader's: it alone pulls, whichever node is asked.
+  const show = async (): Promise<SyncerDocument> =>
+    syncerDocument.parse({ ...(await node.syncer()), settings: node.source() });
 
   const get = createRoute({
     method: "get",
     path: "/v1/syncer",
-    summary: "The syncer and the source's settings",
+    summary: "The syncer, as the leader has it, and the source's settings",
     responses: answers(syncerDocument),
   });
-  app.openapi(get, (context) => context.json(show(), 200));
+  app.openapi(get, async (context) => context.json(await show(), 200));
 
   const put = createRoute({
     method: "put",
@@ -33,7 +34,7 @@ export function syncerRoutes(app: OpenAPIHono, node: NodeOperations): void {
   });
   app.openapi(put, async (context) => {
     await node.setSource(context.req.valid("json"));
-    return context.json(show(), 200);
+    return context.json(await show(), 200);
   });
 
   const wants = { start: () => node.startSyncer(), stop: () => node.stopSyncer() };
@@ -47,7 +48,7 @@ export function syncerRoutes(app: OpenAPIHono, node: NodeOperations): void {
     });
     app.openapi(route, async (context) => {
       await act();
-      return context.json(show(), 200);
+      return context.json(await show(), 200);
     });
   }
 
@@ -73,7 +74,7 @@ export function syncerRoutes(app: OpenAPIHono, node: NodeOperations): void {
   app.openapi(gap, async (context) => {
     const { gtids, confirm } = context.req.valid("json");
     await node.acceptGap(gtids, confirm);
-    return context.json(show(), 200);
+    return context.json(await show(), 200);
   });
 
   const timeline = createRoute({
@@ -85,6 +86,6 @@ export function syncerRoutes(app: OpenAPIHono, node: NodeOperations): void {
   });
   app.openapi(timeline, async (context) => {
     await node.newTimeline(context.req.valid("json").confirm);
-    return context.json(show(), 200);
+    return context.json(await show(), 200);
   });
 }

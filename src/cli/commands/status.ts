@@ -1,12 +1,13 @@
-/** `binraft status`: one node at a glance, for a tired person. */
+/** `binraft status`: one node and its cluster at a glance, for a tired person. */
 import type { Command } from "commander";
-import type { NodeStatus, ReplicaStatus } from "../../cluster/operations.ts";
+import type { ClusterStatus, NodeStatus, ReplicaStatus } from "../../cluster/operations.ts";
 import { delay } from "../../platform/clock.ts";
 import type { SyncerStatus } from "../../syncer/host.ts";
 import type { AdminClient } from "../client.ts";
 import { CliError, ExitCode, type GlobalOptions } from "../context.ts";
 import { formatBytes, formatDuration, type Output, plural } from "../output.ts";
 import { act, type VerbTable } from "../verb.ts";
+import { printMembers, quorumOf } from "./member.ts";
 import { printReplicas } from "./replica.ts";
 
 const WATCH_MS = 1000;
@@ -17,6 +18,7 @@ interface StatusOptions extends GlobalOptions {
 
 interface Shown extends NodeStatus {
   readonly followers: readonly ReplicaStatus[];
+  readonly cluster: ClusterStatus;
 }
 
 export function addStatusVerb(program: Command, table: VerbTable): void {
@@ -40,7 +42,11 @@ export function addStatusVerb(program: Command, table: VerbTable): void {
 async function fetchStatus(node: AdminClient): Promise<Shown> {
   const status = await node.get<NodeStatus>("/v1/status");
   const { items } = await node.get<{ items: ReplicaStatus[] }>("/v1/replicas");
-  return { ...status, followers: items };
+  const cluster = await node.get<ClusterStatus>("/v1/cluster");
+  const shown = { ...status, followers: items, cluster };
+  if (cluster.leaderId === 0 || cluster.leaderId === status.raft.id) return shown;
+  // The leader alone pulls: what a follower could tell of its own syncer is no news.
+  return { ...shown, syncer: await node.get<SyncerStatus>("/v1/syncer") };
 }
 
 async function watch(
@@ -78,7 +84,7 @@ function printStatus(output: Output, status: Shown): void {
         `${formatBytes(process.rssBytes)} resident`,
       ),
     ],
-    ["cluster", status.clusterId],
+    ["cluster", list(status.clusterId, quorumOf(output, status.cluster))],
     [
       "raft",
       list(
@@ -118,6 +124,10 @@ function printStatus(output: Output, status: Shown): void {
     ],
   ]);
   printSyncer(output, status.syncer);
+  if (status.cluster.members.length > 1) {
+    output.line();
+    printMembers(output, status.cluster.members);
+  }
   if (status.followers.length > 0) {
     output.line();
     printReplicas(output, status.followers);

@@ -7,6 +7,7 @@ import type { SourceCheck } from "../../syncer/host.ts";
 import { CliError, ExitCode, type GlobalOptions } from "../context.ts";
 import { act, type Verb, type VerbTable } from "../verb.ts";
 import { printChecks } from "./checks.ts";
+import { explain } from "./explain.ts";
 import { printSyncer } from "./status.ts";
 
 interface SetOptions extends GlobalOptions {
@@ -192,24 +193,6 @@ function addDecisions(syncer: Command, table: VerbTable): void {
         );
       }),
     );
-}
-
-function explain(
-  verb: Verb,
-  sets: Readonly<Record<string, string>>,
-  effect: string,
-  command: string,
-): void {
-  const { output } = verb;
-  output.result({ ...sets, effect, command, code: "BR5002" }, () => {
-    output.facts(
-      Object.entries(sets).map(([name, set]) => [name, set === "" ? "nothing" : set] as const),
-    );
-    output.line(effect);
-    output.line("Nothing was changed. To do it:");
-    output.line(`  ${command}`);
-  });
-  verb.exit = ExitCode.USAGE;
 }
 
 function usage(message: string): CliError {

@@ -1,44 +1,12 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import path from "node:path";
 import { test } from "node:test";
-import { nodeCrypto } from "../../../runtime/node/crypto.ts";
-import { createApp } from "../../../src/admin/app.ts";
-import type { ProblemDocument } from "../../../src/admin/problem.ts";
-import { silentLogger } from "../../../src/base/logger.ts";
 import { OperationError } from "../../../src/cluster/operations.ts";
-import { CANARY, FakeNode } from "./fake-node.ts";
+import { problemOf, setUp } from "./admin-support.ts";
+import { CANARY } from "./fake-cluster.ts";
 
-const TOKEN = "0123456789abcdef0123456789abcdef";
 const SHA2 = "a".repeat(64);
-
-function setUp(): {
-  node: FakeNode;
-  call: (method: string, path: string, init?: RequestInit) => Promise<Response>;
-} {
-  const node = new FakeNode();
-  const app = createApp({
-    node,
-    crypto: nodeCrypto,
-    token: TOKEN,
-    hostNames: ["10.1.2.3"],
-    logger: silentLogger,
-  });
-  const call = async (method: string, path: string, init: RequestInit = {}): Promise<Response> => {
-    const headers = new Headers({ Host: "127.0.0.1:8306", Authorization: `Bearer ${TOKEN}` });
-    if (init.body !== undefined || method === "POST")
-      headers.set("Content-Type", "application/json");
-    for (const [name, value] of new Headers(init.headers)) {
-      if (value === "-") headers.delete(name);
-      else headers.set(name, value);
-    }
-    return app.request(`http://127.0.0.1:8306${path}`, { ...init, method, headers });
-  };
-  return { node, call };
-}
-
-async function problemOf(response: Response): Promise<ProblemDocument> {
-  assert.equal(response.headers.get("content-type"), "application/problem+json");
-  return (await response.json()) as ProblemDocument;
-}
 
 test("GET routes answer, and nothing that the schema does not name gets out", async () => {
   const { call } = setUp();
@@ -50,6 +18,10 @@ test("GET routes answer, and nothing that the schema does not name gets out", as
     "/v1/gtid",
     "/v1/binlogs",
     "/v1/accounts",
+    "/v1/cluster",
+    "/v1/cluster/retention",
+    "/v1/members",
+    "/v1/members/3",
   ];
   for (const path of [...paths, "/openapi.json"]) {
     const response = await call("GET", path);
@@ -164,6 +136,7 @@ test("the node's refusals become problem documents with the next step", async ()
     ["not-found", 404, "BR4007"],
     ["conflict", 409, "BR4008"],
     ["unavailable", 503, "BR4009"],
+    ["no-quorum", 503, "BR4011"],
   ] as const;
   for (const [kind, status, code] of cases) {
     node.fail = new OperationError(kind, "It cannot be", "do this");
@@ -196,4 +169,38 @@ test("/livez and /readyz need no token and say why", async () => {
     await response.text(),
     "[-]node the node is stopping\n[+]log ok\n[+]server ok\n[-]syncer GAP\n",
   );
+});
+
+test("docs/10-admin-api.md shows every route, and none that is not there", async () => {
+  const { send } = setUp();
+  const { paths } = (await send("GET", "/openapi.json")).body as {
+    paths: Record<string, Record<string, unknown>>;
+  };
+  const routes = Object.entries(paths).flatMap(([route, methods]) =>
+    Object.keys(methods).map((method) => `${method.toUpperCase()} ${route}`),
+  );
+  const file = path.join(import.meta.dirname, "../../../docs/10-admin-api.md");
+  const [page, kingbus] = readFileSync(file, "utf8").split("## From kingbus");
+  const calls = [...page!.matchAll(/^\$ api (?:-X (\w+) )?\$BINRAFT_URL(\S+)/gm)].map(
+    ([, method, called]) => `${method ?? "GET"} ${called}`,
+  );
+  const ours = kingbus!.split("\n").map((line) => line.split("|")[2] ?? "");
+  const mapped = ours.flatMap((cell) => [...cell.matchAll(/`(\w+ \/\S+)`/g)].map((one) => one[1]!));
+  assert.ok(mapped.length > 10);
+  const matches = (route: string, shown: string): boolean =>
+    new RegExp(`^${route.replaceAll(/\{\w+\}/g, "[^/]+")}$`).test(shown);
+  for (const shown of [...calls, ...mapped]) {
+    assert.ok(
+      routes.some((route) => matches(route, shown)),
+      `there is no ${shown}`,
+    );
+  }
+  // A group shows one of its verbs; the comment names the others.
+  const twins = /\/(start|stop|check)$/;
+  for (const route of routes.filter((one) => !twins.test(one))) {
+    assert.ok(
+      calls.some((shown) => matches(route, shown)),
+      `${route} is not shown`,
+    );
+  }
 });

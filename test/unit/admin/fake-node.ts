@@ -2,16 +2,22 @@
 import type { BinlogFile } from "../../../src/binlog/file-view.ts";
 import type { AccountSettings, SourceSettings } from "../../../src/cluster/command.ts";
 import {
+  type ClusterOperations,
+  type ClusterStatus,
+  type MemberStatus,
+  type NodeMetrics,
   type NodeOperations,
   type NodeStatus,
   OperationError,
+  type ReplicaStatus,
+  type ServerStatus,
 } from "../../../src/cluster/operations.ts";
 import { GtidSet } from "../../../src/gtid/gtid-set.ts";
+import { CANARY, fakeMembers, fakeMetrics } from "./fake-cluster.ts";
 
-export const CANARY = "canary-secret";
 const GTIDS = "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5";
 
-export class FakeNode implements NodeOperations {
+export class FakeNode implements NodeOperations, ClusterOperations {
   readonly calls: string[] = [];
   ready: string | null = null;
   syncerState: NodeStatus["syncer"]["state"] = "RUNNING";
@@ -23,6 +29,14 @@ export class FakeNode implements NodeOperations {
     new Uint8Array([1, 2]),
   ];
   exportEnded = false;
+  members: MemberStatus[] = fakeMembers();
+  leaderId = 1;
+  retention: { bytes: number | null; hours: number | null } = { bytes: null, hours: 168 };
+  listening = true;
+  followers: readonly ReplicaStatus[] = [];
+  alarms: readonly string[] = [];
+  /** What the leader says of the syncer; this node's own view is another. */
+  leaderSyncer: Partial<NodeStatus["syncer"]> = {};
 
   async #told(call: string): Promise<void> {
     this.calls.push(call);
@@ -79,7 +93,7 @@ export class FakeNode implements NodeOperations {
         password: CANARY,
       },
       server: {
-        listening: true,
+        listening: this.listening,
         address: "127.0.0.1:3307",
         tls: "offered",
         serverUuid: "u",
@@ -88,15 +102,15 @@ export class FakeNode implements NodeOperations {
         connections: 0,
         replicas: 0,
       },
-      alarms: [],
+      alarms: this.alarms,
       process: { pid: 1, rssBytes: 1, cpuMs: 1, uptimeMs: 1 },
     } as NodeStatus;
   }
   notReady(): string | null {
     return this.ready;
   }
-  replicas(): [] {
-    return [];
+  replicas(): readonly ReplicaStatus[] {
+    return this.followers;
   }
   gtid(): ReturnType<NodeOperations["gtid"]> {
     return { executed: GTIDS, purged: "", sourceUuids: ["3e11fa47-71ca-11e1-9e33-c80aa9429562"] };
@@ -184,5 +198,79 @@ export class FakeNode implements NodeOperations {
   }
   kickReplica(uuid: string): boolean {
     return uuid === "known";
+  }
+
+  cluster(): ClusterStatus {
+    const voters = this.members.filter((member) => member.role === "voter");
+    return {
+      secret: CANARY,
+      clusterId: "c1d",
+      term: 7,
+      leaderId: this.leaderId,
+      leaderName: this.members.find((member) => member.id === this.leaderId)?.name ?? "",
+      voters: voters.length,
+      quorum: Math.floor(voters.length / 2) + 1,
+      votersConnected: voters.filter((member) => member.connected).length,
+      members: this.members,
+      joint: false,
+      heartbeatMs: 250,
+      electionMs: 1500,
+      retentionBytes: this.retention.bytes,
+      retentionHours: this.retention.hours,
+      formatVersion: 2,
+    } as ClusterStatus;
+  }
+  #member(named: string): MemberStatus {
+    const found = this.members.find((one) => String(one.id) === named || one.name === named);
+    if (found === undefined) throw new OperationError("not-found", `There is no "${named}"`);
+    return found;
+  }
+  async addMember(peerAddress: string): Promise<MemberStatus> {
+    await this.#told(`add ${peerAddress}`);
+    const fresh = { ...fakeMembers()[2]!, id: 4, name: "n4", peerAddress };
+    this.members.push(fresh);
+    return fresh;
+  }
+  async promoteMember(named: string): Promise<MemberStatus> {
+    await this.#told(`promote ${named}`);
+    return { ...this.#member(named), role: "voter" };
+  }
+  async demoteMember(named: string): Promise<MemberStatus> {
+    await this.#told(`demote ${named}`);
+    return { ...this.#member(named), role: "learner" };
+  }
+  async removeMember(named: string): Promise<void> {
+    await this.#told(`remove-member ${named}`);
+    const gone = this.#member(named);
+    this.members = this.members.filter((member) => member !== gone);
+  }
+  async replaceMember(old: string, fresh: string): Promise<MemberStatus> {
+    await this.#told(`replace ${old} ${fresh}`);
+    return { ...this.#member(fresh), role: "voter" };
+  }
+  async transferLeader(named: string): Promise<number> {
+    await this.#told(`transfer ${named}`);
+    // This node has not heard of it yet: `leaderId` stays.
+    return named === "" ? 2 : this.#member(named).id;
+  }
+  async setRetention(retention: { bytes: number | null; hours: number | null }): Promise<void> {
+    await this.#told(`retention ${retention.bytes} ${retention.hours}`);
+    this.retention = retention;
+  }
+  async startServer(): Promise<ServerStatus> {
+    await this.#told("server start");
+    this.listening = true;
+    return this.status().server;
+  }
+  async stopServer(): Promise<ServerStatus> {
+    await this.#told("server stop");
+    this.listening = false;
+    return this.status().server;
+  }
+  async syncer(): Promise<NodeStatus["syncer"]> {
+    return { ...this.status().syncer, ...this.leaderSyncer };
+  }
+  metrics(): NodeMetrics {
+    return fakeMetrics();
   }
 }

@@ -20,8 +20,12 @@ test("exit codes: ok, failed, usage, unreachable, no quorum", async () => {
   ]) {
     assert.equal((await world.run(...argv)).exit, 2, argv.join(" "));
   }
-  world.node.fail = new OperationError("unavailable", "This node does not lead");
-  assert.equal((await world.run("syncer", "start")).exit, 4);
+  world.node.fail = new OperationError("unavailable", "The disk is full");
+  assert.equal((await world.run("syncer", "start")).exit, 1);
+  world.node.fail = new OperationError("no-quorum", "There is no leader", "try again");
+  const undecided = await world.run("syncer", "start");
+  assert.equal(undecided.exit, 4);
+  assert.equal(undecided.stderr, "binraft: There is no leader (BR4011)\n  next: try again\n");
   world.up = false;
   const { exit, stderr } = await world.run("status");
   assert.equal(exit, 3);

@@ -1,0 +1,175 @@
+/** `binraft member`: who belongs to the cluster. Any node takes these; the leader decides. */
+import type { Command } from "commander";
+import { printable } from "../../base/logger.ts";
+import type { ClusterStatus, MemberStatus } from "../../cluster/operations.ts";
+import { CliError, ExitCode, type GlobalOptions } from "../context.ts";
+import { type Output, plural } from "../output.ts";
+import { act, type Verb, type VerbTable } from "../verb.ts";
+import { explain } from "./explain.ts";
+
+interface RemoveOptions extends GlobalOptions {
+  readonly confirm?: string;
+}
+
+export function addMemberVerbs(program: Command, table: VerbTable): void {
+  const member = program.command("member").description("the members of the cluster");
+  member
+    .command("list")
+    .description("list them, as the node sees them")
+    .action(
+      act(table, async (verb) => {
+        const answer = await (await verb.connect()).get<{ items: MemberStatus[] }>("/v1/members");
+        verb.output.result(answer, () => printMembers(verb.output, answer.items));
+      }),
+    );
+  member
+    .command("add")
+    .argument("<HOST:PORT>", "its listen.peer, as the members reach it")
+    .description("invite a fresh node that waits to join; it becomes a learner")
+    .action(
+      act(table, async (verb, address) => {
+        const node = await verb.connect();
+        const added = await node.send<MemberStatus>("POST", "/v1/members", { address });
+        const { output } = verb;
+        output.result(added, () => {
+          output.line(`Member ${named(added)} is added as a ${added.role}`);
+          output.line(`Once it is caught up: binraft member promote ${added.id}`);
+        });
+      }),
+    );
+  for (const [name, text] of [
+    ["promote", "make a learner that is caught up a voter"],
+    ["demote", "make a voter a learner"],
+  ] as const) {
+    member
+      .command(name)
+      .argument("<MEMBER>", "its name or id")
+      .description(text)
+      .action(
+        act(table, async (verb, given) => {
+          const node = await verb.connect();
+          const changed = await node.send<MemberStatus>("POST", `${pathOf(given!)}/${name}`);
+          verb.output.result(changed, () =>
+            verb.output.line(`Member ${named(changed)} is a ${changed.role}`),
+          );
+        }),
+      );
+  }
+  member
+    .command("replace")
+    .argument("<OLD>", "the voter that goes, for good")
+    .argument("<NEW>", "the learner that becomes a voter")
+    .description("replace a voter by a learner in one step, so that no quorum is lost between")
+    .action(
+      act(table, async (verb, old, fresh) => {
+        const node = await verb.connect();
+        const path = `${pathOf(old!)}/replace`;
+        const made = await node.send<MemberStatus>("POST", path, { with: fresh });
+        verb.output.result(made, () =>
+          verb.output.line(`Member ${named(made)} is a ${made.role} instead of ${old}`),
+        );
+      }),
+    );
+  addRemove(member, table);
+}
+
+function addRemove(member: Command, table: VerbTable): void {
+  member
+    .command("remove")
+    .argument("<MEMBER>", "its name or id")
+    .option("--confirm <MEMBER>", "do it; without, only show what it would do")
+    .description("remove a member for good")
+    .action(
+      act<RemoveOptions>(table, async (verb, given) => {
+        const node = await verb.connect();
+        const gone = await node.get<MemberStatus>(pathOf(given!));
+        const { confirm } = verb.options;
+        if (confirm === undefined) {
+          return explainRemoval(verb, gone, await node.get<ClusterStatus>("/v1/cluster"));
+        }
+        if (confirm !== gone.name && confirm !== String(gone.id)) {
+          throw new CliError(
+            ExitCode.USAGE,
+            "BR5002",
+            `--confirm says "${confirm}", but the member is ${named(gone)}`,
+            "binraft member list",
+          );
+        }
+        // By the id: a name could be another's by now.
+        await node.remove(pathOf(String(gone.id)));
+        verb.output.result({ removed: gone.id, name: gone.name }, () =>
+          verb.output.line(`Member ${named(gone)} is removed`),
+        );
+      }),
+    );
+}
+
+function explainRemoval(verb: Verb, gone: MemberStatus, cluster: ClusterStatus): void {
+  const voters = cluster.voters - (gone.role === "voter" ? 1 : 0);
+  const quorum = Math.floor(voters / 2) + 1;
+  explain(
+    verb,
+    {
+      member: named(gone),
+      region: gone.region,
+      role: roleOf(gone),
+      connected: gone.connected ? "yes" : "no",
+      "voters then": `${voters}, of which ${Math.max(0, voters - quorum)} may fail`,
+    },
+    "It leaves for good: its id and its disk never come back. To join again it needs an empty data " +
+      "directory and binraft member add. Replicas that follow it have to be sent to another node.",
+    `binraft member remove ${gone.id} --confirm ${gone.name}`,
+  );
+}
+
+export function named({ name, id }: Pick<MemberStatus, "name" | "id">): string {
+  return `${name} (id ${id})`;
+}
+
+function pathOf(member: string): string {
+  return `/v1/members/${encodeURIComponent(member)}`;
+}
+
+function roleOf({ role, leader }: MemberStatus): string {
+  return leader ? `${role}, leader` : role;
+}
+
+export function printMembers(output: Output, members: readonly MemberStatus[]): void {
+  output.table(
+    ["ID", "NAME", "REGION", "ROLE", "CONNECTED", "BEHIND", "SERVER", "PEER", "MYSQL", "VERSION"],
+    members.map((member) => [
+      member.id,
+      member.name,
+      member.region,
+      roleOf(member),
+      member.self ? "this node" : member.connected,
+      behind(member),
+      member.server,
+      member.peerAddress,
+      member.mysqlAddress,
+      member.version,
+    ]),
+  );
+  for (const member of members.filter(({ refused }) => refused !== "")) {
+    output.line(
+      `${output.paint("red", "!")} Refused: ${named(member)}: ${printable(member.refused)}`,
+    );
+  }
+}
+
+function behind({ lagEntries }: MemberStatus): string | null {
+  if (lagEntries === null) return null;
+  return lagEntries === 1 ? "1 entry" : `${lagEntries} entries`;
+}
+
+/** In words: who leads, and whether enough are there. */
+export function quorumOf(output: Output, cluster: ClusterStatus): string {
+  const { leaderId, leaderName, voters, votersConnected, quorum } = cluster;
+  const leader =
+    leaderId === 0
+      ? output.paint("red", "no leader")
+      : `led by ${named({ name: leaderName, id: leaderId })}`;
+  const there = `${votersConnected} of ${plural(voters, "voter")} connected`;
+  const enough = votersConnected < quorum ? output.paint("red", there) : there;
+  return `${leader}, ${enough}, quorum ${quorum}`;
+}
