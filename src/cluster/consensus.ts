@@ -72,6 +72,7 @@ export class Consensus implements Service {
   #wasLeading = false;
   /** Why this node takes no part; null when it does. */
   fenced: string | null = null;
+  onFenced: () => void = () => {};
   /** A snapshot took the place of the log; set by who applies. */
   onInstalled: (snapshot: Snapshot) => void = () => {};
   /** What must be applied is lost on this disk. */
@@ -138,6 +139,7 @@ export class Consensus implements Service {
     this.fenced = reason;
     this.#logger.error("This node takes no part in the cluster any more", { reason });
     if (this.node.role === "leader") this.#do(() => this.node.stepDown());
+    this.onFenced();
     this.roleChanged.wake();
   }
 

@@ -35,9 +35,9 @@ export function judge(
   }
   const member = members.get(hello.raftId);
   if (member === undefined) {
-    return hello.raftId <= highestId
-      ? refusal("removed", `${who} was removed from the cluster; to use it again ${REJOIN}`)
-      : refusal("unknown", `${who} is not known here yet`);
+    // With a higher id it came when we were away, or while we catch up: the log will tell us.
+    if (hello.raftId > highestId) return null;
+    return refusal("removed", `${who} was removed from the cluster; to use it again ${REJOIN}`);
   }
   if (member.diskUuid !== hello.diskUuid) {
     return refusal(

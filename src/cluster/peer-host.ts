@@ -101,7 +101,7 @@ export class PeerHost implements PeersHost {
       highestId,
       remembered: (uuid) => this.#parts.memory.of(uuid),
     });
-    if (refusal !== null && refusal.code !== "unknown")
+    if (refusal !== null)
       this.#parts.logger.warn("A node is not let in", { reason: refusal.message });
     const { heartbeatMs, electionMs } = this.#parts.settings;
     if (hello.heartbeatMs !== heartbeatMs || hello.electionMs !== electionMs) {
