@@ -250,12 +250,16 @@ export class NodeCluster {
     const leader = this.leader();
     if (leader === null) return false;
     const { state } = leader.node!.core;
+    const { file, position } = this.source.end;
+    const newest = state.stream.file;
+    if (this.#committed > 0 && (newest?.sourceName !== file || newest.size !== position))
+      return false;
     const all = this.#committed === 0 ? "" : `${SOURCE_UUID}:1-${this.#committed}`;
     if (state.conf.votersOutgoing.length > 0) return false;
     for (const id of state.members.keys()) {
-      const node = this.nodes.find((one) => one.node?.core.log.identity.raftId === id);
-      if (node === undefined || node.node!.core.state.stream.executed.toString() !== all)
-        return false;
+      const core = this.nodes.find((one) => one.node?.core.log.identity.raftId === id)?.node?.core;
+      if (core?.state.stream.executed.toString() !== all) return false;
+      if (core.driver.applied !== leader.node!.core.driver.commit) return false;
     }
     return this.replicas.every(({ last }) => last === this.#committed);
   }

@@ -136,6 +136,10 @@ export class NodeFaults {
         const id = node.log?.identity.raftId;
         const running = leader?.node;
         if (running == null || id === undefined || leader === node) return false;
+        // Disks that are gone for good must leave a quorum; the product cannot help otherwise.
+        const { voters, votersOutgoing } = running.core.state.conf;
+        const left = voters.filter((voter) => voter !== id && !this.#lost.has(voter));
+        if (2 * left.length <= voters.length || votersOutgoing.length > 0) return false;
         // What an operator does: the disk is lost, the node comes back empty and joins; the old member goes.
         node.powerLoss();
         node.machine.wipe(DATA_DIR);
