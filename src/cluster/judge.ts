@@ -4,7 +4,7 @@ import type { Member } from "./members.ts";
 import { isBefore, type Remembered } from "./peer-memory.ts";
 
 export interface Judges {
-  readonly own: { readonly clusterId: string; readonly raftId: number; readonly diskUuid: string };
+  readonly own: { readonly clusterId: string; readonly diskUuid: string; readonly nonce: string };
   readonly members: ReadonlyMap<number, Member>;
   /** The highest id that was ever given. */
   readonly highestId: number;
@@ -27,6 +27,7 @@ export function judge(
       `${who} is of cluster ${hello.clusterId}, this is cluster ${own.clusterId}: check its cluster.join`,
     );
   }
+  if (hello.nonce === own.nonce) return refusal("unknown", "This node has called itself");
   if (hello.diskUuid === own.diskUuid) {
     return refusal(
       "clone",

@@ -96,12 +96,12 @@ export class PeerHost implements PeersHost {
     if (core === null) return null;
     const { members, highestId } = core.state;
     const refusal = judge(hello, {
-      own: core.log.identity,
+      own: { ...core.log.identity, nonce: this.#parts.nonce },
       members,
       highestId,
       remembered: (uuid) => this.#parts.memory.of(uuid),
     });
-    if (refusal !== null)
+    if (refusal !== null && refusal.code !== "unknown")
       this.#parts.logger.warn("A node is not let in", { reason: refusal.message });
     const { heartbeatMs, electionMs } = this.#parts.settings;
     if (hello.heartbeatMs !== heartbeatMs || hello.electionMs !== electionMs) {
