@@ -12,8 +12,10 @@
  */
 import { SeededRandom } from "../../../runtime/memory/random.ts";
 import { World } from "../../../runtime/memory/world.ts";
+import type { RunningNode } from "../../../src/cluster/node.ts";
 import { GtidSet } from "../../../src/gtid/gtid-set.ts";
 import type { SemiSyncAck } from "../../../src/mysql/semi-sync.ts";
+import type { ConfState } from "../../../src/raft/types.ts";
 import { LogCorrupt } from "../../../src/storage/storage.ts";
 import { WorldSource } from "../../unit/cluster/world-source.ts";
 import { Violation } from "../ghost.ts";
@@ -75,6 +77,7 @@ export class NodeCluster {
     const node = new SimNode(machine, this.#nodePlan(bootstrapExpect), (one, error) =>
       this.#ended(one, error),
     );
+    node.onStart = (running) => this.started(running);
     this.nodes.push(node);
     node.start();
     return node;
@@ -192,18 +195,23 @@ export class NodeCluster {
     const { applied } = stream;
     const term = core.log.term(applied);
     const has = (id: number): boolean => {
-      const log = this.nodes.find((one) => one.log?.identity.raftId === id)?.log;
+      const log =
+        this.nodes.find((one) => one.log?.identity.raftId === id)?.log ??
+        this.#faults.lostLogs.get(id);
       return log != null && log.lastIndex >= applied && log.term(applied) === term;
     };
-    for (const voters of [conf.voters, conf.votersOutgoing]) {
-      if (voters.length > 0 && 2 * voters.filter(has).length <= voters.length)
-        this.broken(
-          new Violation(
-            "B1",
-            `${node!.name} acknowledged ${end.gno} without a quorum: ${this.describe()}`,
-          ),
-        );
-    }
+    const hasQuorum = (voters: readonly number[]): boolean =>
+      voters.length === 0 || 2 * voters.filter(has).length > voters.length;
+    const counted = (one: ConfState): boolean =>
+      hasQuorum(one.voters) && hasQuorum(one.votersOutgoing);
+    // What was committed just before a change was counted by the configuration before it.
+    if (!counted(conf) && !counted(this.#confBefore.get(JSON.stringify(conf)) ?? conf))
+      this.broken(
+        new Violation(
+          "B1",
+          `${node!.name} acknowledged ${end.gno} without a quorum: ${this.describe()}`,
+        ),
+      );
     this.acked = end.gno;
   }
 
@@ -211,6 +219,19 @@ export class NodeCluster {
     this.world.time.schedule(LOOK_MS, "look", () => {
       this.#look();
       this.#lookLater();
+    });
+  }
+
+  /** What each configuration followed. */
+  readonly #confBefore = new Map<string, ConfState>();
+
+  started(node: RunningNode): void {
+    let last = node.core.state.conf;
+    node.core.driver.observe({
+      confApplied: (_index, conf) => {
+        this.#confBefore.set(JSON.stringify(conf), last);
+        last = conf;
+      },
     });
   }
 

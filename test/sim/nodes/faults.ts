@@ -1,4 +1,5 @@
 /** Carries out the faults of a plan on whole nodes, and their ends. */
+import type { DurableLog } from "../../../src/storage/log.ts";
 import type { NodeCluster } from "./cluster.ts";
 import { DATA_DIR, type SimNode } from "./node.ts";
 import type { Fault, FaultKind } from "./plan.ts";
@@ -143,6 +144,7 @@ export class NodeFaults {
         // What an operator does: the disk is lost, the node comes back empty and joins; the old member goes.
         node.powerLoss();
         node.machine.wipe(DATA_DIR);
+        if (node.log !== null) this.lostLogs.set(id, node.log);
         node.log = null;
         this.#after(lastsMs, () => this.#start(node));
         running.removeMember(String(id)).catch(() => {});
@@ -153,6 +155,8 @@ export class NodeFaults {
   }
 
   readonly #lost = new Set<number>();
+  /** What lost disks had held: it counted when it was asked for. */
+  readonly lostLogs: Map<number, DurableLog> = new Map();
 
   #retire(id: number): void {
     const node = this.#cluster.nodes.find((one) => one.log?.identity.raftId === id);

@@ -39,6 +39,8 @@ export class SimNode {
   /** The log of the last process, as it was when that ended. */
   log: DurableLog | null = null;
 
+  onStart: (node: RunningNode) => void = () => {};
+
   constructor(machine: Machine, plan: NodePlan, onEnd: (node: SimNode, error: Error) => void) {
     this.name = machine.name;
     this.machine = machine;
@@ -72,6 +74,7 @@ export class SimNode {
     };
     this.#open(platform).then((node) => {
       this.#node = node;
+      this.onStart(node);
       this.log = node.core.log;
       void node.failed.then(ended);
     }, ended);
