@@ -223,6 +223,13 @@ export class Driver implements Service {
     this.consensus.committed.wake();
   }
 
+  /** What was damaged is whole again. */
+  mended(): void {
+    this.damaged = null;
+    this.consensus.cannotApply = false;
+    this.consensus.committed.wake();
+  }
+
   #cannotApply(error: unknown): void {
     const lost =
       error instanceof MalformedBytes ? new EntryDamaged(this.applied + 1, error.message) : error;
@@ -231,8 +238,8 @@ export class Driver implements Service {
     this.consensus.cannotApply = true;
     this.#logger.error(
       "The log is damaged: this node serves what lies before, takes in nothing new and acknowledges " +
-        "nothing. Restore the data directory from a backup, or start with " +
-        "an empty one, which pulls again what the source still has",
+        "nothing until it is repaired from a peer. Without peers: restore the data directory from a backup, " +
+        "or start with an empty one, which pulls again what the source still has",
       { entry: lost.index, reason: lost.message },
     );
   }

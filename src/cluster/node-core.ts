@@ -23,6 +23,8 @@ export interface NodeOptions {
   readonly dataDir: string;
   readonly segmentBytes: number;
   readonly onFatal: (error: Error) => void;
+  /** Of a log whose end is damaged: cut it where it is whole (recover). */
+  readonly salvage?: boolean;
   /** Null: a cluster of one. */
   readonly cluster: ClusterOptions | null;
 }

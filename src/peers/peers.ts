@@ -209,7 +209,14 @@ export class Peers implements Service {
     }
   }
 
-  connected(raftId: number): boolean {
+  /** Ids of all that are linked. */
+  connected(): number[] {
+    return [...this.#peers.values()].flatMap(({ member, link }) =>
+      link === null ? [] : [member.raftId],
+    );
+  }
+
+  isConnected(raftId: number): boolean {
     return this.#peers.get(raftId)?.link != null;
   }
 

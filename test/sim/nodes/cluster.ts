@@ -271,6 +271,12 @@ export class NodeCluster {
     }
   }
 
+  /** For tests: lets time pass until it holds. */
+  async until(what: string, condition: () => boolean, deadlineMs = 60_000): Promise<void> {
+    if (!(await this.#until(condition, deadlineMs)))
+      throw new Error(`${what}: not within ${deadlineMs} ms; ${this.describe()}`);
+  }
+
   async #until(condition: () => boolean, deadlineMs: number): Promise<boolean> {
     return this.world.time.runUntil(() => {
       if (this.#violation !== null) throw this.#violation;
