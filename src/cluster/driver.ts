@@ -18,12 +18,14 @@ import { ProposalDropped } from "../raft/errors.ts";
 import type { ConfState, Entry, Snapshot } from "../raft/types.ts";
 import type { DurableLog } from "../storage/log.ts";
 import { EntryDamaged } from "../storage/storage.ts";
-import { type Command, decodeCommand, encodeCommand, isCommand } from "./command.ts";
+import { type Command, decodeCommand, encodeCommand, isCommand, unknownEntry } from "./command.ts";
 import type { Consensus } from "./consensus.ts";
 import { foldEntry, HashTrail } from "./entry-hash.ts";
 import { NodeState } from "./node-state.ts";
 import { chunkOf } from "./stream-reader.ts";
 
+/** Of an entry that apply passes over. */
+const NOTHING_KIND = 0;
 const APPLY_BYTES = 2 * 1024 * 1024;
 
 export interface ApplyObserver {
@@ -275,7 +277,9 @@ export class Driver implements Service {
       this.#state.applyCommand(entry.index, command);
       for (const observer of this.#observers) observer.commandApplied?.(command);
       this.advanced.wake();
-    } else stream.pass(entry.index);
+    } else if (entry.data.length > 0 && entry.data[0] !== NOTHING_KIND)
+      throw unknownEntry(`entry ${entry.index} of a kind ${entry.data[0]}`);
+    else stream.pass(entry.index);
   }
 
   /** Another leader's entry stands where ours was to be. */
