@@ -126,6 +126,15 @@ export class UnknownFormat extends Error {
   }
 }
 
+/** Whatever stands there, be it damaged. */
+export function readHardStateAt(bytes: Uint8Array, at: number): HardState {
+  const [term, vote, commit] = [0, 8, 16].map((field) => {
+    const value = readU64(bytes, at + field);
+    return Number.isSafeInteger(value) ? value : 0;
+  });
+  return { term: term!, vote: vote!, commit: commit! };
+}
+
 export interface BatchHeader {
   readonly length: number;
   readonly records: number;
