@@ -111,6 +111,7 @@ export class ClusterPart {
         const address = parseAddress(peer);
         return address === null ? [] : [{ raftId: id, name, address }];
       }),
+      core.state.highestId,
     );
   }
 

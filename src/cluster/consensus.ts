@@ -26,6 +26,7 @@ import type { DurableLog } from "../storage/log.ts";
 import { EntryDamaged } from "../storage/storage.ts";
 import type { PeerLinks } from "./links.ts";
 import { LogWriter } from "./log-writer.ts";
+import { membersOf } from "./members.ts";
 import type { LogStorage } from "./raft-storage.ts";
 import { ReadBarriers } from "./read-barriers.ts";
 
@@ -72,6 +73,7 @@ export class Consensus implements Service {
   #wasLeading = false;
   /** Why this node takes no part; null when it does. */
   fenced: string | null = null;
+  onFenced: () => void = () => {};
   /** A snapshot took the place of the log; set by who applies. */
   onInstalled: (snapshot: Snapshot) => void = () => {};
   /** What must be applied is lost on this disk. */
@@ -138,6 +140,7 @@ export class Consensus implements Service {
     this.fenced = reason;
     this.#logger.error("This node takes no part in the cluster any more", { reason });
     if (this.node.role === "leader") this.#do(() => this.node.stepDown());
+    this.onFenced();
     this.roleChanged.wake();
   }
 
@@ -237,7 +240,7 @@ export class Consensus implements Service {
   }
 
   #send(message: Message): void {
-    if (this.#mayLeave(message)) this.#links.send(message);
+    if (this.#mayLeave(message)) this.#links.send(forReceiver(message));
     else if (this.#held.length < MAX_HELD && message.entries.length === 0) this.#held.push(message);
   }
 
@@ -346,6 +349,18 @@ export class Consensus implements Service {
     this.#do(() => {});
     return conf;
   }
+}
+
+/**
+ * The state that a peer begins with is from before the oldest entry, so maybe from before that peer
+ * was a member; the core takes no snapshot whose configuration it is not in. As a learner it counts
+ * for nothing, and its own entry comes later.
+ */
+function forReceiver(message: Message): Message {
+  const { snapshot, to } = message;
+  if (snapshot === null || membersOf(snapshot.conf).includes(to)) return message;
+  const learners = [...snapshot.conf.learners, to].sort((a, b) => a - b);
+  return { ...message, snapshot: { ...snapshot, conf: { ...snapshot.conf, learners } } };
 }
 
 function isRefusal(error: unknown): boolean {

@@ -4,7 +4,7 @@ import type { Member } from "./members.ts";
 import { isBefore, type Remembered } from "./peer-memory.ts";
 
 export interface Judges {
-  readonly own: { readonly clusterId: string; readonly raftId: number; readonly diskUuid: string };
+  readonly own: { readonly clusterId: string; readonly diskUuid: string; readonly nonce: string };
   readonly members: ReadonlyMap<number, Member>;
   /** The highest id that was ever given. */
   readonly highestId: number;
@@ -27,6 +27,7 @@ export function judge(
       `${who} is of cluster ${hello.clusterId}, this is cluster ${own.clusterId}: check its cluster.join`,
     );
   }
+  if (hello.nonce === own.nonce) return refusal("unknown", "This node has called itself");
   if (hello.diskUuid === own.diskUuid) {
     return refusal(
       "clone",
@@ -35,9 +36,9 @@ export function judge(
   }
   const member = members.get(hello.raftId);
   if (member === undefined) {
-    return hello.raftId <= highestId
-      ? refusal("removed", `${who} was removed from the cluster; to use it again ${REJOIN}`)
-      : refusal("unknown", `${who} is not known here yet`);
+    // With a higher id it came when we were away, or while we catch up: the log will tell us.
+    if (hello.raftId > highestId) return null;
+    return refusal("removed", `${who} was removed from the cluster; to use it again ${REJOIN}`);
   }
   if (member.diskUuid !== hello.diskUuid) {
     return refusal(

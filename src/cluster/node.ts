@@ -21,6 +21,7 @@ import type { AccountSettings, Command, RetentionSettings, SourceSettings } from
 import { exportBytes } from "./export.ts";
 import { LeaderCalls } from "./leader-calls.ts";
 import { LeaderOperations, noFile } from "./leader-operations.ts";
+import { membersOf } from "./members.ts";
 import { checkpointOf, type NodeCore } from "./node-core.ts";
 import type { NodeServer } from "./node-server.ts";
 import type {
@@ -83,7 +84,8 @@ export interface NodeParts {
 }
 
 export class RunningNode implements NodeOperations, ClusterOperations {
-  readonly #core: NodeCore;
+  /** For embedders, and for who checks it. */
+  readonly core: NodeCore;
   readonly #server: NodeServer;
   readonly #cluster: ClusterPart | null;
   readonly #platform: Platform;
@@ -105,7 +107,7 @@ export class RunningNode implements NodeOperations, ClusterOperations {
   readonly failed: Promise<Error>;
 
   constructor({ core, server, cluster, options, failed, fail }: NodeParts) {
-    this.#core = core;
+    this.core = core;
     this.#server = server;
     this.#cluster = cluster;
     this.#platform = options.platform;
@@ -135,9 +137,17 @@ export class RunningNode implements NodeOperations, ClusterOperations {
     );
     core.driver.observe({
       commandApplied: (command) => this.#follow(command),
-      confApplied: () => cluster?.membersChanged(),
+      confApplied: (_index, conf) => {
+        cluster?.membersChanged();
+        const { raftId } = core.log.identity;
+        // One that catches up comes upon its own entry later.
+        if (raftId <= core.state.highestId && !membersOf(conf).includes(raftId))
+          core.driver.consensus.fence("This node was removed from the cluster");
+      },
       replaced: () => this.#replaced(),
     });
+    // It would go on serving what it has and get nothing new: replicas are to go elsewhere.
+    core.driver.consensus.onFenced = () => void server.want(false, DRAIN_MS);
     cluster?.begin(this.#leader, () => server.slowestEntry());
     this.#driverRun = core.driver.run(this.#stopDriver.signal).catch((error: Error) => fail(error));
     this.#syncerRun = this.#lead().catch((error: Error) => fail(error));
@@ -193,7 +203,7 @@ export class RunningNode implements NodeOperations, ClusterOperations {
         this.#cluster?.membersChanged();
         return;
       case "set-server":
-        if (command.id === this.#core.log.identity.raftId)
+        if (command.id === this.core.log.identity.raftId)
           void this.#server.want(command.wanted === "running", DRAIN_MS);
         return;
       default:
@@ -208,12 +218,13 @@ export class RunningNode implements NodeOperations, ClusterOperations {
   }
 
   get #serverWanted(): boolean {
-    const { state, log } = this.#core;
+    const { state, log, driver } = this.core;
+    if (driver.consensus.fenced !== null) return false;
     return state.members.get(log.identity.raftId)?.server !== "stopped";
   }
 
   #purge(): void {
-    const { log, state } = this.#core;
+    const { log, state } = this.core;
     this.#purging = this.#purging.then(async () => {
       const oldest = state.stream.files[0];
       if (oldest === undefined || this.#stopping !== null) return;
@@ -225,7 +236,7 @@ export class RunningNode implements NodeOperations, ClusterOperations {
 
   /** While this node leads: seeds the settings of a fresh log, then pulls. */
   async #lead(): Promise<void> {
-    const { driver } = this.#core;
+    const { driver } = this.core;
     const { signal } = this.#stopSyncer;
     const { roleChanged } = driver.consensus;
     let seeded = false;
@@ -258,7 +269,7 @@ export class RunningNode implements NodeOperations, ClusterOperations {
   }
 
   async #seed(): Promise<void> {
-    const { driver, state } = this.#core;
+    const { driver, state } = this.core;
     const { source, accounts, retentionBytes, retentionHours } = this.#settings;
     const held = state.settings;
     if (source !== null && held.source === null)
@@ -305,7 +316,7 @@ export class RunningNode implements NodeOperations, ClusterOperations {
   }
 
   async #retain(): Promise<void> {
-    const { state, driver } = this.#core;
+    const { state, driver } = this.core;
     const { files } = state.stream;
     const newest = files[files.length - 1]?.lastTimestamp ?? 0;
     // The events' own clock: a jump of this machine's clock must not purge anything.
@@ -333,7 +344,7 @@ export class RunningNode implements NodeOperations, ClusterOperations {
   }
 
   status(): NodeStatus {
-    return nodeStatus(this.#core, {
+    return nodeStatus(this.core, {
       settings: this.#settings,
       platform: this.#platform,
       syncer: this.#syncer.status(),
@@ -344,7 +355,7 @@ export class RunningNode implements NodeOperations, ClusterOperations {
   }
 
   notReady(): string | null {
-    const { driver } = this.#core;
+    const { driver } = this.core;
     const { fenced, node } = driver.consensus;
     if (this.#stopping !== null) return "the node is stopping";
     if (driver.damaged !== null) return "the log is damaged";
@@ -362,7 +373,7 @@ export class RunningNode implements NodeOperations, ClusterOperations {
   }
 
   gtid(): GtidStatus {
-    const { executed, purged, sourceUuids } = this.#core.state.stream;
+    const { executed, purged, sourceUuids } = this.core.state.stream;
     return {
       executed: executed.toString(),
       purged: purged.toString(),
@@ -371,13 +382,13 @@ export class RunningNode implements NodeOperations, ClusterOperations {
   }
 
   files(): readonly BinlogFile[] {
-    return this.#core.state.stream.files;
+    return this.core.state.stream.files;
   }
 
   exportFile(name: string): AsyncIterable<Uint8Array> {
     const file = this.files().find((f) => f.name === name);
     if (file === undefined) throw noFile(name);
-    return exportBytes(this.#core.log, this.#core.state.stream, file);
+    return exportBytes(this.core.log, this.core.state.stream, file);
   }
 
   async purge(firstKept: string, dryRun: boolean): Promise<readonly string[]> {
@@ -385,11 +396,11 @@ export class RunningNode implements NodeOperations, ClusterOperations {
   }
 
   source(): SourceSettings | null {
-    return this.#core.state.settings.source;
+    return this.core.state.settings.source;
   }
 
   async #sourceConfig(): Promise<SourceConfig | null> {
-    const { source } = this.#core.state.settings;
+    const { source } = this.core.state.settings;
     if (source === null) return null;
     return resolveSource(source, this.#platform.process, this.#server.clusterUuid);
   }
@@ -414,12 +425,12 @@ export class RunningNode implements NodeOperations, ClusterOperations {
   }
 
   async syncer(): Promise<SyncerStatus> {
-    if (this.#core.driver.consensus.node.leader === 0) return this.#syncer.status();
+    if (this.core.driver.consensus.node.leader === 0) return this.#syncer.status();
     return (await this.#leader.onLeader("syncer")) as SyncerStatus;
   }
 
   accounts(): readonly { readonly name: string; readonly native: boolean }[] {
-    const { accounts } = this.#core.state.settings;
+    const { accounts } = this.core.state.settings;
     return [...accounts].map(([name, account]) => ({ name, native: account.native !== null }));
   }
   async setAccount(name: string, account: AccountSettings): Promise<void> {
@@ -440,17 +451,17 @@ export class RunningNode implements NodeOperations, ClusterOperations {
     return this.#wantServer("stopped");
   }
   async #wantServer(wanted: "running" | "stopped"): Promise<ServerStatus> {
-    await this.#leader.onLeader("setServer", this.#core.log.identity.raftId, wanted);
+    await this.#leader.onLeader("setServer", this.core.log.identity.raftId, wanted);
     // The entry may not be applied here yet.
     await this.#server.want(wanted === "running", DRAIN_MS);
     return this.#server.status();
   }
 
   cluster(): ClusterStatus {
-    return clusterStatus(this.#core, this.#settings, this.#cluster);
+    return clusterStatus(this.core, this.#settings, this.#cluster);
   }
   metrics(): NodeMetrics {
-    return nodeMetrics(this.#core, this.#server.counters().counters, this.#cluster);
+    return nodeMetrics(this.core, this.#server.counters().counters, this.#cluster);
   }
 
   async addMember(peerAddress: string): Promise<MemberStatus> {
@@ -474,8 +485,8 @@ export class RunningNode implements NodeOperations, ClusterOperations {
 
   /** As this node knows it, once it has applied what made it. */
   async #member(id: unknown): Promise<MemberStatus> {
-    await this.#core.driver.barrier(10_000).catch(() => {});
-    return memberStatus(this.#core, this.#settings, this.#cluster, id as number);
+    await this.core.driver.barrier(10_000).catch(() => {});
+    return memberStatus(this.core, this.#settings, this.#cluster, id as number);
   }
 
   /** Drains, syncs, closes. The second call waits for the first. */
@@ -487,19 +498,19 @@ export class RunningNode implements NodeOperations, ClusterOperations {
   async #stop(): Promise<void> {
     this.#retentionTimer();
     this.#stopScrub.abort();
-    const isAlone = this.#core.driver.consensus.node.isOnlyVoter;
+    const isAlone = this.core.driver.consensus.node.isOnlyVoter;
     if (!isAlone) await this.#cluster?.leave();
     this.#stopSyncer.abort();
     await this.#syncerRun;
     await this.#server.stop(DRAIN_MS);
     // With others, what is not committed yet is theirs to settle.
-    if (isAlone) await this.#core.driver.settled().catch(() => {});
+    if (isAlone) await this.core.driver.settled().catch(() => {});
     this.#stopDriver.abort();
     await this.#driverRun;
     await this.#scrubRun;
     await this.#purging;
     await this.#cluster?.stop();
-    const { log, state } = this.#core;
+    const { log, state } = this.core;
     await log.saveCheckpoint(checkpointOf(log, state)).catch((error: Error) => {
       this.#logger.warn("No checkpoint was written at the stop: the next start takes longer", {
         reason: error.message,

@@ -96,7 +96,7 @@ export class PeerHost implements PeersHost {
     if (core === null) return null;
     const { members, highestId } = core.state;
     const refusal = judge(hello, {
-      own: core.log.identity,
+      own: { ...core.log.identity, nonce: this.#parts.nonce },
       members,
       highestId,
       remembered: (uuid) => this.#parts.memory.of(uuid),

@@ -5,7 +5,7 @@
 import { type Chunk, decodeChunk, isChunk } from "../binlog/chunk.ts";
 import type { BinlogFile } from "../binlog/file-view.ts";
 import type { DeadRange, StreamState } from "../binlog/stream-state.ts";
-import type { Entry } from "../raft/types.ts";
+import { type Entry, EntryType } from "../raft/types.ts";
 import {
   type StreamPiece,
   type StreamPieces,
@@ -72,7 +72,8 @@ export class LogStreamReader implements StreamReader {
     for (const entry of entries) {
       if (entry.index > visible.entry || bytes >= READ_BYTES) break;
       if (entry.index < this.#entry) continue;
-      if (isChunk(entry.data)) {
+      // A change of the members may begin with the same byte.
+      if (entry.type === EntryType.NORMAL && isChunk(entry.data)) {
         const chunk = chunkOf(entry);
         const to = this.#end(entry.index, chunk);
         if (to > this.#offset) {

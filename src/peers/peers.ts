@@ -19,6 +19,8 @@ import { type Hello, LinkRefused, type Refusal } from "./protocol.ts";
 
 const CONNECT_MS = 5_000;
 const BACKOFF = { baseMs: 100, maxMs: 5_000 };
+/** After so long without a link the node with the higher id dials, too. */
+const PATIENCE_MS = 3_000;
 const STATUS_MS = 1_000;
 /** A link on which so many statuses did not come is dead. */
 const SILENT_STATUSES = 3;
@@ -33,7 +35,8 @@ const MAX_GUESTS = 32;
 export interface PeerMember {
   readonly raftId: number;
   readonly name: string;
-  readonly address: Address;
+  /** Null of one that came by itself and of which nothing else is known here yet. */
+  readonly address: Address | null;
 }
 
 export interface PeersHost {
@@ -42,7 +45,7 @@ export interface PeersHost {
   /** 0 while this node has no place in a cluster. */
   readonly raftId: number;
   hello(): Hello;
-  /** Null: it is who it says, and may speak. */
+  /** Null: it is who it says, and may speak; also one of which only its id is new. */
   judge(hello: Hello): Refusal | null;
   /** Before its first message: what must not be forgotten of it is durable when it resolves. */
   remember(hello: Hello): Promise<void>;
@@ -133,11 +136,11 @@ export class Peers implements Service {
     await Promise.all(this.#dials);
   }
 
-  /** Whom this node may be linked with, itself left out. */
-  setMembers(members: readonly PeerMember[]): void {
+  /** Whom this node may be linked with, itself left out; of ids above `highestId` it does not know yet. */
+  setMembers(members: readonly PeerMember[], highestId: number): void {
     const kept = new Set(members.map(({ raftId }) => raftId));
     for (const [id, peer] of this.#peers) {
-      if (kept.has(id)) continue;
+      if (kept.has(id) || id > highestId) continue;
       this.#end(peer);
       this.#peers.delete(id);
     }
@@ -148,7 +151,7 @@ export class Peers implements Service {
     }
   }
 
-  #add(member: PeerMember): void {
+  #add(member: PeerMember): Peer {
     const peer: Peer = {
       member,
       link: null,
@@ -163,6 +166,7 @@ export class Peers implements Service {
     };
     this.#peers.set(member.raftId, peer);
     if (this.#signal !== null) this.#startDialing(peer);
+    return peer;
   }
 
   #end(peer: Peer): void {
@@ -274,8 +278,6 @@ export class Peers implements Service {
   }
 
   #startDialing(peer: Peer): void {
-    // The other side dials.
-    if (peer.member.raftId < this.#host.raftId) return;
     const run = this.#keepDialing(peer).finally(() => this.#dials.delete(run));
     this.#dials.add(run);
   }
@@ -284,9 +286,10 @@ export class Peers implements Service {
     const { signal } = peer.stop;
     const { clock, random } = this.#platform;
     for (let attempt = 0; !signal.aborted; ) {
+      if (!(await this.#isOursToDial(peer, signal))) continue;
       const startedMs = clock.mono();
       try {
-        const { link, hello } = await this.#dial(peer.member.address);
+        const { link, hello } = await this.#dial(peer.member.address!);
         await this.#serveMember(link, hello, peer);
       } catch (error) {
         this.#note(peer, error as Error);
@@ -295,6 +298,15 @@ export class Peers implements Service {
       attempt = clock.mono() - startedMs > BACKOFF.maxMs ? 0 : attempt + 1;
       await delay(clock, backoffMs(attempt, BACKOFF, random.u32() / 0x1_0000_0000), signal);
     }
+  }
+
+  /** The node with the lower id dials; the other one only when that does not: it may not want us. */
+  async #isOursToDial(peer: Peer, signal: AbortSignal): Promise<boolean> {
+    const { clock } = this.#platform;
+    const { raftId, address } = peer.member;
+    if (peer.link === null && address !== null && raftId > this.#host.raftId) return true;
+    await delay(clock, PATIENCE_MS, signal);
+    return peer.link === null && peer.member.address !== null && !signal.aborted;
   }
 
   #note(peer: Peer, error: Error): void {
@@ -339,8 +351,8 @@ export class Peers implements Service {
       const refusal = this.#host.judge(hello);
       if (refusal !== null) return link.refuse(refusal);
       link.sendHello(this.#host.hello());
-      const peer = this.#peers.get(hello.raftId);
-      if (peer === undefined) return await this.#serveGuest(link, hello);
+      const { raftId, name } = hello;
+      const peer = this.#peers.get(raftId) ?? this.#add({ raftId, name, address: null });
       await this.#serveMember(link, hello, peer);
     } finally {
       this.#open.delete(link);
@@ -422,6 +434,7 @@ export class Peers implements Service {
 /** Another node answers at a member's address, or the member before it has a place. */
 function elsewhere({ raftId }: Hello, { address, name }: PeerMember): Refusal {
   const who = raftId === 0 ? "a node that has no place in the cluster yet" : `node ${raftId}`;
-  const message = `At ${address.host}:${address.port}, where "${name}" is looked for, is ${who}`;
+  const place = address === null ? "the other end" : `${address.host}:${address.port}`;
+  const message = `At ${place}, where "${name}" is looked for, is ${who}`;
   return { code: "unknown", message };
 }

@@ -20,8 +20,9 @@
  * 2. A Raft message whose sender is not the link's node ends the link.
  * 3. What waits to be sent to one peer is bounded in bytes; beyond it messages are dropped and the
  *    core is told. A slow or dead peer costs others nothing.
- * 4. One link a pair: the node with the lower Raft id dials. A node without an id (fresh) dials
- *    whom it was told of, and may only call.
+ * 4. One link a pair: the node with the lower Raft id dials, and the other when that does not for a
+ *    while: so a node that was removed meanwhile learns of it. A node without an id (fresh) dials whom
+ *    it was told of, and may only call.
  * 5. Whatever comes, it ends at most its own link.
  */
 export const PROTOCOL_VERSION = 1;

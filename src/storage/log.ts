@@ -151,7 +151,7 @@ export class DurableLog {
   async append(batch: LogBatch): Promise<void> {
     return this.#asWriter(async () => {
       const records = recordsOf(batch);
-      const room = await this.#makeRoom(records, batch.hardState);
+      const room = await this.#makeRoom(records, this.#hardStateBefore(batch));
       if (!room) throw new LogFull();
       const at = this.#at;
       await this.#write(records, batch.hardState);
@@ -222,6 +222,15 @@ export class DurableLog {
     const done = this.#upkeep.then(work);
     this.#upkeep = done.catch(() => {});
     return done;
+  }
+
+  /**
+   * What may be durable before the batch is: behind where it cuts stands what is to be replaced, and
+   * a commit index that covers that would have it applied after a crash in between.
+   */
+  #hardStateBefore({ hardState, truncateAfter }: LogBatch): HardState {
+    const own = truncateAfter ?? this.#index.lastIndex;
+    return { ...hardState, commit: Math.min(hardState.commit, own) };
   }
 
   /**

@@ -20,7 +20,7 @@ export const MACHINE_MUTANTS: readonly Mutant[] = [
     "8: an acknowledgement leaves before the write that it speaks of",
     WRITER,
     "    if (entries.length > 0 || this.#mustSync) {",
-    "    this.#onDurable(responses);\n    if (entries.length > 0 || this.#mustSync) {",
+    "    this.#events.onDurable(responses);\n    if (entries.length > 0 || this.#mustSync) {",
   ),
   onMachines(
     "16: a vote alone is not worth a sync",

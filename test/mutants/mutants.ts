@@ -4,6 +4,7 @@
  * docs/raft-behaviours.md) or one that a hurried change would make. `from` occurs once in its file.
  */
 import { MACHINE_MUTANTS } from "./machine-mutants.ts";
+import { NODE_MUTANTS } from "./node-mutants.ts";
 import { type Mutant, patch } from "./patch.ts";
 
 const mutant = patch("cores");
@@ -283,4 +284,5 @@ export const MUTANTS: readonly Mutant[] = [
     "return asks || term >= 0;",
   ),
   ...MACHINE_MUTANTS,
+  ...NODE_MUTANTS,
 ];

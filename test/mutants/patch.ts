@@ -4,8 +4,8 @@ export interface Mutant {
   readonly file: string;
   readonly from: string;
   readonly to: string;
-  /** Which simulator hunts it: of bare cores, or of machines with the product's log and ready loop. */
-  readonly by: "cores" | "machines";
+  /** Which simulator hunts it: of bare cores, of machines with log and ready loop, or of whole nodes. */
+  readonly by: "cores" | "machines" | "nodes";
 }
 
 export function patch(

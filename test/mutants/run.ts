@@ -1,5 +1,5 @@
 /**
- * `npm run mutants [-- --only TEXT] [--by cores|machines] [--seeds N]`: plants each bug in a copy of
+ * `npm run mutants [-- --only TEXT] [--by cores|machines|nodes] [--seeds N]`: plants each bug in a copy of
  * the sources and looks whether its simulator, or else a test, finds it. A patch that no
  * longer applies and a mutant that survives fail the run.
  */
@@ -27,6 +27,11 @@ const COPIED = [
   "test/sim",
   "test/unit/raft",
   "test/unit/storage",
+  "test/unit/cluster",
+  "test/unit/peers",
+  "test/unit/server",
+  "test/unit/syncer",
+  "test/fixtures",
   "test/support",
   "package.json",
 ];
@@ -34,9 +39,14 @@ const COPIED = [
 const TESTS = {
   cores: "test/unit/raft/!(behaviours|purity).test.ts",
   machines: "test/{sim/bad-disks,unit/storage/log}.test.ts",
+  nodes: "test/unit/{cluster,peers,syncer}/*.test.ts",
 } as const;
 /** Seeds and seconds for one mutant. */
-const LIMITS = { cores: ["--seconds", "40"], machines: ["--machines", "--seconds", "90"] } as const;
+const LIMITS = {
+  cores: ["--seconds", "40"],
+  machines: ["--machines", "--seconds", "90"],
+  nodes: ["--nodes", "--seconds", "120"],
+} as const;
 const { values } = parseArgs({
   options: {
     only: { type: "string", default: "" },

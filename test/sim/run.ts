@@ -5,16 +5,19 @@
  *   npm run sim [-- --from N] [--seeds N] [--events N] [--seconds S]     bare cores
  *   npm run sim -- --machines [--from N] [--seeds N] [--seconds S]       log, ready loop and apply
  *                                                                        on simulated machines
+ *   npm run sim -- --nodes [--from N] [--seeds N] [--seconds S]          whole nodes, a source, replicas
  *   npm run sim -- --trace DIR [--from N] [--seeds N]                    traces for the TLA+ specification
  */
 import { parseArgs } from "node:util";
 import { simulateMachines } from "./machines/simulate.ts";
+import { simulateNodes } from "./nodes/simulate.ts";
 import { simulate } from "./simulate.ts";
 import { writeTraces } from "./trace-files.ts";
 
 const { values } = parseArgs({
   options: {
     machines: { type: "boolean", default: false },
+    nodes: { type: "boolean", default: false },
     from: { type: "string", default: "1" },
     seeds: { type: "string", default: "2000" },
     events: { type: "string", default: "1500" },
@@ -33,6 +36,7 @@ if (values.trace !== undefined) {
 /** What a seed violates, as a report; null when nothing. */
 async function judge(seed: number): Promise<string | null> {
   const shrinks = !values["no-shrink"];
+  if (values.nodes) return (await simulateNodes(seed, shrinks)).report;
   if (values.machines) return (await simulateMachines(seed, shrinks)).report;
   return simulate(seed, Number(values.events), shrinks)?.report() ?? null;
 }

@@ -1,12 +1,15 @@
 /**
- * A source on the simulated network: answers what the syncer asks, and dumps one file that it
- * made. No SQL, no log of its own: what it has is what the test says.
+ * A source on the simulated network: answers what the syncer asks, dumps the files that it made, also
+ * what is committed while a dump runs, and notes the ACKs that it gets. No SQL, no log of its own: what
+ * it has is what the test says.
  */
 import type { Machine, World } from "../../../runtime/memory/world.ts";
+import { concatBytes } from "../../../src/base/bytes.ts";
+import { Wakeup } from "../../../src/base/service.ts";
 import { fakeRotate, heartbeat } from "../../../src/binlog/control-events.ts";
 import { EventType, eventType } from "../../../src/binlog/event.ts";
 import type { SourceSettings } from "../../../src/cluster/command.ts";
-import { uuidFromBytes } from "../../../src/gtid/binary.ts";
+import { decodeGtidSet, uuidFromBytes } from "../../../src/gtid/binary.ts";
 import { GtidSet } from "../../../src/gtid/gtid-set.ts";
 import { createVerifiers } from "../../../src/mysql/auth/verifier.ts";
 import { type BinlogDumpGtid, decodeCommand } from "../../../src/mysql/commands.ts";
@@ -14,6 +17,7 @@ import { PacketConnection } from "../../../src/mysql/connection.ts";
 import { syntaxError, unknownVariable } from "../../../src/mysql/errors.ts";
 import { encodeEof, encodeErr, encodeOk } from "../../../src/mysql/response.ts";
 import { encodeResultSet, textColumn } from "../../../src/mysql/result-set.ts";
+import { decodeSemiSyncAck, type SemiSyncAck } from "../../../src/mysql/semi-sync.ts";
 import { acceptLogin } from "../../../src/mysql/server-handshake.ts";
 import { delay } from "../../../src/platform/clock.ts";
 import type { Conn } from "../../../src/platform/net.ts";
@@ -22,7 +26,7 @@ import { withSemiSync } from "../../support/binlog-files.ts";
 import { nodeCrc32 } from "../../support/crc.ts";
 import { FileMaker } from "../server/make-file.ts";
 
-const FILE = "binlog.000001";
+const FIRST_FILE = "binlog.000001";
 const USER = "puller";
 const PASSWORD = "secret";
 const BEAT_MS = 5_000;
@@ -35,14 +39,20 @@ export class WorldSource {
   readonly status: Map<string, string> = new Map();
   readonly statements: string[] = [];
   readonly #platform: Platform;
-  readonly #file: FileMaker;
+  readonly #files: { readonly name: string; readonly maker: FileMaker }[];
+  readonly #changed = new Wakeup();
+  readonly #dumps = new Set<PacketConnection>();
   #connections = 0;
+  /** Called with each ACK of the dump connection, and with the machine that it came from. */
+  onAck: (ack: SemiSyncAck, from: string) => void = () => {};
+  /** How long to wait before each event of a dump; so a cut finds it inside a transaction. */
+  eventDelayMs: () => number = () => 0;
 
   private constructor(world: World, name: string, uuid: string, purged: string) {
     this.machine = world.machine(name);
     this.#platform = this.machine.start();
     this.uuid = uuid;
-    this.#file = new FileMaker(purged);
+    this.#files = [{ name: FIRST_FILE, maker: new FileMaker(purged) }];
     this.variables = new Map([
       ["version", "9.7.0"],
       ["server_uuid", uuid],
@@ -93,13 +103,52 @@ export class WorldSource {
     };
   }
 
-  /** Commits it before anybody connects: a dump that runs does not show it. */
-  commit(uuid: string, gno: number): this {
-    this.#file.transaction({ uuid, gno });
+  /** What runs shows it, too. */
+  commit(uuid: string, gno: number, bytes = 40): this {
+    this.#newest.maker.transaction({ uuid, gno, bytes });
     const executed = GtidSet.parse(this.variables.get("gtid_executed")!);
     executed.add(uuid, BigInt(gno));
     this.variables.set("gtid_executed", executed.toString());
+    this.#changed.wake();
     return this;
+  }
+
+  /** FLUSH BINARY LOGS. */
+  rotate(): this {
+    const name = `binlog.${String(this.#files.length + 1).padStart(6, "0")}`;
+    this.#newest.maker.rotate(name);
+    this.#files.push({ name, maker: new FileMaker(this.variables.get("gtid_executed")!) });
+    this.#changed.wake();
+    return this;
+  }
+
+  get #newest(): { readonly name: string; readonly maker: FileMaker } {
+    return this.#files[this.#files.length - 1]!;
+  }
+
+  get files(): readonly { readonly name: string; readonly bytes: Uint8Array }[] {
+    return this.#files.map(({ name, maker }) => ({ name, bytes: maker.file }));
+  }
+  /** Where the newest file ends. */
+  get end(): SemiSyncAck {
+    return { file: this.#newest.name, position: this.#newest.maker.size };
+  }
+  /** Events of the newest file between two positions. */
+  eventsBetween(from: number, to: number): Uint8Array[] {
+    let at = 4;
+    return this.#newest.maker.events.filter((event) => {
+      const inside = at >= from && at < to;
+      at += event.length;
+      return inside;
+    });
+  }
+  get dumps(): number {
+    return this.#dumps.size;
+  }
+
+  /** Ends the connections that are dumped to, wherever they are. */
+  cutDumps(): void {
+    for (const connection of this.#dumps) connection.destroy();
   }
 
   /** The plugin is there and on. */
@@ -141,7 +190,15 @@ export class WorldSource {
     for (;;) {
       const command = decodeCommand(await connection.readCommand(), capabilities);
       if (command.kind === "quit") return connection.end();
-      if (command.kind === "binlog-dump-gtid") return this.#dump(connection, command, semiSync);
+      if (command.kind === "binlog-dump-gtid") {
+        this.#dumps.add(connection);
+        try {
+          return await this.#dump(connection, command, semiSync, conn.peer.split(":")[0]!);
+        } finally {
+          this.#dumps.delete(connection);
+          connection.destroy();
+        }
+      }
       if (command.kind === "query") {
         this.statements.push(command.sql);
         semiSync ||= command.sql.includes("@rpl_semi_sync_replica");
@@ -158,7 +215,12 @@ export class WorldSource {
         capabilities,
       );
     if (sql.startsWith("SET ")) return [encodeOk()];
-    if (sql === "SHOW BINARY LOGS") return table(["Log_name"], [[FILE]]);
+    if (sql === "SHOW BINARY LOGS") {
+      return table(
+        ["Log_name"],
+        this.#files.map(({ name }) => [name]),
+      );
+    }
     const variable = /^SELECT @@GLOBAL\.(\w+) AS v$/.exec(sql)?.[1];
     if (variable !== undefined) {
       const value = this.variables.get(variable);
@@ -174,32 +236,83 @@ export class WorldSource {
     connection: PacketConnection,
     command: BinlogDumpGtid,
     semiSync: boolean,
+    from: string,
   ): Promise<void> {
     const send = (event: Uint8Array): void => {
-      const body = semiSync ? withSemiSync(event, false) : event;
+      const body = semiSync ? withSemiSync(event, eventType(event) === EventType.XID) : event;
       const payload = new Uint8Array(body.length + 1);
       payload.set(body, 1);
       connection.writePacket(payload);
+      // As real sources do behind one that they want acknowledged.
+      if (semiSync && eventType(event) === EventType.XID) connection.sequence = 1;
     };
-    send(fakeRotate(FILE, 4, 1, nodeCrc32));
-    let wanted = true;
-    for (const event of this.#file.events) {
-      if (eventType(event) === EventType.GTID) wanted = !hasGtid(command.gtids, event);
-      if (wanted) send(event);
-    }
-    if ((command.flags & 1) !== 0) {
-      connection.writePacket(encodeEof());
-      return connection.end();
-    }
     let gone = false;
     void connection.closed.then(() => {
       gone = true;
+      this.#changed.wake();
     });
-    while (!gone) {
-      await delay(this.#platform.clock, BEAT_MS);
-      send(heartbeat(2, FILE, this.#file.size, 1, nodeCrc32));
+    if (semiSync) void this.#readAcks(connection, from);
+    const named = this.#files.findIndex(({ name }) => name === command.file);
+    let at = named >= 0 ? named : this.#firstFor(command.gtids);
+    send(fakeRotate(this.#files[at]!.name, 4, 1, nodeCrc32));
+    let wanted = true;
+    for (let next = 0; !gone; ) {
+      const { name, maker } = this.#files[at]!;
+      const event = maker.events[next];
+      if (event !== undefined) {
+        next++;
+        if (eventType(event) === EventType.GTID) wanted = !hasGtid(command.gtids, event);
+        if (eventType(event) === EventType.ROTATE) wanted = true;
+        const pauseMs = wanted ? this.eventDelayMs() : 0;
+        if (pauseMs > 0) await delay(this.#platform.clock, pauseMs);
+        if (wanted && !gone) send(event);
+        continue;
+      }
+      if (at + 1 < this.#files.length) {
+        at++;
+        next = 0;
+        send(fakeRotate(this.#files[at]!.name, 4, 1, nodeCrc32));
+        continue;
+      }
+      if ((command.flags & 1) !== 0) {
+        connection.writePacket(encodeEof());
+        return connection.end();
+      }
+      const beat = new AbortController();
+      this.#changed.once(() => beat.abort());
+      await delay(this.#platform.clock, BEAT_MS, beat.signal);
+      if (!beat.signal.aborted && !gone) send(heartbeat(2, name, maker.size, 1, nodeCrc32));
     }
   }
+
+  /** The newest file whose predecessors the set holds; as a source finds it. */
+  #firstFor(set: GtidSet): number {
+    for (let at = this.#files.length - 1; at > 0; at--) {
+      const before = previousGtids(this.#files[at]!.maker.events[1]!);
+      if (set.containsSet(before)) return at;
+    }
+    return 0;
+  }
+
+  async #readAcks(connection: PacketConnection, from: string): Promise<void> {
+    // Beside the packets that are written: reading one by one would restart their numbers.
+    let rest: Uint8Array = new Uint8Array(0);
+    for (;;) {
+      const bytes = await connection.readStream().catch(() => null);
+      if (bytes === null) return;
+      rest = concatBytes([rest, bytes]);
+      while (rest.length >= 4) {
+        const end = 4 + (rest[0]! | (rest[1]! << 8) | (rest[2]! << 16));
+        if (rest.length < end) break;
+        this.onAck(decodeSemiSyncAck(rest.subarray(4, end)), from);
+        rest = rest.slice(end);
+      }
+    }
+  }
+}
+
+function previousGtids(event: Uint8Array): GtidSet {
+  return decodeGtidSet(event.subarray(19, event.length - 4));
 }
 
 /** Whether the set holds what begins with this GTID event. */

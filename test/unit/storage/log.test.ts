@@ -287,3 +287,28 @@ test("An entry whose batch is lost before one without entries is damage, not a s
   );
   await assert.rejects(world.settle(log.read(2, 1)), EntryDamaged);
 });
+
+test("DurableLog never knows as committed what a batch was about to replace, wherever it is killed", async () => {
+  let covered = 0;
+  for (let step = 1; step < 60; step++) {
+    const world = new LogWorld(3);
+    await world.open();
+    for (let i = 0; i < 8; i++) await world.append([payload(i, 5000)], world.log!.lastIndex);
+    const segments = world.log!.segmentCount;
+    // It replaces entries 6 to 8, is committed, and needs a further segment.
+    const entries = [6, 7, 8].map(
+      (index) => ({ index, term: 2, type: 0, data: payload(index, 5000) }) as const,
+    );
+    const hardState = { term: 2, vote: 1, commit: 8 };
+    void world.log!.append({ hardState, truncateAfter: 5, entries }).catch(() => {});
+    const { time } = world.world;
+    const began = time.steps;
+    await time.runUntil(() => time.steps >= began + step, 1000);
+    world.world.machine("a").kill();
+    const log = await world.open();
+    for (let index = 6; index <= log.hardState.commit; index++)
+      assert.equal(log.term(index), 2, `step ${step}: entry ${index} is known as committed`);
+    if (log.segmentCount > segments && log.term(8) === 1) covered++;
+  }
+  assert.ok(covered > 0, "killed between the roll and the batch");
+});

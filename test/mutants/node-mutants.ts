@@ -1,0 +1,106 @@
+/** Planted bugs in what makes a node of it all: pulling, serving, membership, snapshots. */
+import { type Mutant, patch } from "./patch.ts";
+
+const SESSION = "src/syncer/source-session.ts";
+const HOST = "src/cluster/syncer-host.ts";
+const READER = "src/cluster/stream-reader.ts";
+const STATE = "src/binlog/stream-state.ts";
+const DRIVER = "src/cluster/driver.ts";
+const SERVER = "src/cluster/node-server.ts";
+const CONSENSUS = "src/cluster/consensus.ts";
+const MEMBERSHIP = "src/cluster/membership.ts";
+
+const onNodes = patch("nodes");
+
+export const NODE_MUTANTS: readonly Mutant[] = [
+  onNodes(
+    "B1: what is applied here is acknowledged with what is only received",
+    SESSION,
+    "    dump.ack(file.sourceName, file.size);",
+    "    dump.ack(file.sourceName, Math.max(file.size, this.#host.stream.fileEnd));",
+  ),
+  onNodes(
+    "B1: an ACK as soon as a chunk is proposed",
+    SESSION,
+    "    this.#host.propose(chunk.payload);\n",
+    '    this.#host.propose(chunk.payload);\n    this.#dump?.ack(this.#host.stream.file?.sourceName ?? "", (this.#host.stream.file?.size ?? 0) + chunk.payload.length);\n',
+  ),
+  onNodes(
+    "B2: a node leads before what it holds of earlier terms is applied",
+    DRIVER,
+    'return node.role === "leader" && termStart > 0 && this.applied >= termStart;',
+    'return node.role === "leader" && termStart > 0;',
+  ),
+  onNodes(
+    "B3: the rest of a chunk is read from its beginning",
+    READER,
+    "pieces.push({ entry: entry.index, chunk, from: this.#offset, to, file });",
+    "pieces.push({ entry: entry.index, chunk, from: 0, to, file });",
+  ),
+  onNodes(
+    "B4: a pull that is not newer restarts the stream",
+    STATE,
+    "if (!isNewer(chunk.pull, this.pull))",
+    "if (this.pull.term > chunk.pull.term)",
+  ),
+  onNodes(
+    "B4, B6: a broken tail is not dead",
+    READER,
+    "if (range !== null) end",
+    "if (range !== null && index < 0) end",
+  ),
+  onNodes(
+    "B5: apply goes on to the end of the log",
+    DRIVER,
+    "      const last = node.appliable;",
+    "      const last = this.#log.lastIndex;",
+  ),
+  onNodes(
+    "B7: a node that lags says that nobody has it",
+    SERVER,
+    "confirmMissing: () => caughtUp(core),",
+    "confirmMissing: async () => core !== null,",
+  ),
+  onNodes(
+    "B9: a chunk of another pull continues the stream",
+    STATE,
+    'if (term !== this.pull.term || id !== this.pull.id) return "its pull is not the current one";',
+    'if (term < 0) return "its pull is not the current one";',
+  ),
+  onNodes(
+    "a change of the members is taken for a chunk",
+    READER,
+    "entry.type === EntryType.NORMAL && isChunk",
+    "isChunk",
+  ),
+  onNodes(
+    "a snapshot does not take the place of what was applied",
+    DRIVER,
+    "    this.#state.replace(NodeState.decode(data));\n",
+    "    NodeState.decode(data);\n",
+  ),
+  onNodes(
+    "a peer that is not in the state that it gets is left alone with it",
+    CONSENSUS,
+    "this.#links.send(forReceiver(message))",
+    "this.#links.send(message)",
+  ),
+  onNodes(
+    "S9: a removed node goes on as if nothing had been",
+    CONSENSUS,
+    "    this.fenced = reason;\n",
+    "    if (reason.length < 0) this.fenced = reason;\n",
+  ),
+  onNodes(
+    "ids are used again",
+    MEMBERSHIP,
+    "id: state.highestId + 1",
+    "id: Math.max(...state.members.keys()) + 1",
+  ),
+  onNodes(
+    "a dump is asked for what a deposed leader holds",
+    HOST,
+    "    await this.#driver.barrier(SETTLE_MS);\n",
+    "",
+  ),
+];

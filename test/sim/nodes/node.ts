@@ -1,0 +1,161 @@
+/** A whole node on a simulated machine: all that `binraft start` runs but the command line. */
+import type { Life } from "../../../runtime/memory/life.ts";
+import type { Machine } from "../../../runtime/memory/world.ts";
+import { toHex } from "../../../src/base/bytes.ts";
+import type { Logger } from "../../../src/base/logger.ts";
+import type { AccountSettings } from "../../../src/cluster/command.ts";
+import type { RunningNode } from "../../../src/cluster/node.ts";
+import { startNode } from "../../../src/cluster/start-node.ts";
+import { createVerifiers } from "../../../src/mysql/auth/verifier.ts";
+import type { Platform } from "../../../src/platform/platform.ts";
+import type { DurableLog } from "../../../src/storage/log.ts";
+import { recordingLogger } from "./recording-logger.ts";
+
+export const DATA_DIR = "data";
+export const MYSQL_PORT = 3307;
+export const PEER_PORT = 4306;
+export const ACCOUNT = { user: "repl", password: "replica-secret" };
+const SECRET = "a secret of the simulated cluster";
+
+export interface NodePlan {
+  /** Names of machines. */
+  readonly join: readonly string[];
+  readonly bootstrapExpect: number | null;
+  readonly heartbeatMs: number;
+  readonly electionMs: number;
+  readonly segmentBytes: number;
+  readonly syncMs: number;
+}
+
+export class SimNode {
+  readonly name: string;
+  readonly machine: Machine;
+  readonly #plan: NodePlan;
+  readonly #onEnd: (node: SimNode, error: Error) => void;
+  readonly #logger: Logger;
+  readonly lines: string[] = [];
+  #life: Life | null = null;
+  #node: RunningNode | null = null;
+  /** The log of the last process, as it was when that ended. */
+  log: DurableLog | null = null;
+
+  onStart: (node: RunningNode) => void = () => {};
+
+  constructor(machine: Machine, plan: NodePlan, onEnd: (node: SimNode, error: Error) => void) {
+    this.name = machine.name;
+    this.machine = machine;
+    this.#plan = plan;
+    this.#onEnd = onEnd;
+    this.#logger = recordingLogger(this.lines, () => machine.world.time.now);
+  }
+
+  get up(): boolean {
+    return this.#life?.alive === true;
+  }
+  get node(): RunningNode | null {
+    return this.up ? this.#node : null;
+  }
+  get leads(): boolean {
+    return this.node?.core.driver.leads === true && this.#life?.isPaused === false;
+  }
+
+  start(): void {
+    if (this.up) return;
+    const platform = this.machine.start();
+    const life = this.machine.life!;
+    this.#life = life;
+    this.#node = null;
+    this.machine.disk(DATA_DIR).faults.syncMs = this.#plan.syncMs;
+    const ended = (error: Error): void => {
+      if (!life.alive) return;
+      this.lines.push(`ended: ${error.message}`);
+      this.machine.kill();
+      this.#onEnd(this, error);
+    };
+    this.#open(platform).then((node) => {
+      this.#node = node;
+      this.onStart(node);
+      this.log = node.core.log;
+      void node.failed.then(ended);
+    }, ended);
+  }
+
+  async #open(platform: Platform): Promise<RunningNode> {
+    const { address } = this.machine;
+    const { join, bootstrapExpect, heartbeatMs, electionMs, segmentBytes } = this.#plan;
+    const now = platform.clock.wall();
+    const tls = await platform.crypto.selfSignedCertificate({
+      commonName: this.name,
+      altNames: [address],
+      notBefore: new Date(now - 1_000_000),
+      notAfter: new Date(now + 1e12),
+    });
+    return startNode({
+      platform,
+      logger: this.#logger,
+      tls: null,
+      settings: {
+        name: this.name,
+        region: "",
+        version: "0.0.0-sim",
+        dataDir: DATA_DIR,
+        serverId: null,
+        mysqlAddress: { host: address, port: MYSQL_PORT },
+        segmentBytes,
+        retentionBytes: null,
+        retentionHours: null,
+        keepForAbsentHours: 0,
+        requireTls: false,
+        maxConnections: 200,
+        allowOriginServerIds: true,
+        source: null,
+        accounts: new Map([[ACCOUNT.user, account(platform)]]),
+        cluster: {
+          listen: { host: address, port: PEER_PORT },
+          advertised: {
+            peer: `${address}:${PEER_PORT}`,
+            mysql: `${address}:${MYSQL_PORT}`,
+            admin: "",
+          },
+          join: join.map((host) => ({ host, port: PEER_PORT })),
+          bootstrapExpect,
+          bootstrap: false,
+          heartbeatMs,
+          electionMs,
+          tls,
+          secrets: async () => [SECRET],
+        },
+      },
+    });
+  }
+
+  kill(): void {
+    this.machine.kill();
+  }
+  powerLoss(): string {
+    return this.machine.powerLoss();
+  }
+  pause(): void {
+    this.#life?.pause();
+  }
+  resume(): void {
+    this.#life?.resume();
+  }
+
+  describe(): string {
+    const core = this.node?.core;
+    if (core === undefined) return `${this.name} ${this.up ? "is starting" : "is down"}`;
+    const { node, fenced } = core.driver.consensus;
+    const { voters, learners } = core.state.conf;
+    return (
+      `${this.name} (${core.log.identity.raftId}) ${node.role} term ${node.term} leader ${node.leader} ` +
+      `commit ${node.commit} applied ${core.driver.applied} log ${core.log.firstIndex}-${core.log.lastIndex} ` +
+      `voters ${voters} learners ${learners} executed ${core.state.stream.executed}${fenced === null ? "" : ` FENCED ${fenced}`}`
+    );
+  }
+}
+
+function account({ crypto }: Platform): AccountSettings {
+  const { sha2, native } = createVerifiers(crypto, ACCOUNT.password, { native: true });
+  return { sha2: toHex(sha2), native: toHex(native!) };
+}

@@ -1,0 +1,121 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { CallFailed } from "../../../src/peers/link.ts";
+import { message } from "../../../src/raft/types.ts";
+import { PeersWorld, PORT } from "./world-peers.ts";
+
+async function pair(seed: number): Promise<PeersWorld> {
+  const world = new PeersWorld(seed);
+  await world.start(1);
+  await world.start(2);
+  world.introduce();
+  assert.ok(
+    await world.until(() =>
+      world.nodes.every((node) => node.peers.reports().every((one) => one.connected)),
+    ),
+  );
+  return world;
+}
+
+test("two nodes are linked once, and messages arrive as they were sent", async () => {
+  const world = await pair(1);
+  const [a, b] = world.nodes;
+  const data = new Uint8Array(100_000).fill(7);
+  const entries = [{ index: 5, term: 1, type: 0 as const, data }];
+  a!.peers.send(message("MsgApp", { from: 1, to: 2, term: 1, index: 4, entries }));
+  data.fill(0);
+  assert.ok(await world.until(() => b!.messages.length === 1));
+  assert.equal(b!.messages[0]!.entries[0]!.data[99_999], 7, "a copy");
+});
+
+test("calls are answered, and what fails keeps its kind and the next step", async () => {
+  const world = await pair(2);
+  const [a] = world.nodes;
+  const { time } = world.world;
+  assert.deepEqual(await time.run(() => a!.peers.call(2, "echo", { x: [1, "ß"] }, 1000)), {
+    x: [1, "ß"],
+  });
+  const failed = await time.run(() =>
+    a!.peers.call(2, "other", null, 1000).catch((error: CallFailed) => error),
+  );
+  assert.ok(failed instanceof CallFailed);
+  assert.deepEqual([failed.kind, failed.message, failed.next], ["conflict", "no", "do this"]);
+  const entries = await time.run(() => a!.peers.fetch(2, 10, 12, 1000));
+  assert.deepEqual(
+    entries.map(({ index, data }) => [index, data[0]]),
+    [
+      [10, 10],
+      [11, 11],
+      [12, 12],
+    ],
+  );
+});
+
+test("a node with another secret is not linked, and costs the others nothing", async () => {
+  const world = new PeersWorld(3);
+  await world.start(1);
+  await world.start(2);
+  await world.start(3, "another cluster secret");
+  world.introduce();
+  const [a, b, c] = world.nodes;
+  assert.ok(await world.until(() => a!.peers.connected(2) && b!.peers.connected(1)));
+  await world.world.time.advance(20_000);
+  assert.deepEqual(
+    [a!.peers.connected(3), b!.peers.connected(3), c!.peers.connected(1)],
+    [false, false, false],
+  );
+  const report = a!.peers.reports().find(({ id }) => id === 3);
+  assert.match(report!.trouble, /cluster secret/);
+});
+
+test("a refusal reaches the node that is refused, with its sentence", async () => {
+  const world = new PeersWorld(4);
+  await world.start(1);
+  await world.start(2);
+  world.nodes[1]!.refuse = { code: "removed", message: "Node 1 was removed" };
+  world.introduce();
+  assert.ok(await world.until(() => world.nodes[0]!.refusals.length > 0));
+  assert.deepEqual(world.nodes[0]!.refusals[0], { code: "removed", message: "Node 1 was removed" });
+  assert.equal(world.nodes[1]!.refusals.length, 0, "the one who refuses is not refused");
+});
+
+test("a message in another's name ends the link", async () => {
+  const world = await pair(5);
+  const [a, b] = world.nodes;
+  a!.peers.send(message("MsgHeartbeat", { from: 3, to: 2, term: 9 }));
+  assert.ok(await world.until(() => !b!.peers.connected(1)));
+  assert.equal(b!.messages.length, 0);
+});
+
+test("a peer that takes nothing costs bounded memory, and the core is told what was dropped", async () => {
+  const world = await pair(6);
+  const [a] = world.nodes;
+  world.world.network.partition(["n1"], ["n2"]);
+  const entries = [{ index: 5, term: 1, type: 0 as const, data: new Uint8Array(1024 * 1024) }];
+  for (let i = 0; i < 40; i++)
+    a!.peers.send(message("MsgApp", { from: 1, to: 2, term: 1, index: 4, entries }));
+  await world.world.time.advance(1);
+  const [report] = a!.peers.reports();
+  assert.ok(report!.queuedBytes < 10 * 1024 * 1024, `${report!.queuedBytes} bytes wait`);
+  assert.ok(report!.droppedMessages > 20);
+  assert.ok(a!.dropped.length > 0);
+});
+
+test("a link on which nothing is heard is given up, and comes back", async () => {
+  const world = await pair(7);
+  const [a, b] = world.nodes;
+  world.world.network.partition(["n1"], ["n2"]);
+  assert.ok(await world.until(() => !a!.peers.connected(2) && !b!.peers.connected(1), 10_000));
+  world.world.network.heal();
+  assert.ok(await world.until(() => a!.peers.connected(2) && b!.peers.connected(1)));
+});
+
+test("a node that is no member can ask one question and is gone again", async () => {
+  const world = await pair(8);
+  const guest = await world.start(0);
+  const address = { host: world.nodes[0]!.address, port: PORT };
+  assert.equal(
+    await world.world.time.run(() => guest.peers.ask(address, "echo", "hello", 1000)),
+    "hello",
+  );
+});
