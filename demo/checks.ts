@@ -14,7 +14,8 @@ export interface Check {
 
 export interface CheckContext {
   readonly source: MysqlServer;
-  readonly node: NodeProcess;
+  /** Of one cluster. */
+  readonly nodes: readonly NodeProcess[];
   readonly replicas: readonly MysqlServer[];
   readonly load: Load;
   readonly account: { readonly user: string; readonly password: string };
@@ -32,7 +33,7 @@ export async function runChecks(context: CheckContext): Promise<Check[]> {
       checks.push({ name, ok: false, detail: (error as Error).message });
     }
   };
-  await add("replicas catch up", () => catchUp(context));
+  await add("nodes and replicas catch up", () => catchUp(context));
   await add("gtid_executed equal", () => sameExecuted(context));
   await add("CHECKSUM TABLE equal", () => sameChecksums(context));
   await add("files equal mysqlbinlog --raw", () => sameFiles(context));
@@ -41,23 +42,37 @@ export async function runChecks(context: CheckContext): Promise<Check[]> {
   return checks;
 }
 
-async function catchUp({ source, replicas }: CheckContext): Promise<string> {
+const executedOf = async (server: MysqlServer): Promise<GtidSet> =>
+  GtidSet.parse(await server.value("SELECT @@GLOBAL.gtid_executed"));
+
+async function catchUp({ source, replicas, nodes }: CheckContext): Promise<string> {
+  const wanted = await executedOf(source);
+  const deadline = performance.now() + CATCH_UP_MS;
+  for (const node of nodes) {
+    let has = GtidSet.parse((await node.status()).stream.executed);
+    while (!has.containsSet(wanted)) {
+      if (performance.now() > deadline)
+        throw new Error(`${node.name} lacks ${wanted.subtract(has)}`);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      has = GtidSet.parse((await node.status()).stream.executed);
+    }
+  }
   for (const replica of replicas) await waitForReplica(source, replica, CATCH_UP_MS);
-  return `${replicas.length} replicas have all of the source's transactions`;
+  return `${nodes.length} nodes and ${replicas.length} replicas have all of the source's transactions`;
 }
 
-async function sameExecuted({ source, replicas, node }: CheckContext): Promise<string> {
-  const read = async (server: MysqlServer): Promise<GtidSet> =>
-    GtidSet.parse(await server.value("SELECT @@GLOBAL.gtid_executed"));
-  const wanted = await read(source);
+async function sameExecuted({ source, replicas, nodes }: CheckContext): Promise<string> {
+  const wanted = await executedOf(source);
   for (const replica of replicas) {
-    const has = await read(replica);
+    const has = await executedOf(replica);
     if (!has.equals(wanted))
       throw new Error(`replica ${replica.port} has ${has}, the source ${wanted}`);
   }
-  const stored = GtidSet.parse((await node.status()).stream.executed);
-  if (!stored.equals(wanted)) throw new Error(`binraft has ${stored}, the source ${wanted}`);
-  return `${wanted.count()} transactions on the source, binraft and all replicas`;
+  for (const node of nodes) {
+    const stored = GtidSet.parse((await node.status()).stream.executed);
+    if (!stored.equals(wanted)) throw new Error(`${node.name} has ${stored}, the source ${wanted}`);
+  }
+  return `${wanted.count()} transactions on the source, all nodes and all replicas`;
 }
 
 async function sameChecksums({ source, replicas }: CheckContext): Promise<string> {
@@ -69,16 +84,22 @@ async function sameChecksums({ source, replicas }: CheckContext): Promise<string
   return `${wanted.split("\n").length} tables`;
 }
 
-async function sameFiles({ source, node, account, puller }: CheckContext): Promise<string> {
+/** Of every node over HTTP, and of the last one also as mysqlbinlog gets them from it. */
+async function sameFiles({ source, nodes, account, puller }: CheckContext): Promise<string> {
   const names = (await source.query("SHOW BINARY LOGS")).map((row) => row[0]!);
   const theirs = await rawFiles({ host: source.host, port: source.port, ...puller }, names);
-  const exported = new Map<string, Uint8Array>();
-  for (const name of names) exported.set(name, await node.exportFile(name));
-  const ours = await rawFiles({ host: "127.0.0.1", port: node.mysqlPort, ...account }, names);
-  const difference = differenceOf(exported, theirs) ?? differenceOf(ours, theirs);
-  if (difference !== null) throw new Error(difference);
+  for (const node of nodes) {
+    const exported = new Map<string, Uint8Array>();
+    for (const name of names) exported.set(name, await node.exportFile(name));
+    const difference = differenceOf(exported, theirs);
+    if (difference !== null) throw new Error(`${node.name}: ${difference}`);
+  }
+  const last = nodes[nodes.length - 1]!;
+  const ours = await rawFiles({ host: "127.0.0.1", port: last.mysqlPort, ...account }, names);
+  const difference = differenceOf(ours, theirs);
+  if (difference !== null) throw new Error(`mysqlbinlog from ${last.name}: ${difference}`);
   const bytes = [...theirs.values()].reduce((sum, file) => sum + file.length, 0);
-  return `${names.length} files, ${bytes} bytes, exported and by mysqlbinlog`;
+  return `${names.length} files, ${bytes} bytes, exported by ${nodes.length} nodes and by mysqlbinlog`;
 }
 
 /** Every row whose commit returned to the client is on the source and on every replica. */

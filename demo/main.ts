@@ -1,27 +1,32 @@
 /**
- * The demo: a real MySQL source, a binraft node and two real replicas on this machine. A workload
- * runs, a table shows what flows, the node is killed with SIGKILL and comes back. At the end it is
- * checked that everything is equal and that no acknowledged commit was lost.
+ * The demo: a real MySQL source, a cluster of three voters and a learner, and two real replicas, all
+ * processes on this machine. A workload runs, a table shows what flows, the leader is killed with
+ * SIGKILL, another takes over, and the killed node comes back. At the end it is checked that
+ * everything is equal and that no acknowledged commit was lost.
  *
  *   npm run demo                              until Ctrl-C
- *   npm run demo -- --seconds 30 --json       ends with one JSON line; exit 0 only if all held
+ *   npm run demo -- --seconds 60 --json       ends with one JSON line; exit 0 only if all held
  */
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { parseArgs } from "node:util";
 import { type Check, runChecks } from "./checks.ts";
+import { ClusterProcesses } from "./cluster-processes.ts";
 import { Load } from "./load.ts";
 import { findMysql } from "./mysql/install.ts";
 import { MysqlServer } from "./mysql/server.ts";
-import { NodeProcess } from "./node-process.ts";
+import type { NodeProcess } from "./node-process.ts";
 import { startReplica } from "./replica.ts";
 import { LiveTable } from "./table.ts";
 import { SCHEMA } from "./workload.ts";
 
 const ACCOUNT = { user: "repl", password: "demo-replica" } as const;
 const PULLER = { user: "binraft", password: "demo-source" } as const;
+const VOTERS = ["voter-1", "voter-2", "voter-3"] as const;
+const LEARNER = "learner";
 const RECOVERY_DEADLINE_MS = 60_000;
+const ACKS_UNDER_WAY_MS = 50;
 
 export interface DemoResult {
   readonly ok: boolean;
@@ -38,13 +43,15 @@ export interface DemoOptions {
 class Demo {
   readonly #folder: string;
   readonly #say: (line: string) => void;
+  readonly #onTerminal: boolean;
   readonly #servers: MysqlServer[] = [];
-  #node: NodeProcess | null = null;
+  #cluster: ClusterProcesses | null = null;
   #load: Load | null = null;
 
-  constructor(folder: string, say: (line: string) => void) {
+  constructor(folder: string, say: (line: string) => void, onTerminal: boolean) {
     this.#folder = folder;
     this.#say = say;
+    this.#onTerminal = onTerminal;
   }
 
   async #server(serverId: number, args: readonly string[]): Promise<MysqlServer> {
@@ -57,59 +64,65 @@ class Demo {
   async run(options: DemoOptions, ended: Promise<void>): Promise<DemoResult> {
     const say = this.#say;
     const { version } = await findMysql({ onProgress: say });
-    say(`MySQL ${version}: starting a source and two replicas`);
+    say(`MySQL ${version}: starting a source, two replicas, three voters and a learner`);
     const [source, ...replicas] = await Promise.all([
       this.#server(1, []),
       this.#server(2, ["--replica-parallel-workers=4"]),
       this.#server(3, []),
     ]);
     await prepareSource(source);
-    const node = await this.#startNode(source);
+    const cluster = await this.#startCluster(source);
+    const leader = await cluster.leader();
+    const voter = VOTERS.map((name) => cluster.node(name)).find((node) => node !== leader)!;
+    const learner = cluster.node(LEARNER);
     say(
-      `binraft serves replicas on 127.0.0.1:${node.mysqlPort}, admin on http://127.0.0.1:${node.adminPort}`,
+      `${leader.name} leads; replicas follow ${voter.name}, a voter, and ${learner.name}, a learner`,
     );
-    const endpoint = { host: "127.0.0.1", port: node.mysqlPort, ...ACCOUNT };
-    for (const replica of replicas) await startReplica(replica, endpoint);
+    await follow(replicas[0]!, voter);
+    await follow(replicas[1]!, learner);
     const load = new Load(source);
     this.#load = load;
     load.start();
-    const table = new LiveTable(node, replicas, load, say);
+    const table = new LiveTable(cluster, load, { say, onTerminal: this.#onTerminal });
     table.start();
 
     const seconds = options.seconds;
     const half = seconds === null ? 15_000 : (seconds * 1000) / 2;
     await Promise.race([sleep(half), ended]);
-    const gap = await this.#killNode(node, load, table);
+    const gap = await this.#killLeader(cluster, voter, load, table);
     await Promise.race([sleep(seconds === null ? 2 ** 31 - 1 : half), ended]);
     await table.stop();
     await load.stop();
-    say("Writes stopped: waiting for the replicas, then checking");
-    const status = await node.status();
+    say("Writes stopped: waiting for nodes and replicas, then checking");
+    const { nodes } = cluster;
     const checks = await runChecks({
       source,
-      node,
+      nodes,
       replicas,
       load,
       account: ACCOUNT,
       puller: PULLER,
     });
+    const statuses = await Promise.all(nodes.map((node) => node.status()));
+    const { stream } = statuses[0]!;
+    const rss = Math.max(...statuses.map((status) => status.process.rssBytes));
     const figures = {
       mysqlVersion: version,
+      nodes: nodes.length,
       seconds: Math.round(load.elapsedMs / 1000),
       transactions: load.committed,
       transactionsPerSecond: Math.round((load.committed * 1000) / Math.max(1, load.elapsedMs)),
-      binlogBytes: status.stream.visibleBytes,
-      binlogFiles: status.stream.files,
+      binlogBytes: stream.visibleBytes,
+      binlogFiles: stream.files,
       ...gap,
       commitMsP50: load.percentile(50),
       commitMsP99: load.percentile(99),
-      nodeRssMiB: Math.round(status.process.rssBytes / 1_048_576),
+      nodeRssMiB: Math.round(rss / 1_048_576),
     };
     return { ok: checks.every((check) => check.ok), checks, figures };
   }
 
-  async #startNode(source: MysqlServer): Promise<NodeProcess> {
-    const folder = path.join(this.#folder, "binraft");
+  async #startCluster(source: MysqlServer): Promise<ClusterProcesses> {
     const toml = `[source]
 url = "mysql://${PULLER.user}@127.0.0.1:${source.port}"
 password_file = ${JSON.stringify(path.join(this.#folder, "source-password"))}
@@ -117,41 +130,72 @@ tls = "verify-ca"
 tls_ca = ${JSON.stringify(path.join(source.binlogDir, "ca.pem"))}
 `;
     await writeFile(path.join(this.#folder, "source-password"), PULLER.password, { mode: 0o600 });
-    const node = await NodeProcess.create({ folder, toml, account: ACCOUNT });
-    this.#node = node;
-    await node.start();
-    return node;
+    const cluster = await ClusterProcesses.create({
+      folder: path.join(this.#folder, "cluster"),
+      voters: VOTERS,
+      learners: [LEARNER],
+      toml,
+      account: ACCOUNT,
+    });
+    this.#cluster = cluster;
+    await cluster.start();
+    return cluster;
   }
 
-  /** How long nothing could be committed because the node was gone. */
-  async #killNode(
-    node: NodeProcess,
+  /** How long nothing could be committed because nobody led; the killed node comes back after that. */
+  async #killLeader(
+    cluster: ClusterProcesses,
+    spared: NodeProcess,
     load: Load,
     table: LiveTable,
   ): Promise<Record<string, number>> {
-    this.#say(`SIGKILL to the node (pid ${node.pid}): commits on the source wait from now on`);
-    table.mark("node killed");
+    let leader = await cluster.leader();
+    if (leader === spared) {
+      // A busy machine may have elected it meanwhile; its replica shall not lose its node.
+      const other = VOTERS.find((name) => name !== spared.name)!;
+      const body = JSON.stringify({ member: other });
+      const headers = { "content-type": "application/json" };
+      await leader.fetch("/v1/cluster/leader", { method: "POST", body, headers });
+      leader = await cluster.leader();
+    }
+    table.mark(`SIGKILL to the leader ${leader.name} (pid ${leader.pid}) under load`);
     const killed = performance.now();
-    await node.kill();
-    await node.start();
-    const serving = performance.now() - killed;
+    await leader.kill();
+    // What it had acknowledged until then comes in now; nobody else can lead so soon.
+    await sleep(ACKS_UNDER_WAY_MS);
     const acked = load.committed;
-    const deadline = performance.now() + RECOVERY_DEADLINE_MS;
-    while (load.committed <= acked && performance.now() < deadline) await sleep(5);
-    const resumed = performance.now() - killed;
-    table.mark("node back");
-    this.#say(
-      `The node serves again ${Math.round(serving)} ms after the kill; commits went on after ${Math.round(resumed)} ms`,
-    );
-    return { gapUntilServingMs: Math.round(serving), gapUntilCommitMs: Math.round(resumed) };
+    const serving = cluster.leader(RECOVERY_DEADLINE_MS).then((next) => ({
+      name: next.name,
+      ms: Math.round(performance.now() - killed),
+    }));
+    while (load.committed <= acked) {
+      if (performance.now() - killed > RECOVERY_DEADLINE_MS)
+        throw new Error(`No commit came through within ${RECOVERY_DEADLINE_MS} ms of the kill`);
+      await sleep(5);
+    }
+    const resumed = Math.round(performance.now() - killed);
+    const next = await serving;
+    table.mark(`commits resumed after ${resumed} ms: ${next.name} leads`);
+    await leader.start();
+    table.mark(`${leader.name} is back`);
+    return {
+      gapUntilServingMs: next.ms,
+      gapUntilCommitMs: resumed,
+      commitsResumedAfterMs: resumed,
+    };
   }
 
   async close(): Promise<void> {
-    await this.#load?.stop();
-    await this.#node?.stop();
+    // A commit that waits for an ACK ends with its server.
     await Promise.all(this.#servers.map((server) => server.remove()));
+    await this.#load?.stop();
+    await this.#cluster?.stop();
     await rm(this.#folder, { recursive: true, force: true });
   }
+}
+
+async function follow(replica: MysqlServer, node: NodeProcess): Promise<void> {
+  await startReplica(replica, { host: "127.0.0.1", port: node.mysqlPort, ...ACCOUNT });
 }
 
 async function prepareSource(source: MysqlServer): Promise<void> {
@@ -187,7 +231,7 @@ export async function demo(args: readonly string[]): Promise<number> {
   // With --json standard output is for the one line.
   const say = (line: string): void => (options.json ? console.error(line) : console.log(line));
   const folder = await mkdtemp(path.join(os.tmpdir(), "binraft-demo-"));
-  const run = new Demo(folder, say);
+  const run = new Demo(folder, say, (options.json ? process.stderr : process.stdout).isTTY);
   const ended = new Promise<void>((resolve) => {
     for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve());
   });

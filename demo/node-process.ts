@@ -3,7 +3,7 @@ import type { ChildProcess } from "node:child_process";
 import { createWriteStream } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
-import type { NodeStatus } from "../src/cluster/operations.ts";
+import type { ClusterStatus, NodeStatus, ReplicaStatus } from "../src/cluster/operations.ts";
 import { gone, spawnTracked } from "./mysql/children.ts";
 import { freePort } from "./mysql/server.ts";
 
@@ -12,6 +12,8 @@ const extension = path.extname(import.meta.filename);
 export const MAIN: string = path.join(import.meta.dirname, `../runtime/node/main${extension}`);
 const READY_DEADLINE_MS = 60_000;
 const POLL_MS = 10;
+/** A node that is stopped (SIGSTOP) takes connections and never answers. */
+const ANSWER_MS = 5_000;
 
 export interface NodeProcessOptions {
   /** Holds configuration, secrets, log and data. */
@@ -20,17 +22,29 @@ export interface NodeProcessOptions {
   readonly toml: string;
   readonly account: { readonly user: string; readonly password: string };
   readonly nodeArgs?: readonly string[];
+  /** "demo" when absent. */
+  readonly name?: string;
+  /** Where its peers reach it, when it is one of a cluster; [cluster] itself is in `toml`. */
+  readonly peerPort?: number;
+  /** Not inside `folder` when a test puts it on a disk of its own. */
+  readonly dataDir?: string;
 }
 
 export class NodeProcess {
+  readonly name: string;
   readonly folder: string;
+  readonly dataDir: string;
   readonly mysqlPort: number;
   readonly adminPort: number;
+  readonly peerPort: number | null;
   readonly #nodeArgs: readonly string[];
   #child: ChildProcess | null = null;
 
   private constructor(options: NodeProcessOptions, mysqlPort: number, adminPort: number) {
+    this.name = options.name ?? "demo";
     this.folder = options.folder;
+    this.dataDir = options.dataDir ?? path.join(options.folder, "data");
+    this.peerPort = options.peerPort ?? null;
     this.#nodeArgs = options.nodeArgs ?? ["--max-semi-space-size=1"];
     this.mysqlPort = mysqlPort;
     this.adminPort = adminPort;
@@ -46,11 +60,12 @@ export class NodeProcess {
     await writeFile(
       path.join(folder, "binraft.toml"),
       `[node]
-name = "demo"
+name = "${node.name}"
 data_dir = ${JSON.stringify(node.dataDir)}
 [listen]
 mysql = "127.0.0.1:${node.mysqlPort}"
 admin = "127.0.0.1:${node.adminPort}"
+${node.peerPort === null ? "" : `peer = "127.0.0.1:${node.peerPort}"`}
 [accounts]
 ${account.user} = { password_file = ${JSON.stringify(passwordFile)}, native = true }
 ${options.toml}
@@ -59,9 +74,6 @@ ${options.toml}
     return node;
   }
 
-  get dataDir(): string {
-    return path.join(this.folder, "data");
-  }
   get pid(): number {
     return this.#child?.pid ?? 0;
   }
@@ -69,31 +81,61 @@ ${options.toml}
     return path.join(this.folder, "binraft.log");
   }
 
-  /** Resolves once it is ready; rejects with its last words when it ends instead. */
-  async start(): Promise<void> {
-    const config = path.join(this.folder, "binraft.toml");
-    const args = [...this.#nodeArgs, MAIN, "start", "--config", config];
+  get configFile(): string {
+    return path.join(this.folder, "binraft.toml");
+  }
+  get running(): boolean {
+    return this.#child !== null && this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  /** `launch` and `untilReady`. */
+  async start(args: readonly string[] = []): Promise<void> {
+    this.launch(args);
+    await this.untilReady();
+  }
+
+  /** Starts the process and does not wait for it. `args` are further ones of the command line. */
+  launch(args: readonly string[] = []): void {
+    const command = [...this.#nodeArgs, MAIN, "start", "--config", this.configFile, ...args];
     const child = spawnTracked(
-      { file: process.execPath, args },
+      { file: process.execPath, args: command },
       { stdio: ["ignore", "pipe", "pipe"] },
     );
     const log = createWriteStream(this.logFile, { flags: "a" });
     child.stdout!.pipe(log, { end: false });
     child.stderr!.pipe(log, { end: false });
     this.#child = child;
-    const deadline = performance.now() + READY_DEADLINE_MS;
-    while (!(await this.#ready())) {
-      if (child.exitCode !== null || performance.now() > deadline) {
-        const said = await readFile(this.logFile, "utf8").catch(() => "");
-        throw new Error(`binraft did not become ready: ${said.slice(-2000)}`);
+  }
+
+  /** Resolves once it is ready; rejects with its last words when it ends instead. */
+  async untilReady(deadlineMs = READY_DEADLINE_MS): Promise<void> {
+    const deadline = performance.now() + deadlineMs;
+    while (!(await this.ready())) {
+      if (!this.running || performance.now() > deadline) {
+        throw new Error(`${this.name} did not become ready: ${(await this.said()).slice(-2000)}`);
       }
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
   }
 
-  async #ready(): Promise<boolean> {
+  /** The exit code of a process that ends by itself; null when it did not within the deadline. */
+  async ended(deadlineMs: number): Promise<number | null> {
+    const child = this.#child;
+    if (child === null || !(await gone(child, deadlineMs))) return null;
+    this.#child = null;
+    return child.exitCode;
+  }
+
+  /** All that it has logged, over all starts. */
+  said(): Promise<string> {
+    return readFile(this.logFile, "utf8").catch(() => "");
+  }
+
+  async ready(): Promise<boolean> {
     try {
-      const response = await fetch(`http://127.0.0.1:${this.adminPort}/readyz`);
+      const response = await fetch(`http://127.0.0.1:${this.adminPort}/readyz`, {
+        signal: AbortSignal.timeout(ANSWER_MS),
+      });
       return response.ok;
     } catch {
       return false;
@@ -108,6 +150,15 @@ ${options.toml}
   /** SIGTERM; resolves with the exit code. */
   async stop(): Promise<number | null> {
     return this.#end("SIGTERM");
+  }
+
+  /** SIGSTOP: it holds its connections and says nothing, until `resume`. */
+  pause(): void {
+    this.#child?.kill("SIGSTOP");
+  }
+
+  resume(): void {
+    this.#child?.kill("SIGCONT");
   }
 
   async #end(signal: "SIGKILL" | "SIGTERM"): Promise<number | null> {
@@ -128,11 +179,23 @@ ${options.toml}
     return fetch(`http://127.0.0.1:${this.adminPort}${route}`, { ...init, headers });
   }
 
-  async status(): Promise<NodeStatus> {
-    const response = await this.fetch("/v1/status");
-    if (!response.ok)
-      throw new Error(`GET /v1/status: ${response.status} ${await response.text()}`);
-    return (await response.json()) as NodeStatus;
+  async #get<T>(route: string): Promise<T> {
+    const response = await this.fetch(route, { signal: AbortSignal.timeout(ANSWER_MS) });
+    if (!response.ok) throw new Error(`GET ${route}: ${response.status} ${await response.text()}`);
+    return (await response.json()) as T;
+  }
+
+  status(): Promise<NodeStatus> {
+    return this.#get("/v1/status");
+  }
+
+  /** As this node sees it. */
+  cluster(): Promise<ClusterStatus> {
+    return this.#get("/v1/cluster");
+  }
+
+  async replicas(): Promise<readonly ReplicaStatus[]> {
+    return (await this.#get<{ items: readonly ReplicaStatus[] }>("/v1/replicas")).items;
   }
 
   async exportFile(name: string): Promise<Uint8Array> {

@@ -267,15 +267,21 @@ function lastErrors(log: string): string {
   return lines.slice(-3).join(" | ");
 }
 
+/** What was given here and may not be listened on yet. */
+const given = new Set<number>();
+
 export async function freePort(): Promise<number> {
   for (let attempt = 0; attempt < 100; attempt++) {
     const port = randomInt(FIRST_PORT, LAST_PORT);
+    if (given.has(port)) continue;
     const free = await new Promise<boolean>((resolve) => {
       const probe = net.createServer();
       probe.once("error", () => resolve(false));
       probe.listen(port, "127.0.0.1", () => probe.close(() => resolve(true)));
     });
-    if (free) return port;
+    if (!free) continue;
+    given.add(port);
+    return port;
   }
   throw new Error("Found no free port on 127.0.0.1 in 100 attempts");
 }

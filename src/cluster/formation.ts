@@ -176,7 +176,8 @@ class Formation {
 
   #note(view: FreshView): void {
     const { announcement, platform } = { ...this.#parts, ...view };
-    if (announcement.diskUuid === this.#parts.announcement.diskUuid) return;
+    // One that only wants to join is none of those that form.
+    if (view.expect === null || announcement.diskUuid === this.#parts.announcement.diskUuid) return;
     this.#seen.set(announcement.diskUuid, { view, atMs: platform.clock.mono() });
   }
 

@@ -5,7 +5,10 @@ import type { MysqlServer } from "../../demo/mysql/server.ts";
 import { SOURCE_USER } from "./local-node.ts";
 
 /** Writes the password file into `folder`. */
-export async function sourceToml(folder: string, source: MysqlServer): Promise<string> {
+export async function sourceToml(
+  folder: string,
+  source: Pick<MysqlServer, "port" | "binlogDir">,
+): Promise<string> {
   const secret = path.join(folder, "source-password");
   await writeFile(secret, SOURCE_USER.password, { mode: 0o600 });
   return `[source]

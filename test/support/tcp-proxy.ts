@@ -29,28 +29,44 @@ export class TcpProxy {
   readonly #server: net.Server;
   readonly #links = new Set<Link>();
 
-  static async start(target: { host: string; port: number }): Promise<TcpProxy> {
+  /** `faultsOf` gives a new connection faults of its own, by who connects. */
+  static async start(
+    target: { host: string; port: number },
+    faultsOf?: (client: Socket) => Promise<ProxyFaults>,
+  ): Promise<TcpProxy> {
     const server = net.createServer({ noDelay: true, allowHalfOpen: true });
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
       server.listen(0, "127.0.0.1", resolve);
     });
-    return new TcpProxy(server, target);
+    return new TcpProxy(server, target, faultsOf);
   }
 
-  private constructor(server: net.Server, target: { host: string; port: number }) {
+  private constructor(
+    server: net.Server,
+    target: { host: string; port: number },
+    faultsOf?: (client: Socket) => Promise<ProxyFaults>,
+  ) {
     this.#server = server;
     this.port = (server.address() as net.AddressInfo).port;
     this.faults = noFaults();
-    server.on("connection", (client) => {
-      client.on("error", () => {});
-      if (this.faults.refuse) {
+    const link = (client: Socket, faults: ProxyFaults): void => {
+      if (faults.refuse) {
         client.resetAndDestroy();
         return;
       }
-      const link = new Link(client, target, this.faults, this.passedBytes, this.#held);
+      const link = new Link(client, target, faults, this.passedBytes, this.#held);
       this.#links.add(link);
       client.once("close", () => this.#links.delete(link));
+    };
+    server.on("connection", (client) => {
+      client.on("error", () => {});
+      if (faultsOf === undefined) link(client, this.faults);
+      else
+        faultsOf(client).then(
+          (faults) => link(client, faults),
+          () => client.destroy(),
+        );
     });
   }
 
@@ -68,9 +84,9 @@ export class TcpProxy {
     Object.assign(this.faults, noFaults());
   }
 
-  /** Resets all connections that are open now. */
-  cut(): void {
-    for (const link of this.#links) link.reset();
+  /** Resets all connections that are open now, or those of some faults. */
+  cut(of?: (faults: ProxyFaults) => boolean): void {
+    for (const link of this.#links) if (of === undefined || of(link.faults)) link.reset();
   }
 
   async close(): Promise<void> {
@@ -84,7 +100,7 @@ export class TcpProxy {
   }
 }
 
-function noFaults(): ProxyFaults {
+export function noFaults(): ProxyFaults {
   return {
     delayMs: 0,
     blackHole: { up: false, down: false },
@@ -96,7 +112,7 @@ function noFaults(): ProxyFaults {
 class Link {
   readonly #client: Socket;
   readonly #target: Socket;
-  readonly #faults: ProxyFaults;
+  readonly faults: ProxyFaults;
   readonly #held: { pieces: number };
 
   constructor(
@@ -107,7 +123,7 @@ class Link {
     held: { pieces: number },
   ) {
     this.#client = client;
-    this.#faults = faults;
+    this.faults = faults;
     this.#held = held;
     this.#target = net.connect({ ...target, noDelay: true, allowHalfOpen: true });
     this.#target.on("error", () => this.reset());
@@ -126,7 +142,7 @@ class Link {
     // One chain per direction keeps the order, whatever the delay was when a piece came.
     let last: Promise<void> = Promise.resolve();
     const later = (step: () => void): void => {
-      const delayMs = this.#faults.delayMs;
+      const delayMs = this.faults.delayMs;
       const due = performance.now() + delayMs;
       this.#held.pieces++;
       last = last.then(async () => {
@@ -137,8 +153,8 @@ class Link {
       });
     };
     from.on("data", (chunk: Uint8Array) => {
-      if (this.#faults.blackHole[direction]) return;
-      const room = this.#faults.cutAfterBytes[direction] - seen;
+      if (this.faults.blackHole[direction]) return;
+      const room = this.faults.cutAfterBytes[direction] - seen;
       const piece = chunk.subarray(0, Math.max(0, Math.min(chunk.length, room)));
       seen += chunk.length;
       from.pause();
@@ -153,13 +169,13 @@ class Link {
         else to.write(piece, cut);
       });
       // A long delay must not turn into one piece per delay: read on while pieces wait.
-      if (this.#faults.delayMs > 0) from.resume();
+      if (this.faults.delayMs > 0) from.resume();
     });
     from.on("end", () => {
-      if (!this.#faults.blackHole[direction]) later(() => to.end());
+      if (!this.faults.blackHole[direction]) later(() => to.end());
     });
     from.on("close", () => {
-      if (!this.#faults.blackHole[direction]) later(() => to.destroySoon());
+      if (!this.faults.blackHole[direction]) later(() => to.destroySoon());
     });
   }
 }

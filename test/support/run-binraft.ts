@@ -1,0 +1,34 @@
+/** The command line as a process that ends: what it said, and its exit code. */
+import { spawn } from "node:child_process";
+import { MAIN } from "../../demo/node-process.ts";
+
+export interface Ran {
+  readonly exit: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** In a directory, whose binraft.toml names the node; killed at the deadline. */
+export function runBinraft(
+  cwd: string,
+  args: readonly string[],
+  deadlineMs = 30_000,
+): Promise<Ran> {
+  const env: NodeJS.ProcessEnv = { PATH: process.env["PATH"] };
+  const child = spawn(process.execPath, [MAIN, ...args], { cwd, env });
+  const timer = setTimeout(() => child.kill("SIGKILL"), deadlineMs);
+  let stdout = "";
+  let stderr = "";
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    stdout += text;
+  });
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    stderr += text;
+  });
+  return new Promise((resolve) => {
+    child.once("close", (exit) => {
+      clearTimeout(timer);
+      resolve({ exit, stdout, stderr });
+    });
+  });
+}
