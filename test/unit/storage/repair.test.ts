@@ -279,7 +279,7 @@ test("repair: of a log at work, beside appends; a reader that holds the block ge
   }
   const log = world.log!;
   // The header of the last but one batch: 72 bytes, 32 of the record's, then the payload.
-  const { data } = entries.at(-2)!;
+  const data = Buffer.from(entries.at(-2)!.data);
   const path = segmentPaths(world).findLast((one) =>
     Buffer.from(bytesOf(world, one)).includes(data),
   );
