@@ -19,7 +19,12 @@ const FETCH_MS = 10_000;
 export interface EntrySource {
   /** Ids of nodes that are linked. */
   connected(): readonly number[];
-  fetch(raftId: number, first: number, last: number, timeoutMs: number): Promise<readonly Entry[]>;
+  entries(
+    raftId: number,
+    first: number,
+    last: number,
+    timeoutMs: number,
+  ): Promise<readonly Entry[]>;
 }
 
 export class Repairer implements Service {
@@ -51,7 +56,7 @@ export class Repairer implements Service {
     for (const peer of this.#source.connected()) {
       if (signal.aborted) return true;
       try {
-        const entries = await this.#fetch(peer, range);
+        const entries = await this.#collect(peer, range);
         if (!(await log.repair(range, entries))) continue;
         this.repaired += entries.length;
         const { fromIndex, toIndex } = range;
@@ -73,11 +78,11 @@ export class Repairer implements Service {
     return false;
   }
 
-  async #fetch(peer: number, { fromIndex, toIndex }: DamagedRange): Promise<Entry[]> {
+  async #collect(peer: number, { fromIndex, toIndex }: DamagedRange): Promise<Entry[]> {
     const entries: Entry[] = [];
     while (entries.length === 0 || entries.at(-1)!.index < toIndex) {
       const from = entries.at(-1)?.index ?? fromIndex - 1;
-      const more = await this.#source.fetch(peer, from + 1, toIndex, FETCH_MS);
+      const more = await this.#source.entries(peer, from + 1, toIndex, FETCH_MS);
       if (more[0]?.index !== from + 1) throw new Error(`it sent nothing from entry ${from + 1} on`);
       entries.push(...more);
     }

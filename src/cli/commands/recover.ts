@@ -78,10 +78,11 @@ async function recover(verb: Verb<RecoverOptions>): Promise<void> {
     output.result({ ...summary, command, code: "BR5002" }, () => {
       printSummary(verb, summary);
       output.line(
-        "A new cluster of this node alone would be made of it. What others acknowledged and this log does not " +
-          `hold is lost: all behind entry ${lastIndex}, if there was anything. Its last ${lastIndex - commit} entries, which ` +
-          "this node does not know to be committed, would count as committed. The other old members are not let " +
-          "in any more: give them empty directories, and they join.",
+        "A new cluster of this node alone would be made of it. What others acknowledged and this log " +
+          `does not hold is lost: all behind entry ${lastIndex}, if there was anything. Its last ` +
+          `${lastIndex - commit} entries, which this node does not know to be committed, would count as ` +
+          "committed. The other old members are not let in any more: give them empty directories, and " +
+          "they join.",
       );
       output.line("Nothing was changed. To do it:");
       output.line(`  ${command}`);

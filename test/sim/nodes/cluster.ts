@@ -336,6 +336,7 @@ export class NodeCluster {
 
   describe(): string {
     const replicas = this.replicas.map(({ last, trouble }) => `${last} (${trouble})`).join(", ");
-    return `source ${this.#committed}, acked ${this.acked}, replicas ${replicas}; ${this.nodes.map((node) => node.describe()).join("; ")}`;
+    const nodes = this.nodes.map((node) => node.describe()).join("; ");
+    return `source ${this.#committed}, acked ${this.acked}, replicas ${replicas}; ${nodes}`;
   }
 }

@@ -40,7 +40,7 @@ test("calls are answered, and what fails keeps its kind and the next step", asyn
   );
   assert.ok(failed instanceof CallFailed);
   assert.deepEqual([failed.kind, failed.message, failed.next], ["conflict", "no", "do this"]);
-  const entries = await time.run(() => a!.peers.fetch(2, 10, 12, 1000));
+  const entries = await time.run(() => a!.peers.entries(2, 10, 12, 1000));
   assert.deepEqual(
     entries.map(({ index, data }) => [index, data[0]]),
     [
