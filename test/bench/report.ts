@@ -15,12 +15,13 @@ export interface Row {
 const FILE = path.join(import.meta.dirname, "../../docs/benchmarks.md");
 const INTRO = `# Benchmarks
 
-Written by \`npm run bench\`; \`npm run bench -- raft\` and \`npm run bench -- node\` write one part.
+Written by \`npm run bench\`; \`npm run bench -- raft\` (or \`node\`, \`cluster\`) writes one part.
 `;
-export type Part = "raft" | "node";
+export type Part = "raft" | "node" | "cluster";
 const TITLES: Readonly<Record<Part, string>> = {
   raft: "The Raft core",
   node: "One node beside its source",
+  cluster: "Three voters beside one node",
 };
 
 export async function writeReport(part: Part, about: string, rows: readonly Row[]): Promise<void> {

@@ -4,24 +4,24 @@
  * of shared machines are noisy: read them as ratios.
  *
  *   npm run bench -- raft      the Raft core alone       npm run bench -- node      the node alone
+ *   npm run bench -- cluster   three voters on this machine against one node
  *   --small N   small transactions (default 1000000)   --bulk N   transactions of 1 MiB (default 1000)
  */
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { parseArgs } from "node:util";
-import { MysqlServer } from "../../demo/mysql/server.ts";
+import type { MysqlServer } from "../../demo/mysql/server.ts";
 import { NodeProcess } from "../../demo/node-process.ts";
-import { nodePlatform } from "../../runtime/node/platform.ts";
 import { GtidSet } from "../../src/gtid/gtid-set.ts";
-import { connect } from "../../src/mysql/client.ts";
-import { ACCOUNT, createSourceUser, SOURCE_USER } from "../support/local-node.ts";
-import { waitFor } from "../support/wait-for.ts";
+import { ACCOUNT, SOURCE_USER } from "../support/local-node.ts";
+import { clusterRows } from "./cluster.ts";
 import { idleReplicas } from "./idle.ts";
 import { liveDelay } from "./live.ts";
 import { cpuMs, deviceBytes, peakRssMiB, rssMiB, runDrain, serve } from "./measure.ts";
 import { raftCore } from "./raft-core.ts";
 import { type Part, type Row, writeReport } from "./report.ts";
+import { durableWriteMs, fill, ingest, newSource, ratio } from "./source.ts";
 
 const { values, positionals } = parseArgs({
   options: {
@@ -30,7 +30,7 @@ const { values, positionals } = parseArgs({
   },
   allowPositionals: true,
 });
-const PARTS: readonly string[] = ["raft", "node"] satisfies Part[];
+const PARTS: readonly string[] = ["raft", "node", "cluster"] satisfies Part[];
 const unknown = positionals.find((name) => !PARTS.includes(name));
 if (unknown !== undefined)
   throw new Error(`Unknown part "${unknown}": expected ${PARTS.join(", ")}`);
@@ -40,7 +40,6 @@ const BULK = Number(values.bulk);
 const RUNS = 3;
 const rows: Row[] = [];
 const folder = await mkdtemp(path.join(os.tmpdir(), "binraft-bench-"));
-const platform = nodePlatform();
 
 function row(
   what: string,
@@ -53,52 +52,6 @@ function row(
   console.log(
     `${met === null ? "    " : met ? "ok  " : "miss"}  ${what}: ${measured} (source: ${peer}; at least ${target})`,
   );
-}
-
-async function newSource(serverId: number): Promise<MysqlServer> {
-  const source = await MysqlServer.start({
-    folder: path.join(folder, `mysql-${serverId}`),
-    serverId,
-    args: [
-      "--sync-binlog=0",
-      "--innodb-flush-log-at-trx-commit=0",
-      "--max-binlog-size=1G",
-      "--innodb-buffer-pool-size=512M",
-      "--max-allowed-packet=64M",
-    ],
-  });
-  await createSourceUser(source);
-  await source.exec(
-    "CREATE DATABASE bench; CREATE TABLE bench.t (id BIGINT PRIMARY KEY AUTO_INCREMENT, v LONGTEXT)",
-  );
-  return source;
-}
-
-/** Rows by a stored procedure, four sessions at once. */
-async function fill(source: MysqlServer, transactions: number, valueBytes: number): Promise<void> {
-  const session = () =>
-    connect(
-      {
-        host: "127.0.0.1",
-        port: source.port,
-        user: "root",
-        password: "",
-        tls: { mode: "disabled" },
-        queryTimeoutMs: 3_600_000,
-      },
-      platform,
-    );
-  const first = await session();
-  await first.execute("DROP PROCEDURE IF EXISTS bench.fill");
-  await first.execute(
-    `CREATE PROCEDURE bench.fill(n INT) BEGIN DECLARE i INT DEFAULT 0;
-     WHILE i < n DO INSERT INTO bench.t (v) VALUES (REPEAT('x', ${valueBytes})); SET i = i + 1; END WHILE; END`,
-  );
-  const sessions = [first, await session(), await session(), await session()];
-  await Promise.all(
-    sessions.map((s) => s.execute(`CALL bench.fill(${Math.ceil(transactions / sessions.length)})`)),
-  );
-  for (const s of sessions) s.close();
 }
 
 async function startNode(name: string, source: MysqlServer): Promise<NodeProcess> {
@@ -118,49 +71,8 @@ public_key_file = ${JSON.stringify(path.join(source.binlogDir, "public_key.pem")
   return node;
 }
 
-/** The p50 of a small durable write into a file that was written before, as the log makes them. */
-async function durableWriteMs(root: string): Promise<number> {
-  const disk = platform.disk(root);
-  const made = await disk.open("probe", "create");
-  await made.write(0, [new Uint8Array(2 * 1024 * 1024)]);
-  await made.sync();
-  await made.close();
-  const file = await disk.open("probe", "durable");
-  const times: number[] = [];
-  for (let at = 0; at < 400 * 4096; at += 4096) {
-    const began = performance.now();
-    await file.write(at, [new Uint8Array(1024).fill(1)]);
-    times.push(performance.now() - began);
-  }
-  await file.close();
-  return times.sort((a, b) => a - b)[times.length >> 1]!;
-}
-
-/** Seconds from the first to the last byte pulled. */
-async function ingest(
-  node: NodeProcess,
-  source: MysqlServer,
-): Promise<{ seconds: number; bytes: number }> {
-  const wanted = GtidSet.parse(await source.value("SELECT @@GLOBAL.gtid_executed"));
-  let began = 0;
-  let bytes = 0;
-  await waitFor(
-    async () => {
-      const status = await node.status();
-      bytes = status.stream.visibleBytes;
-      if (began === 0 && bytes > 1000) began = performance.now();
-      return GtidSet.parse(status.stream.executed).containsSet(wanted);
-    },
-    // Each question costs the node a millisecond or two.
-    { deadlineMs: 600_000, what: "the node to have all", pollMs: 100 },
-  );
-  return { seconds: (performance.now() - began) / 1000, bytes };
-}
-
-const ratio = (ours: number, theirs: number): string => `${(ours / theirs).toFixed(2)} ×`;
-
 async function small(): Promise<void> {
-  const source = await newSource(1);
+  const source = await newSource(folder, 1);
   console.log(`Filling the source with ${SMALL} small transactions`);
   await fill(source, SMALL, 190);
   const own = { port: source.port, ...SOURCE_USER, gtids: "", bytes: 0 };
@@ -261,7 +173,7 @@ async function small(): Promise<void> {
 }
 
 async function bulk(): Promise<void> {
-  const source = await newSource(2);
+  const source = await newSource(folder, 2);
   console.log(`Filling the source with ${BULK} transactions of 1 MiB`);
   await fill(source, BULK, 1024 * 1024);
   const own = { port: source.port, ...SOURCE_USER, gtids: "", bytes: 0 };
@@ -317,6 +229,14 @@ try {
       "client, which counts bytes and looks at nothing. Cores and disk are shared with the source and the\n" +
       "client: read ratios, not absolute figures.";
     await writeReport("node", about, rows.splice(0));
+  }
+  if (isWanted("cluster")) {
+    await clusterRows({ folder, small: SMALL, bulk: BULK, row });
+    const about =
+      `${SMALL} small transactions and ${BULK} of 1 MiB, pulled by one node and by three voters; all of it on\n` +
+      "this machine, links between nodes with TLS. Three nodes share the cores and the disk that one has to\n" +
+      "itself: read ratios, not absolute figures.";
+    await writeReport("cluster", about, rows.splice(0));
   }
 } finally {
   await rm(folder, { recursive: true, force: true });
