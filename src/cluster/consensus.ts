@@ -63,11 +63,12 @@ export class Consensus implements Service {
   cannotApply = false;
   /** The entry with which this node opened its term; 0 when it does not lead. */
   termStart = 0;
-  /** Since this process started. */
+  /** Terms that began since this process started. */
   elections = 0;
   leaderChanges = 0;
   proposals = 0;
   #lastLeader = 0;
+  #lastTerm: number;
   /** Wakes when this node's role or the leader that it knows changes. */
   readonly roleChanged: Wakeup = new Wakeup();
   /** Wakes when more may be applied. */
@@ -91,6 +92,7 @@ export class Consensus implements Service {
       this.#do(() => this.node.readIndex(context)),
     );
     this.#lastAppliable = parts.node.appliable;
+    this.#lastTerm = parts.node.term;
   }
 
   /** Payload bytes not durable here yet. */
@@ -145,7 +147,6 @@ export class Consensus implements Service {
     // Entries would pile up in memory: the leader sends them again.
     if (this.#writer.full && message.type === "MsgApp" && message.entries.length > 0) return;
     if (this.fenced !== null) return;
-    if (message.type === "MsgPreVote") this.elections++;
     this.#do(() => this.node.step(message));
   }
 
@@ -209,7 +210,9 @@ export class Consensus implements Service {
 
   #noteRole(): void {
     const leading = this.node.role === "leader";
-    const { leader } = this.node;
+    const { leader, term } = this.node;
+    if (term !== this.#lastTerm) this.elections++;
+    this.#lastTerm = term;
     if (leader !== this.#lastLeader || leading !== this.#wasLeading) {
       if (leader !== 0 && leader !== this.#lastLeader) this.leaderChanges++;
       this.#lastLeader = leader;

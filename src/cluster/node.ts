@@ -244,7 +244,7 @@ export class RunningNode implements NodeOperations, ClusterOperations {
     while (!signal.aborted) {
       if (!driver.leads) {
         this.#syncer.rest("This node does not lead");
-        await delay(this.#platform.clock, 5, signal);
+        await this.#untilItMayLead(signal);
         continue;
       }
       const term = new AbortController();
@@ -267,6 +267,18 @@ export class RunningNode implements NodeOperations, ClusterOperations {
         roleChanged.wake();
       }
     }
+  }
+
+  /** A leader has to apply what is from before its term: that takes a moment, and nobody tells when. */
+  async #untilItMayLead(signal: AbortSignal): Promise<void> {
+    const { consensus } = this.core.driver;
+    const patience = new AbortController();
+    const wake = (): void => patience.abort();
+    consensus.roleChanged.once(wake);
+    signal.addEventListener("abort", wake, { once: true });
+    const waitMs = consensus.node.role === "leader" ? 5 : 1_000;
+    await delay(this.#platform.clock, waitMs, patience.signal);
+    signal.removeEventListener("abort", wake);
   }
 
   async #seed(): Promise<void> {
