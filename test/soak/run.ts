@@ -8,11 +8,13 @@
  *   npm run soak -- --minutes 60           clusters of bare Raft cores, and of whole machines, with
  *                                          faults; --from N begins with another seed
  *   npm run soak -- nodes --minutes 60     clusters of whole nodes with a source and replicas, likewise
+ *   npm run soak -- join --gib 1           a fourth node joins a cluster that holds so much and works
  *   npm run soak -- start --gib 10         how long a killed node with so much log takes to serve
  */
 import { parseArgs } from "node:util";
 import { longRun } from "../sim/long-run.ts";
 import { longNodeRun } from "../sim/nodes/long-run.ts";
+import { joinUnderLoad } from "../support/join-under-load.ts";
 import { killRounds } from "../support/kill-rounds.ts";
 import { freeSpaceFor, largeTransaction } from "../support/large-transaction.ts";
 import { flipSegment } from "../support/segment-flips.ts";
@@ -40,6 +42,12 @@ const PARTS: Readonly<Record<string, () => Promise<string>>> = {
     return JSON.stringify(await largeTransaction(Math.ceil(gib * 32), 32 * 1024 * 1024, say));
   },
   sim: () => longRun(Number(values.from), Number(values.minutes ?? "60"), say),
+  join: async () => {
+    const gib = Number(values.gib ?? "1");
+    const short = await freeSpaceFor(gib * 10 * GIB);
+    if (short !== null) return `skipped: ${short}`;
+    return JSON.stringify(await joinUnderLoad(gib, say));
+  },
   nodes: () => longNodeRun(Number(values.from), Number(values.minutes ?? "60"), say),
   segments: async () => JSON.stringify(await flipSegment("all values", say)),
   start: async () => {
