@@ -13,6 +13,7 @@ import { addClusterVerbs } from "./commands/cluster.ts";
 import { addDoctorVerb } from "./commands/doctor.ts";
 import { addLogVerbs } from "./commands/log.ts";
 import { addMemberVerbs } from "./commands/member.ts";
+import { addRecoverVerbs } from "./commands/recover.ts";
 import { addReplicaVerbs } from "./commands/replica.ts";
 import { addServerVerbs } from "./commands/server.ts";
 import { addStatusVerb } from "./commands/status.ts";
@@ -84,6 +85,7 @@ export function buildProgram(table: VerbTable): Command {
   addAccountVerbs(program, table);
   addBinlogVerbs(program, table);
   addLogVerbs(program, table);
+  addRecoverVerbs(program, table);
   addDoctorVerb(program, table);
   program
     .command("version")

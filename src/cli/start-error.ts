@@ -61,6 +61,7 @@ function describeDiskError(error: DiskError): BinraftError {
 
 /** The log failed while the node ran. */
 export function describeFatal(error: Error): BinraftError {
+  if (error instanceof BinraftError) return error;
   return new BinraftError(
     "BR1204",
     `The node ends, since its log can no longer be written: ${error.message}`,

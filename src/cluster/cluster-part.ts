@@ -16,6 +16,7 @@ import type { NodeCore } from "./node-core.ts";
 import { OperationError } from "./operations.ts";
 import type { PeerHost } from "./peer-host.ts";
 import type { PeerMemory } from "./peer-memory.ts";
+import { Repairer } from "./repairer.ts";
 import { nextFormat } from "./version-gate.ts";
 
 const LOOK_MS = 1_000;
@@ -42,6 +43,7 @@ export class ClusterPart {
   readonly host: PeerHost;
   readonly membership: Membership;
   readonly #stopped = new AbortController();
+  #repairer: Repairer | null = null;
   #running: Promise<void> = Promise.resolve();
   #flushTimer: Cancel = () => {};
 
@@ -54,7 +56,7 @@ export class ClusterPart {
       core,
       clock: platform.clock,
       logger,
-      connected: (id) => peers.connected(id),
+      connected: (id) => peers.isConnected(id),
       ask: (address, method, args, timeoutMs) => peers.ask(address, method, args, timeoutMs),
       ownPeer: settings.advertised.peer,
     });
@@ -80,7 +82,7 @@ export class ClusterPart {
   }
 
   begin(leader: LeaderCalls, neededFrom: () => number): void {
-    const { core, host } = this.#parts;
+    const { core, host, peers, platform, logger } = this.#parts;
     host.neededFrom = neededFrom;
     host.calls.set("introduce", async (caller) => {
       const known = core.state.members.get(core.driver.consensus.node.leader);
@@ -96,8 +98,17 @@ export class ClusterPart {
     });
     host.onLinks = () => core.driver.consensus.roleChanged.wake();
     this.membersChanged();
-    this.#running = this.#keepAnnouncing(leader);
+    const repairer = new Repairer(core, platform.clock, peers, logger.with({ part: "repair" }));
+    this.#repairer = repairer;
+    this.#running = Promise.all([
+      this.#keepAnnouncing(leader),
+      repairer.run(this.#stopped.signal),
+    ]).then(() => {});
     this.#flushLater();
+  }
+
+  get repairedEntries(): number {
+    return this.#repairer?.repaired ?? 0;
   }
 
   /** Whom to be linked with, as of what is applied. */

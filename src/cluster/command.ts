@@ -2,7 +2,8 @@
  * Entries that are not chunks: what operators and the syncer decide, in the log so that every
  * node and every restart decides the same. u8 kind = 2 · u8 format = 1 · JSON.
  */
-import { decodeText, encodeText, MalformedBytes } from "../base/bytes.ts";
+import { decodeText, encodeText } from "../base/bytes.ts";
+import { BinraftError } from "../base/errors.ts";
 import type { Announcement } from "./members.ts";
 
 export const COMMAND_KIND = 2;
@@ -66,13 +67,17 @@ export function isCommand(payload: Uint8Array): boolean {
   return payload.length > 0 && payload[0] === COMMAND_KIND;
 }
 
-/** The bytes were proved by their CRC; a format above ours says so. */
+/** What an entry holds that this version does not know: it must not be skipped. */
+export function unknownEntry(what: string): BinraftError {
+  return new BinraftError(
+    "BR1202",
+    `The log has ${what}, which this binraft does not know`,
+    "start this node with the version that the other nodes run",
+  );
+}
+
+/** The bytes were proved by their CRC. Throws BinraftError for a format or a type that it does not know. */
 export function decodeCommand(payload: Uint8Array): Command {
-  if (payload[1] !== COMMAND_FORMAT) {
-    throw new MalformedBytes(
-      `command format ${payload[1]}; this binraft knows ${COMMAND_FORMAT}: use a newer one`,
-      1,
-    );
-  }
+  if (payload[1] !== COMMAND_FORMAT) throw unknownEntry(`a command of format ${payload[1]}`);
   return JSON.parse(decodeText(payload.subarray(2))) as Command;
 }

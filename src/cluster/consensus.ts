@@ -24,29 +24,12 @@ import type { RawNode } from "../raft/raw-node.ts";
 import { APPEND_THREAD, type ConfState, type Message, type Snapshot } from "../raft/types.ts";
 import type { DurableLog } from "../storage/log.ts";
 import { EntryDamaged } from "../storage/storage.ts";
+import type { ConsensusParts, RaftTiming } from "./consensus-parts.ts";
 import type { PeerLinks } from "./links.ts";
 import { LogWriter } from "./log-writer.ts";
-import { membersOf } from "./members.ts";
+import { forReceiver } from "./peer-snapshot.ts";
 import type { LogStorage } from "./raft-storage.ts";
 import { ReadBarriers } from "./read-barriers.ts";
-
-export interface ConsensusParts {
-  readonly node: RawNode;
-  readonly log: DurableLog;
-  readonly storage: LogStorage;
-  readonly links: PeerLinks;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly timing: RaftTiming;
-  readonly random: (length: number) => Uint8Array;
-}
-
-/** The same on all nodes of a cluster. */
-export interface RaftTiming {
-  readonly heartbeatMs: number;
-  /** A node without a leader campaigns after once to twice this time. */
-  readonly electionMs: number;
-}
 
 /** Of messages that wait for their term to be durable; Raft stands the loss of the rest. */
 const MAX_HELD = 256;
@@ -349,18 +332,6 @@ export class Consensus implements Service {
     this.#do(() => {});
     return conf;
   }
-}
-
-/**
- * The state that a peer begins with is from before the oldest entry, so maybe from before that peer
- * was a member; the core takes no snapshot whose configuration it is not in. As a learner it counts
- * for nothing, and its own entry comes later.
- */
-function forReceiver(message: Message): Message {
-  const { snapshot, to } = message;
-  if (snapshot === null || membersOf(snapshot.conf).includes(to)) return message;
-  const learners = [...snapshot.conf.learners, to].sort((a, b) => a - b);
-  return { ...message, snapshot: { ...snapshot, conf: { ...snapshot.conf, learners } } };
 }
 
 function isRefusal(error: unknown): boolean {

@@ -18,12 +18,14 @@ import { ProposalDropped } from "../raft/errors.ts";
 import type { ConfState, Entry, Snapshot } from "../raft/types.ts";
 import type { DurableLog } from "../storage/log.ts";
 import { EntryDamaged } from "../storage/storage.ts";
-import { type Command, decodeCommand, encodeCommand, isCommand } from "./command.ts";
+import { type Command, decodeCommand, encodeCommand, isCommand, unknownEntry } from "./command.ts";
 import type { Consensus } from "./consensus.ts";
 import { foldEntry, HashTrail } from "./entry-hash.ts";
 import { NodeState } from "./node-state.ts";
 import { chunkOf } from "./stream-reader.ts";
 
+/** Of an entry that apply passes over. */
+const NOTHING_KIND = 0;
 const APPLY_BYTES = 2 * 1024 * 1024;
 
 export interface ApplyObserver {
@@ -223,6 +225,13 @@ export class Driver implements Service {
     this.consensus.committed.wake();
   }
 
+  /** What was damaged is whole again. */
+  mended(): void {
+    this.damaged = null;
+    this.consensus.cannotApply = false;
+    this.consensus.committed.wake();
+  }
+
   #cannotApply(error: unknown): void {
     const lost =
       error instanceof MalformedBytes ? new EntryDamaged(this.applied + 1, error.message) : error;
@@ -231,8 +240,8 @@ export class Driver implements Service {
     this.consensus.cannotApply = true;
     this.#logger.error(
       "The log is damaged: this node serves what lies before, takes in nothing new and acknowledges " +
-        "nothing. Restore the data directory from a backup, or start with " +
-        "an empty one, which pulls again what the source still has",
+        "nothing until it is repaired from a peer. Without peers: restore the data directory from a backup, " +
+        "or start with an empty one, which pulls again what the source still has",
       { entry: lost.index, reason: lost.message },
     );
   }
@@ -268,7 +277,9 @@ export class Driver implements Service {
       this.#state.applyCommand(entry.index, command);
       for (const observer of this.#observers) observer.commandApplied?.(command);
       this.advanced.wake();
-    } else stream.pass(entry.index);
+    } else if (entry.data.length > 0 && entry.data[0] !== NOTHING_KIND)
+      throw unknownEntry(`entry ${entry.index} of a kind ${entry.data[0]}`);
+    else stream.pass(entry.index);
   }
 
   /** Another leader's entry stands where ours was to be. */

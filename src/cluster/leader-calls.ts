@@ -21,7 +21,7 @@ const KINDS: ReadonlySet<string> = new Set([
 ]);
 
 export interface Link {
-  connected(raftId: number): boolean;
+  isConnected(raftId: number): boolean;
   call(raftId: number, method: string, args: unknown, timeoutMs: number): Promise<unknown>;
 }
 
@@ -66,7 +66,7 @@ export class LeaderCalls {
     const deadline = this.#clock.mono() + patienceMs;
     for (;;) {
       const { leader } = consensus.node;
-      const there = leader !== consensus.node.raft.id && this.#link?.connected(leader) === true;
+      const there = leader !== consensus.node.raft.id && this.#link?.isConnected(leader) === true;
       try {
         if (this.#leads) return await this.#here(this.#methods.get(name)!, args);
         if (there) return await this.#link!.call(leader, "operation", { name, args }, CALL_MS);

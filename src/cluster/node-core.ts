@@ -13,7 +13,8 @@ import type { DurableLog } from "../storage/log.ts";
 import { openLog } from "../storage/open.ts";
 import { STREAM_BUFFER_BYTES } from "../syncer/event-stream.ts";
 import { PENDING_BYTES } from "../syncer/source-session.ts";
-import { Consensus, type RaftTiming } from "./consensus.ts";
+import { Consensus } from "./consensus.ts";
+import type { RaftTiming } from "./consensus-parts.ts";
 import { Driver } from "./driver.ts";
 import { NO_LINKS, type PeerLinks } from "./links.ts";
 import { type FirstState, NodeState } from "./node-state.ts";
@@ -23,6 +24,8 @@ export interface NodeOptions {
   readonly dataDir: string;
   readonly segmentBytes: number;
   readonly onFatal: (error: Error) => void;
+  /** Of a log whose end is damaged: cut it where it is whole (recover). */
+  readonly salvage?: boolean;
   /** Null: a cluster of one. */
   readonly cluster: ClusterOptions | null;
 }

@@ -8,8 +8,15 @@ import { StreamState } from "../binlog/stream-state.ts";
 import { GtidSet } from "../gtid/gtid-set.ts";
 import type { ConfChange } from "../raft/conf-change.ts";
 import type { ConfState } from "../raft/types.ts";
-import type { AccountSettings, Command, RetentionSettings, SourceSettings } from "./command.ts";
+import {
+  type AccountSettings,
+  type Command,
+  type RetentionSettings,
+  type SourceSettings,
+  unknownEntry,
+} from "./command.ts";
 import { type Member, memberOf, membersOf } from "./members.ts";
+import { mustKnowFormat } from "./version-gate.ts";
 
 export interface Settings {
   source: SourceSettings | null;
@@ -113,7 +120,10 @@ export class NodeState {
         break;
       case "set-format":
         this.formatVersion = Math.max(this.formatVersion, command.version);
+        mustKnowFormat(this);
         break;
+      default:
+        throw unknownEntry(`a command "${(command as { type: string }).type}"`);
     }
     stream.pass(index);
   }

@@ -14,6 +14,7 @@ import type { Platform } from "../platform/platform.ts";
 import { Scrub } from "../storage/scrub.ts";
 import type { SourceCheck, SourceConfig, SyncerStatus } from "../syncer/host.ts";
 import { Syncer } from "../syncer/syncer.ts";
+import { backupBytes } from "./backup.ts";
 import type { ClusterPart } from "./cluster-part.ts";
 import type { ClusterSettings } from "./cluster-settings.ts";
 import { clusterStatus, memberStatus, nodeMetrics } from "./cluster-status.ts";
@@ -389,6 +390,10 @@ export class RunningNode implements NodeOperations, ClusterOperations {
     const file = this.files().find((f) => f.name === name);
     if (file === undefined) throw noFile(name);
     return exportBytes(this.core.log, this.core.state.stream, file);
+  }
+
+  backup(): AsyncIterable<Uint8Array> {
+    return backupBytes(this.core, this.#settings.version, this.#platform.crypto.crc32);
   }
 
   async purge(firstKept: string, dryRun: boolean): Promise<readonly string[]> {

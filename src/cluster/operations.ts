@@ -223,6 +223,8 @@ export interface NodeOperations {
   files(): readonly BinlogFile[];
   /** The file's bytes as the source has them, `fe 62 69 6e` first. Not-found for an unknown name. */
   exportFile(name: string): AsyncIterable<Uint8Array>;
+  /** All that this node has, from its oldest file on (backup.ts). */
+  backup(): AsyncIterable<Uint8Array>;
   /** Drops whole files before `firstKept`; resolves with their names. With `dryRun` drops nothing. */
   purge(firstKept: string, dryRun: boolean): Promise<readonly string[]>;
   source(): SourceSettings | null;

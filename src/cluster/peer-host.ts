@@ -4,8 +4,8 @@
  */
 import type { Logger } from "../base/logger.ts";
 import type { PeerCredentials } from "../peers/handshake.ts";
+import type { PeersHost } from "../peers/host.ts";
 import { CallFailed } from "../peers/link.ts";
-import type { PeersHost } from "../peers/peers.ts";
 import { type Hello, PROTOCOL_VERSION, type Refusal } from "../peers/protocol.ts";
 import type { Platform } from "../platform/platform.ts";
 import type { Entry, Message } from "../raft/types.ts";

@@ -4,20 +4,25 @@
  * a node of an older version stops instead of reading what it does not know, and never skips it.
  */
 import { BinraftError } from "../base/errors.ts";
-import type { NodeState } from "./node-state.ts";
+import type { Member } from "./members.ts";
 
 /** The newest that this version reads and writes. */
 export const KNOWN_FORMAT = 1;
 
+interface Gated {
+  readonly members: ReadonlyMap<number, Member>;
+  readonly formatVersion: number;
+}
+
 /** What the leader may lift the format to now; null when there is nothing to lift. */
-export function nextFormat({ members, formatVersion }: NodeState): number | null {
+export function nextFormat({ members, formatVersion }: Gated): number | null {
   if (members.size === 0) return null;
   const all = Math.min(KNOWN_FORMAT, ...[...members.values()].map((one) => one.formatVersion));
   return all > formatVersion ? all : null;
 }
 
 /** Throws when the cluster writes what this version cannot read. */
-export function mustKnowFormat({ formatVersion }: NodeState): void {
+export function mustKnowFormat({ formatVersion }: Gated): void {
   if (formatVersion <= KNOWN_FORMAT) return;
   throw new BinraftError(
     "BR1202",

@@ -146,7 +146,8 @@ function clusterSection(values: Values): ClusterSection | null {
   if (electionMs < 3 * heartbeatMs) {
     values.problem(
       "BR1005",
-      `cluster.election_ms ${electionMs} is too close to cluster.heartbeat_ms ${heartbeatMs}: it takes three times as much or more`,
+      `cluster.election_ms ${electionMs} is too close to cluster.heartbeat_ms ${heartbeatMs}: ` +
+        "it takes three times as much or more",
     );
   }
   if (values.text("cluster.discovery") === "fly")

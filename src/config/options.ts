@@ -98,7 +98,8 @@ export const OPTIONS: readonly Option[] = [
   secretFile(
     "cluster",
     "secret_file",
-    "File with the secret that all nodes of the cluster share: 16 characters or more. Further lines hold secrets that are accepted too, while it is changed.",
+    "File with the secret that all nodes of the cluster share: 16 characters or more. Further lines " +
+      "hold secrets that are accepted too, while it is changed.",
   ),
   option(
     "cluster",

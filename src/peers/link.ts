@@ -2,7 +2,7 @@
  * One link to a node that has proved itself: frames both ways, calls with answers, and the end when
  * nothing is heard any more (contract: protocol.ts).
  */
-import { concatBytes, encodeText, MalformedBytes, readU32 } from "../base/bytes.ts";
+import { concatBytes, MalformedBytes, readU32 } from "../base/bytes.ts";
 import { printable } from "../base/logger.ts";
 import type { Cancel } from "../platform/clock.ts";
 import type { Conn } from "../platform/net.ts";
@@ -10,6 +10,7 @@ import type { Platform } from "../platform/platform.ts";
 import type { Entry, Message } from "../raft/types.ts";
 import { message } from "../raft/types.ts";
 import { decodeJson, encodeJson, type Frame, FrameReader, frameHead, numbered } from "./frames.ts";
+import { helloOf, refusalOf } from "./hello.ts";
 import { decodeMessage, encodeMessage } from "./message-codec.ts";
 import { FRAME_CAPS, FrameKind, type Hello, LinkRefused, type Refusal } from "./protocol.ts";
 
@@ -246,7 +247,7 @@ export class PeerLink {
   }
 
   /** Committed entries, from `first` on up to `last` or as many as fit; rejects as `call`. */
-  async fetch(first: number, last: number, timeoutMs: number): Promise<readonly Entry[]> {
+  async entries(first: number, last: number, timeoutMs: number): Promise<readonly Entry[]> {
     const answer = await this.#ask(timeoutMs, (number) => {
       const body = new Uint8Array(16);
       const view = new DataView(body.buffer);
@@ -261,7 +262,8 @@ export class PeerLink {
     if (this.ended !== null || this.#pending.size >= MAX_PENDING) {
       return Promise.reject(new CallFailed("unavailable", "The link to that node is not usable"));
     }
-    const number = (this.#lastNumber = (this.#lastNumber + 1) >>> 0);
+    this.#lastNumber = (this.#lastNumber + 1) >>> 0;
+    const number = this.#lastNumber;
     return new Promise((resolve, reject) => {
       const cancel = this.#platform.clock.after(timeoutMs, () => {
         const late = `That node did not answer within ${timeoutMs} ms: what was asked for may still happen`;
@@ -279,7 +281,10 @@ export class PeerLink {
   #answered(body: Uint8Array): void {
     const failed = body[4] === 1;
     const value = decodeJson(body.subarray(5));
-    if (!failed) return this.#settle(numberOf(body), value, null);
+    if (!failed) {
+      this.#settle(numberOf(body), value, null);
+      return;
+    }
     const { kind, message: text, next } = value as Record<string, unknown>;
     const error = new CallFailed(
       String(kind),
@@ -315,34 +320,4 @@ function failureOf(error: unknown): { kind: string; message: string; next: strin
     message: text,
     next: typeof next === "string" ? next : "",
   };
-}
-
-function refusalOf(body: Uint8Array): Refusal {
-  const { code, message: text } = decodeJson(body) as Record<string, unknown>;
-  return { code: String(code) as Refusal["code"], message: printable(String(text), 1024) };
-}
-
-const TEXTS = ["clusterId", "diskUuid", "name", "version", "nonce"] as const;
-const NUMBERS = [
-  "protocol",
-  "raftId",
-  "boots",
-  "lastTerm",
-  "lastIndex",
-  "heartbeatMs",
-  "electionMs",
-] as const;
-
-function helloOf(body: Uint8Array): Hello {
-  const given = decodeJson(body) as Record<string, unknown>;
-  for (const key of TEXTS) {
-    const value = given[key];
-    if (typeof value !== "string" || encodeText(value).length > 256)
-      throw new MalformedBytes(`hello.${key}`, 0);
-  }
-  for (const key of NUMBERS) {
-    if (!Number.isSafeInteger(given[key]) || (given[key] as number) < 0)
-      throw new MalformedBytes(`hello.${key}`, 0);
-  }
-  return given as unknown as Hello;
 }

@@ -1,6 +1,6 @@
 /**
  * All links of a node: listens, dials, lets in whom the host takes, and carries Raft messages
- * (contract: protocol.ts).
+ * (contracts: protocol.ts, host.ts).
  *
  * Who is let in is the host's decision (`judge`); whom to dial it says by `setMembers`. A link of a
  * member is replaced by a newer one; of a fresh node nothing is kept, it may only call.
@@ -8,14 +8,24 @@
 import { backoffMs } from "../base/backoff.ts";
 import type { Logger } from "../base/logger.ts";
 import { printable } from "../base/logger.ts";
-import { type Service, Wakeup } from "../base/service.ts";
+import type { Service } from "../base/service.ts";
 import { delay } from "../platform/clock.ts";
 import type { Address, Conn, Listener } from "../platform/net.ts";
 import type { Platform } from "../platform/platform.ts";
 import type { Entry, Message } from "../raft/types.ts";
-import { type PeerCredentials, ProofFailed, secure } from "./handshake.ts";
-import { CallFailed, type LinkHandler, PeerLink } from "./link.ts";
-import { type Hello, LinkRefused, type Refusal } from "./protocol.ts";
+import { linkHandler } from "./handler.ts";
+import { ProofFailed, secure } from "./handshake.ts";
+import type { PeersHost } from "./host.ts";
+import { CallFailed, PeerLink } from "./link.ts";
+import {
+  elsewhere,
+  newPeer,
+  type Peer,
+  type PeerMember,
+  type PeerReport,
+  reportOf,
+} from "./peer.ts";
+import { type Hello, LinkRefused } from "./protocol.ts";
 
 const CONNECT_MS = 5_000;
 const BACKOFF = { baseMs: 100, maxMs: 5_000 };
@@ -30,66 +40,6 @@ const QUEUE_BYTES = 8 * 1024 * 1024;
 const MAX_PENDING = 64;
 /** Links of fresh nodes. */
 const MAX_GUESTS = 32;
-
-/** Whom a link goes to. */
-export interface PeerMember {
-  readonly raftId: number;
-  readonly name: string;
-  /** Null of one that came by itself and of which nothing else is known here yet. */
-  readonly address: Address | null;
-}
-
-export interface PeersHost {
-  /** Read anew for each connection: secrets are rotated in their files. */
-  credentials(): Promise<PeerCredentials>;
-  /** 0 while this node has no place in a cluster. */
-  readonly raftId: number;
-  hello(): Hello;
-  /** Null: it is who it says, and may speak; also one of which only its id is new. */
-  judge(hello: Hello): Refusal | null;
-  /** Before its first message: what must not be forgotten of it is durable when it resolves. */
-  remember(hello: Hello): Promise<void>;
-  /** What a link of a member is told once a second. */
-  status(): unknown;
-  onStatus(raftId: number, status: unknown): void;
-  onMessage(message: Message): void;
-  /** A message was dropped; what it held must be sent again. */
-  onDropped(raftId: number): void;
-  /** `caller` is 0 for a node that is no member yet. */
-  onCall(caller: Hello, method: string, args: unknown): Promise<unknown>;
-  onFetch(first: number, last: number): Promise<readonly Entry[]>;
-  /** A member does not take us for who we are. */
-  onRefused(raftId: number, refusal: Refusal): void;
-  /** A link of a member began or ended. */
-  onLinkChange(raftId: number): void;
-  own(payload: Uint8Array): Uint8Array;
-}
-
-interface Peer {
-  member: PeerMember;
-  link: PeerLink | null;
-  /** Of the process at the other end. */
-  nonce: string;
-  /** Why there is no link; a sentence. */
-  trouble: string;
-  readonly stop: AbortController;
-  readonly wake: Wakeup;
-  dropped: number;
-  sentBytes: number;
-  receivedBytes: number;
-  rttMs: number | null;
-}
-
-export interface PeerReport {
-  readonly id: number;
-  readonly connected: boolean;
-  readonly trouble: string;
-  readonly sentBytes: number;
-  readonly receivedBytes: number;
-  readonly droppedMessages: number;
-  readonly queuedBytes: number;
-  readonly rttMs: number | null;
-}
 
 export class Peers implements Service {
   readonly #platform: Platform;
@@ -152,18 +102,7 @@ export class Peers implements Service {
   }
 
   #add(member: PeerMember): Peer {
-    const peer: Peer = {
-      member,
-      link: null,
-      nonce: "",
-      trouble: "Not connected yet",
-      stop: new AbortController(),
-      wake: new Wakeup(),
-      dropped: 0,
-      sentBytes: 0,
-      receivedBytes: 0,
-      rttMs: null,
-    };
+    const peer = newPeer(member);
     this.#peers.set(member.raftId, peer);
     if (this.#signal !== null) this.#startDialing(peer);
     return peer;
@@ -209,21 +148,19 @@ export class Peers implements Service {
     }
   }
 
-  connected(raftId: number): boolean {
+  /** Ids of all that are linked. */
+  connected(): number[] {
+    return [...this.#peers.values()].flatMap(({ member, link }) =>
+      link === null ? [] : [member.raftId],
+    );
+  }
+
+  isConnected(raftId: number): boolean {
     return this.#peers.get(raftId)?.link != null;
   }
 
   reports(): PeerReport[] {
-    return [...this.#peers.values()].map(({ member, link, trouble, dropped, rttMs, ...bytes }) => ({
-      id: member.raftId,
-      connected: link !== null,
-      trouble,
-      sentBytes: bytes.sentBytes + (link?.sentBytes ?? 0),
-      receivedBytes: bytes.receivedBytes + (link?.receivedBytes ?? 0),
-      droppedMessages: dropped,
-      queuedBytes: link?.queuedBytes ?? 0,
-      rttMs,
-    }));
+    return [...this.#peers.values()].map(reportOf);
   }
 
   /** Rejects with CallFailed. */
@@ -233,7 +170,7 @@ export class Peers implements Service {
     return link.call(method, args, timeoutMs);
   }
 
-  async fetch(
+  async entries(
     raftId: number,
     first: number,
     last: number,
@@ -241,7 +178,7 @@ export class Peers implements Service {
   ): Promise<readonly Entry[]> {
     const link = this.#peers.get(raftId)?.link ?? null;
     if (link === null) throw new CallFailed("unavailable", `There is no link to node ${raftId}`);
-    return link.fetch(first, last, timeoutMs);
+    return link.entries(first, last, timeoutMs);
   }
 
   // ---- links
@@ -253,7 +190,7 @@ export class Peers implements Service {
   async ask(address: Address, method: string, args: unknown, timeoutMs: number): Promise<unknown> {
     const { link } = await this.#dial(address);
     this.#open.add(link);
-    const done = link.run(this.#handlerOf(null));
+    const done = link.run(linkHandler(this.#host, this.#platform.clock, null));
     try {
       return await link.call(method, args, timeoutMs);
     } finally {
@@ -323,7 +260,10 @@ export class Peers implements Service {
   }
 
   #accept(conn: Conn): void {
-    if (this.#pending >= MAX_PENDING || this.#signal?.aborted === true) return conn.destroy();
+    if (this.#pending >= MAX_PENDING || this.#signal?.aborted === true) {
+      conn.destroy();
+      return;
+    }
     this.#pending++;
     let waiting = true;
     const proved = (): void => {
@@ -366,7 +306,7 @@ export class Peers implements Service {
     this.#guests++;
     try {
       if (hello.raftId === 0 || this.#host.raftId === 0) link.sendHello(this.#host.hello());
-      await link.run(this.#handlerOf(hello));
+      await link.run(linkHandler(this.#host, this.#platform.clock, hello));
     } finally {
       this.#guests--;
     }
@@ -384,11 +324,10 @@ export class Peers implements Service {
     // A newer link of the same process: the older one is half dead.
     peer.link?.close();
     peer.link = link;
-    peer.nonce = hello.nonce;
     peer.trouble = "";
     this.#logger.info("Linked with a node", { node: peer.member.name, id: peer.member.raftId });
     this.#host.onLinkChange(peer.member.raftId);
-    await link.run(this.#handlerOf(hello, peer));
+    await link.run(linkHandler(this.#host, this.#platform.clock, hello, peer));
     peer.sentBytes += link.sentBytes;
     peer.receivedBytes += link.receivedBytes;
     if (peer.link !== link) return;
@@ -398,43 +337,4 @@ export class Peers implements Service {
     const error = link.ended ?? new Error(peer.trouble || "The connection ended");
     this.#note(peer, error);
   }
-
-  #handlerOf(caller: Hello | null, peer: Peer | null = null): LinkHandler {
-    const host = this.#host;
-    return {
-      onRaft: (message) => {
-        if (
-          peer === null ||
-          message.from !== peer.member.raftId ||
-          message.to !== this.#host.raftId
-        )
-          throw new Error(`A Raft message of node ${message.from} on a link that is not its own`);
-        host.onMessage(message);
-      },
-      onStatus: (status) => {
-        if (peer === null) throw new Error("A status of a node that is no member");
-        const { echoMs, heldMs, report } = status as Record<string, unknown>;
-        if (typeof echoMs === "number" && typeof heldMs === "number")
-          peer.rttMs = Math.max(0, this.#platform.clock.mono() - echoMs - heldMs);
-        host.onStatus(peer.member.raftId, report);
-      },
-      onCall: (method, args) => {
-        if (caller === null) throw new CallFailed("invalid", "This link takes no calls");
-        return host.onCall(caller, method, args);
-      },
-      onFetch: (first, last) => {
-        if (peer === null) throw new CallFailed("invalid", "Entries are for members only");
-        return host.onFetch(first, last);
-      },
-      own: (payload) => host.own(payload),
-    };
-  }
-}
-
-/** Another node answers at a member's address, or the member before it has a place. */
-function elsewhere({ raftId }: Hello, { address, name }: PeerMember): Refusal {
-  const who = raftId === 0 ? "a node that has no place in the cluster yet" : `node ${raftId}`;
-  const place = address === null ? "the other end" : `${address.host}:${address.port}`;
-  const message = `At ${place}, where "${name}" is looked for, is ${who}`;
-  return { code: "unknown", message };
 }

@@ -4,10 +4,12 @@
 import { readU32, writeU32 } from "../base/bytes.ts";
 import type { HardState } from "../raft/types.ts";
 import {
+  BATCH_CRC_AT,
   BATCH_HEADER_BYTES,
   type BatchHeader,
   type Crc32,
   isZero,
+  RECORD_CRC_AT,
   RECORD_HEADER_BYTES,
   type RecordHeader,
   type RecordType,
@@ -102,9 +104,9 @@ export class BatchAssembler {
       hardState,
     };
     writeBatchHeader(out, header, crc32);
-    let crc = crc32(out.subarray(0, BATCH_HEADER_BYTES));
+    let crc = crc32(out.subarray(0, BATCH_CRC_AT));
     for (let r = BATCH_HEADER_BYTES, i = 0; i < records.length; i++) {
-      crc = crc32(out.subarray(r, r + RECORD_HEADER_BYTES), crc);
+      crc = crc32(out.subarray(r, r + RECORD_CRC_AT), crc);
       r += RECORD_HEADER_BYTES + records[i]!.payload.length;
     }
     const listCrc = crc32(out.subarray(listAt, length - TRAILER_BYTES));
@@ -177,7 +179,7 @@ export function judgeBatch(bytes: Uint8Array, at: number, crc32: Crc32): BatchVe
     return torn
       ? { kind: "incomplete", header }
       : { kind: "corrupt", header, why: "its list of zero sectors is damaged" };
-  let crc = crc32(bytes.subarray(at, at + BATCH_HEADER_BYTES));
+  let crc = crc32(bytes.subarray(at, at + BATCH_CRC_AT));
   const records: ReadRecord[] = [];
   let r = at + BATCH_HEADER_BYTES;
   const recordsEnd = r + header.recordBytes;
@@ -186,7 +188,7 @@ export function judgeBatch(bytes: Uint8Array, at: number, crc32: Crc32): BatchVe
     const record = readRecordHeader(bytes, r, recordsEnd, crc32);
     if (record === null)
       return { kind: "corrupt", header, why: `the header of record ${i} is damaged` };
-    crc = crc32(bytes.subarray(r, r + RECORD_HEADER_BYTES), crc);
+    crc = crc32(bytes.subarray(r, r + RECORD_CRC_AT), crc);
     const payloadAt = r + RECORD_HEADER_BYTES;
     const good = crc32(bytes.subarray(payloadAt, payloadAt + record.length)) === record.payloadCrc;
     whole &&= good;

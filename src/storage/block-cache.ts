@@ -12,7 +12,7 @@ export interface Block {
 }
 
 interface Slot {
-  readonly key: string;
+  key: string;
   readonly loaded: Promise<Block>;
   bytes: number;
   users: number;
@@ -38,6 +38,7 @@ export class BlockCache {
   readonly #slots = new Map<string, Slot>();
   #bytes = 0;
   #aheadBytes = 0;
+  #dropped = 0;
   #waiting: (() => void)[] = [];
 
   constructor(maxBytes: number) {
@@ -140,11 +141,17 @@ export class BlockCache {
     return this.#bytes + bytes <= this.#maxBytes || this.#slots.size === 0;
   }
 
-  /** Forgets the blocks of a segment that is gone. */
+  /** Forgets the blocks of a segment; those in use go under a name that nobody asks for. */
   drop(prefix: string): void {
-    for (const slot of this.#slots.values()) {
-      if (!slot.key.startsWith(prefix) || slot.users > 0) continue;
-      this.#evict(slot);
+    for (const slot of [...this.#slots.values()]) {
+      if (!slot.key.startsWith(prefix)) continue;
+      if (slot.users === 0) {
+        this.#evict(slot);
+        continue;
+      }
+      this.#slots.delete(slot.key);
+      slot.key = `dropped ${this.#dropped++}`;
+      this.#slots.set(slot.key, slot);
     }
   }
 

@@ -20,8 +20,12 @@
  *                  u32 payload crc · u32 crc of the 28 bytes before
  *   zero list      (u32 first sector of the batch, u32 count) each: sectors that are all zero
  *                  though they were written
- *   trailer        u32 magic · u32 ranges in the list · u64 number · u32 crc over batch header and
- *                  record headers · u32 crc of the list · u32 0 · u32 crc of the 28 bytes before
+ *   trailer        u32 magic · u32 ranges in the list · u64 number · u32 crc of the batch
+ *                  u32 crc of the list · u32 0 · u32 crc of the 28 bytes before
+ *
+ * The crc of a batch is over the 68 bytes of its header and the 28 of each record header that their
+ * own CRCs cover, without those: bytes with their CRC behind them have a CRC that is the same for all.
+ * By the payloads' CRCs and that of the batch before, it stands for all that was ever written.
  *
  * A sector of 512 bytes belongs to one batch only, and the last sector of a batch is never zero.
  * So an unwritten sector shows, and what shows is not an acknowledged byte (recovery.ts).
@@ -29,13 +33,15 @@
 import { ByteReader, ByteWriter, MalformedBytes, readU32, writeU32 } from "../base/bytes.ts";
 import type { HardState } from "../raft/types.ts";
 
-export const FORMAT = 1;
+/** 1: the CRC of a batch covered its headers with their own CRCs, which says nothing of them. */
+export const FORMAT = 2;
 export const SECTOR_BYTES = 512;
 export const SEGMENT_HEADER_BYTES = 8192;
 const HEADER_COPY_BYTES = 4096;
 export const BATCH_HEADER_BYTES = 72;
-const BATCH_CRC_AT = 68;
+export const BATCH_CRC_AT = 68;
 export const RECORD_HEADER_BYTES = 32;
+export const RECORD_CRC_AT = 28;
 export const TRAILER_BYTES = 32;
 const BATCH_MAGIC = 0x42_52_42_31;
 const TRAILER_MAGIC = 0x54_52_42_31;
@@ -120,6 +126,15 @@ export class UnknownFormat extends Error {
   }
 }
 
+/** Whatever stands there, be it damaged. */
+export function readHardStateAt(bytes: Uint8Array, at: number): HardState {
+  const [term, vote, commit] = [0, 8, 16].map((field) => {
+    const value = readU64(bytes, at + field);
+    return Number.isSafeInteger(value) ? value : 0;
+  });
+  return { term: term!, vote: vote!, commit: commit! };
+}
+
 export interface BatchHeader {
   readonly length: number;
   readonly records: number;
@@ -187,7 +202,7 @@ export function writeRecordHeader(
   writeU64(into, at + 8, header.index);
   writeU64(into, at + 16, header.term);
   writeU32(into, at + 24, header.payloadCrc);
-  writeU32(into, at + 28, crc32(into.subarray(at, at + 28)));
+  writeU32(into, at + RECORD_CRC_AT, crc32(into.subarray(at, at + RECORD_CRC_AT)));
 }
 
 /** Null when the record's own header is damaged. */
@@ -198,7 +213,8 @@ export function readRecordHeader(
   crc32: Crc32,
 ): RecordHeader | null {
   if (end - at < RECORD_HEADER_BYTES) return null;
-  if (crc32(bytes.subarray(at, at + 28)) !== readU32(bytes, at + 28)) return null;
+  if (crc32(bytes.subarray(at, at + RECORD_CRC_AT)) !== readU32(bytes, at + RECORD_CRC_AT))
+    return null;
   const format = bytes[at + 1]!;
   if (format !== FORMAT) throw new UnknownFormat("record", format);
   const length = readU32(bytes, at + 4);

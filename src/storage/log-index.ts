@@ -93,6 +93,36 @@ export class LogIndex {
     this.#open = false;
   }
 
+  /** Enters between the others what was found again: `found` holds nothing else. */
+  restore(found: LogIndex): void {
+    for (const block of found.blocks) {
+      if (block.firstIndex < this.firstIndex || this.find(block.firstIndex) >= 0) continue;
+      const at = this.#lastBegunBy(block.firstIndex) + 1;
+      // What was cut off and written anew stands in the next block.
+      const end = (this.blocks[at]?.firstIndex ?? this.lastIndex + 1) - 1;
+      if (end < block.firstIndex) continue;
+      block.lastIndex = Math.min(block.lastIndex, end);
+      this.blocks.splice(at, 0, block);
+      this.#restoreTerms(block.firstIndex, block.lastIndex, found);
+    }
+    const changes = new Set([...this.changes, ...found.changes]);
+    this.changes.splice(0, this.changes.length, ...[...changes].sort((a, b) => a - b));
+    this.#open = false;
+  }
+
+  #restoreTerms(first: number, last: number, found: LogIndex): void {
+    const next = this.term(last + 1);
+    const runs = [
+      ...this.terms.filter((run) => run.index < first),
+      { index: first, term: found.term(first)! },
+      ...found.terms.filter((run) => run.index > first && run.index <= last),
+      ...(next === undefined ? [] : [{ index: last + 1, term: next }]),
+      ...this.terms.filter((run) => run.index > last + 1),
+    ];
+    const distinct = runs.filter((run, i) => i === 0 || runs[i - 1]!.term !== run.term);
+    this.terms.splice(0, this.terms.length, ...distinct);
+  }
+
   /** The log holds nothing any more, and goes on with entry `firstIndex`. */
   reset(firstIndex: number): void {
     this.blocks.length = 0;

@@ -10,6 +10,7 @@ import type { DiskFile } from "../platform/disk.ts";
 import type { Entry } from "../raft/types.ts";
 import { judgeBatch, type ReadRecord, readRecords } from "./batch.ts";
 import { type Block, BlockCache, type Lease } from "./block-cache.ts";
+import { withoutDamage } from "./damage.ts";
 import { type Crc32, RecordType } from "./format.ts";
 import type { HotTail } from "./hot-tail.ts";
 import type { BlockRef, LogIndex } from "./log-index.ts";
@@ -50,7 +51,12 @@ export class LogReader {
     return this.#cache.bytes;
   }
 
-  /** A segment was purged. */
+  /** These entries are whole again. Blocks that were read without them are read anew. */
+  repaired(fromIndex: number, toIndex: number): void {
+    withoutDamage(this.damage, fromIndex, toIndex);
+  }
+
+  /** A segment was purged or changed. */
   forget(segment: number): void {
     this.#cache.drop(`${segment}:`);
   }
@@ -122,7 +128,7 @@ export class LogReader {
     if (ref === undefined || ref.segment === activeSegment) return null;
     const bytes = ref.end - ref.at;
     const next = ref.lastIndex + 1;
-    const known = this.damage.length;
+    const known = new Set(this.damage);
     let unreadable: string | null = null;
     try {
       (await this.#loadBlock(ref, bytes)).buffer.drop();
@@ -130,7 +136,7 @@ export class LogReader {
       // A segment that was purged meanwhile is nothing to report.
       if (this.#files.has(ref.segment)) unreadable = (error as Error).message;
     }
-    return { next, bytes, found: this.damage.slice(known), unreadable };
+    return { next, bytes, found: this.damage.filter((range) => !known.has(range)), unreadable };
   }
 
   #blockAt(ref: BlockRef): { key: string; cost: number; load: () => Promise<Block> } {
@@ -160,17 +166,21 @@ export class LogReader {
       if (this.#index.epoch === epoch) this.#damaged(from, to, why);
     };
     const entries: Entry[] = [];
+    let seen = ref.firstIndex - 1;
     let at = 0;
     while (at < read) {
       const found = ref.inside
         ? readRecords(bytes.subarray(0, read), this.#crc32)
         : wholeBatch(bytes, at, this.#crc32);
       if (found === null) {
-        damaged(ref.firstIndex, ref.lastIndex, `block at ${ref.at} of segment ${ref.segment}`);
+        // Not those before it; and what was cut off may be what is lost.
+        if (seen < ref.lastIndex)
+          damaged(seen + 1, ref.lastIndex, `block at ${ref.at} of segment ${ref.segment}`);
         break;
       }
       for (const record of found.records) {
         if (record.type !== RecordType.ENTRY || record.index > ref.lastIndex) continue;
+        seen = record.index;
         if (!record.whole) {
           damaged(record.index, record.index, "payload does not match its CRC");
           continue;

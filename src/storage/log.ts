@@ -10,12 +10,14 @@ import { BatchAssembler, batchSizeBound, type NewRecord } from "./batch.ts";
 import { indexBatch, placed, recordsOf } from "./batch-records.ts";
 import type { Lease } from "./block-cache.ts";
 import { atHead, type CheckpointPlace, type Checkpoints, readCheckpoint } from "./checkpoints.ts";
+import { cutDamage } from "./damage.ts";
 import { type Crc32, SEGMENT_HEADER_BYTES } from "./format.ts";
 import { HotTail } from "./hot-tail.ts";
 import { installHead, installSegment, unlinkSegments } from "./install.ts";
 import type { LogIndex } from "./log-index.ts";
 import { LogReader } from "./log-reader.ts";
 import type { Identity, ManifestStore, SegmentEntry } from "./manifest.ts";
+import { planRepair } from "./repair.ts";
 import { indexRecord, NextSegment, segmentPath } from "./segment-file.ts";
 import {
   type Checkpoint,
@@ -155,7 +157,10 @@ export class DurableLog {
       if (!room) throw new LogFull();
       const at = this.#at;
       await this.#write(records, batch.hardState);
-      if (batch.truncateAfter !== undefined) this.#hot.truncateAfter(batch.truncateAfter);
+      if (batch.truncateAfter !== undefined) {
+        this.#hot.truncateAfter(batch.truncateAfter);
+        cutDamage(this.#reader.damage, batch.truncateAfter);
+      }
       for (const entry of batch.entries) this.#hot.push(entry);
       if (batch.checkpoint !== undefined) this.#wrote(batch.checkpoint, at);
     });
@@ -424,6 +429,43 @@ export class DurableLog {
     this.#checkpoints.dropSegmentsBelow(oldest.id);
     for (const segment of gone) this.#reader.forget(segment.id);
     await unlinkSegments(this.#parts.disk, this.#files, gone);
+  }
+
+  /**
+   * Writes back what is lost of `range` with the same entries of a peer, which must be committed. False
+   * when they are not proved to be what stood here: then nothing is written. (repair.ts)
+   */
+  repair(range: DamagedRange, entries: readonly Entry[]): Promise<boolean> {
+    return this.#alone(async () => {
+      const { fromIndex, toIndex } = range;
+      const wanted = entries.filter(({ index }) => index >= fromIndex && index <= toIndex);
+      if (new Set(wanted.map(({ index }) => index)).size < toIndex - fromIndex + 1) return false;
+      if (fromIndex < this.firstIndex || toIndex > this.lastIndex) return false;
+      const end = {
+        at: this.#at,
+        number: this.#batchNumber,
+        previousCrc: this.#previousCrc,
+        lastIndex: this.lastIndex,
+        hardState: this.#hardState,
+      };
+      const { disk, crc32 } = this.#parts;
+      const segments = this.#segments.slice();
+      const plan = await planRepair({ disk, crc32, index: this.#index, segments, end }, wanted);
+      if (plan === null || !(await this.#orFail(() => plan.write()))) return false;
+      this.#index.restore(plan.found);
+      this.#reader.repaired(fromIndex, toIndex);
+      for (const { id } of segments) this.#reader.forget(id);
+      return true;
+    });
+  }
+
+  async #orFail<T>(write: () => Promise<T>): Promise<T> {
+    try {
+      return await write();
+    } catch (error) {
+      this.#fail(error as Error);
+      throw error;
+    }
   }
 
   async close(): Promise<void> {

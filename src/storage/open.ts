@@ -15,6 +15,7 @@ import {
   findCheckpoint,
   readCheckpoint,
 } from "./checkpoints.ts";
+import { cutDamage } from "./damage.ts";
 import {
   type Crc32,
   decodeSegmentHeader,
@@ -297,7 +298,10 @@ async function loadSealed(
     buffer.subarray(record.at, record.at + record.length),
     segment.id,
   );
-  for (const after of saved.cuts) index.truncateAfter(after);
+  for (const after of saved.cuts) {
+    index.truncateAfter(after);
+    cutDamage(damage, after);
+  }
   index.blocks.push(...saved.blocks);
   for (const run of saved.terms) index.addTerm(run.index, run.term);
   for (const change of saved.changes) index.addChange(change);
@@ -370,6 +374,7 @@ async function scanInto(
     tail.at = batch.end;
     tail.lastBatchAt = batch.records.every((record) => record.whole) ? batch.at : 0;
   });
+  for (const after of tail.cuts) cutDamage(damage, after);
   damage.push(...end.damage);
   return { ...tail, at: end.end, end };
 }

@@ -10,6 +10,7 @@
  */
 import type { DiskFile } from "../platform/disk.ts";
 import { judgeBatch, type ReadRecord } from "./batch.ts";
+import { cutDamage } from "./damage.ts";
 import {
   BATCH_HEADER_BYTES,
   type BatchHeader,
@@ -45,7 +46,7 @@ export interface ScanEnd {
 const WINDOW_BYTES = 4 * 1024 * 1024;
 
 /** A window that slides over the file: one buffer, so that memory stays bounded whatever the size. */
-class Window {
+export class Window {
   readonly #file: DiskFile;
   readonly size: number;
   #buffer: Uint8Array = new Uint8Array(0);
@@ -97,6 +98,7 @@ export async function scanSegment(
       (header.number !== number || (chained && header.previousCrc !== previousCrc));
     if ((verdict.kind === "whole" || verdict.kind === "payload-damage") && !wrong) {
       for (const record of verdict.records) {
+        if (record.type === RecordType.TRUNCATE) cutDamage(damage, record.index);
         // A checkpoint that is lost costs no entry: there is an older one.
         if (record.whole || record.type !== RecordType.ENTRY) continue;
         const why = `payload at ${at} does not match its CRC`;

@@ -9,7 +9,9 @@
  * 1. No byte of batch n+1 is written before batch n is durable. So only the last batch
  *    can be torn, and nothing in a torn batch was ever acknowledged.
  * 2. Bytes are never rewritten in place. A changed byte is damage, not history. Conflicting
- *    entries are cut by a TRUNCATE record, old segments go by unlink.
+ *    entries are cut by a TRUNCATE record, old segments go by unlink. Two exceptions write only what
+ *    stood there already: opening writes the last batch again, which may not have been synced
+ *    (open.ts), and a repair writes back bytes that the CRCs on this disk prove (repair.ts).
  * 3. The manifest is durable before a segment's first record: a segment that it names and that is
  *    not there is damage, one that it does not name never held anything.
  * 4. Every payload is checked against its CRC each time it comes from the disk.
@@ -18,6 +20,11 @@
  * 6. A full disk is not such an error: space is taken a whole segment ahead, and the last part of
  *    a segment is kept for hard states. `append` of payloads then rejects with LogFull, all else
  *    goes on, and it works again when there is space.
+ * 7. What a peer that is behind can begin with is always here: a purge keeps a checkpoint below its
+ *    index and all entries behind that checkpoint. A log that begins behind entry 1 has a checkpoint
+ *    that says what was before, or it is not opened.
+ * 8. A snapshot that was received replaces the log as a whole, by one write of the manifest
+ *    (install.ts): the power may go at any time, and the log is the old one or the new one.
  *
  * Files
  *   LOCK                        held by the process (platform)

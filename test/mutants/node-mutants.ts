@@ -23,7 +23,8 @@ export const NODE_MUTANTS: readonly Mutant[] = [
     "B1: an ACK as soon as a chunk is proposed",
     SESSION,
     "    this.#host.propose(chunk.payload);\n",
-    '    this.#host.propose(chunk.payload);\n    this.#dump?.ack(this.#host.stream.file?.sourceName ?? "", (this.#host.stream.file?.size ?? 0) + chunk.payload.length);\n',
+    "    this.#host.propose(chunk.payload);\n    const { file } = this.#host.stream;\n" +
+      '    this.#dump?.ack(file?.sourceName ?? "", (file?.size ?? 0) + chunk.payload.length);\n',
   ),
   onNodes(
     "B2: a node leads before what it holds of earlier terms is applied",

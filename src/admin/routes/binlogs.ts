@@ -1,4 +1,4 @@
-/** `/v1/binlogs`: the files as replicas see them, their bytes, and purging. */
+/** `/v1/binlogs`: the files as replicas see them, their bytes, and purging; `/v1/backup`. */
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import type { BinlogFile } from "../../binlog/file-view.ts";
 import type { NodeOperations } from "../../cluster/operations.ts";
@@ -35,6 +35,21 @@ export function binlogRoutes(app: OpenAPIHono, node: NodeOperations): void {
     const file = node.exportFile(context.req.valid("param").name);
     return context.body(streamOf(file), 200, { "content-type": "application/octet-stream" });
   });
+
+  const backup = createRoute({
+    method: "get",
+    path: "/v1/backup",
+    summary: "All that this node has, for binraft restore",
+    responses: {
+      200: {
+        description: "The backup",
+        content: { "application/octet-stream": { schema: { type: "string", format: "binary" } } },
+      },
+    },
+  });
+  app.openapi(backup, (context) =>
+    context.body(streamOf(node.backup()), 200, { "content-type": "application/octet-stream" }),
+  );
 
   const purged = z.object({ purged: z.array(z.string()), dryRun: z.boolean() });
   const purge = createRoute({

@@ -163,7 +163,8 @@ export class MachineCluster implements Watcher {
     const leader = this.leader();
     if (leader === null) return null;
     const size = this.random.below(20) === 0 ? this.random.below(9_000) : this.random.below(200);
-    const data = `p${this.#proposed++} `.padEnd(size, ".");
+    // The leading zero says that apply has nothing to do with it.
+    const data = `\0p${this.#proposed++} `.padEnd(size, ".");
     try {
       leader.parts!.driver.propose(encodeText(data));
       return data;

@@ -271,6 +271,12 @@ export class NodeCluster {
     }
   }
 
+  /** For tests: lets time pass until it holds. */
+  async until(what: string, condition: () => boolean, deadlineMs = 60_000): Promise<void> {
+    if (!(await this.#until(condition, deadlineMs)))
+      throw new Error(`${what}: not within ${deadlineMs} ms; ${this.describe()}`);
+  }
+
   async #until(condition: () => boolean, deadlineMs: number): Promise<boolean> {
     return this.world.time.runUntil(() => {
       if (this.#violation !== null) throw this.#violation;
@@ -330,6 +336,7 @@ export class NodeCluster {
 
   describe(): string {
     const replicas = this.replicas.map(({ last, trouble }) => `${last} (${trouble})`).join(", ");
-    return `source ${this.#committed}, acked ${this.acked}, replicas ${replicas}; ${this.nodes.map((node) => node.describe()).join("; ")}`;
+    const nodes = this.nodes.map((node) => node.describe()).join("; ");
+    return `source ${this.#committed}, acked ${this.acked}, replicas ${replicas}; ${nodes}`;
   }
 }

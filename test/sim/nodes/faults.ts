@@ -45,7 +45,9 @@ export class NodeFaults {
           if (kind === "killAll") one.kill();
           else one.powerLoss();
         }
-        this.#after(lastsMs, () => nodes.forEach((one) => this.#start(one)));
+        this.#after(lastsMs, () => {
+          for (const one of nodes) this.#start(one);
+        });
         return true;
       case "pause":
         node.pause();

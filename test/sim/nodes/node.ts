@@ -150,7 +150,8 @@ export class SimNode {
     return (
       `${this.name} (${core.log.identity.raftId}) ${node.role} term ${node.term} leader ${node.leader} ` +
       `commit ${node.commit} applied ${core.driver.applied} log ${core.log.firstIndex}-${core.log.lastIndex} ` +
-      `voters ${voters} learners ${learners} executed ${core.state.stream.executed}${fenced === null ? "" : ` FENCED ${fenced}`}`
+      `voters ${voters} learners ${learners} executed ${core.state.stream.executed}` +
+      (fenced === null ? "" : ` FENCED ${fenced}`)
     );
   }
 }

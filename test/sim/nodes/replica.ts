@@ -7,7 +7,7 @@ import type { Machine } from "../../../runtime/memory/world.ts";
 import { EventType, eventType } from "../../../src/binlog/event.ts";
 import { encodeGtidSet, uuidFromBytes } from "../../../src/gtid/binary.ts";
 import { GtidSet } from "../../../src/gtid/gtid-set.ts";
-import { type Client, connect } from "../../../src/mysql/client.ts";
+import { connect, type MysqlClient } from "../../../src/mysql/client.ts";
 import { encodeDumpGtid } from "../../../src/mysql/commands.ts";
 import { decodeErr } from "../../../src/mysql/response.ts";
 import { delay } from "../../../src/platform/clock.ts";
@@ -34,7 +34,7 @@ export interface ReplicaSetup {
 export class SimReplica {
   readonly #setup: ReplicaSetup;
   readonly #platform: Platform;
-  #client: Client | null = null;
+  #client: MysqlClient | null = null;
   /** The last transaction that it has; all before it, too. */
   last = 0;
   /** Why the last connection ended. */
@@ -95,8 +95,8 @@ export class SimReplica {
       const cancel = this.#platform.clock.after(SILENCE_MS, () => client.connection.destroy());
       const packet = await client.connection.readPacket().finally(cancel);
       if (packet[0] === 0xff) {
-        const { code, message } = decodeErr(packet, 0xffffffff);
-        if (code === 1236) this.fatal = message;
+        const { errno, message } = decodeErr(packet);
+        if (errno === 1236) this.fatal = message;
         throw new Error(message);
       }
       if (packet[0] !== 0) throw new Error("the dump ended");

@@ -133,6 +133,10 @@ export class FakeNode implements NodeOperations, ClusterOperations {
       },
     ];
   }
+  async *backup(): AsyncIterable<Uint8Array> {
+    yield Uint8Array.of(1, 2, 3);
+  }
+
   exportFile(name: string): AsyncIterable<Uint8Array> {
     if (name !== "b.000001")
       throw new OperationError("not-found", `There is no binlog file "${name}"`);

@@ -40,7 +40,7 @@ test("calls are answered, and what fails keeps its kind and the next step", asyn
   );
   assert.ok(failed instanceof CallFailed);
   assert.deepEqual([failed.kind, failed.message, failed.next], ["conflict", "no", "do this"]);
-  const entries = await time.run(() => a!.peers.fetch(2, 10, 12, 1000));
+  const entries = await time.run(() => a!.peers.entries(2, 10, 12, 1000));
   assert.deepEqual(
     entries.map(({ index, data }) => [index, data[0]]),
     [
@@ -58,10 +58,10 @@ test("a node with another secret is not linked, and costs the others nothing", a
   await world.start(3, "another cluster secret");
   world.introduce();
   const [a, b, c] = world.nodes;
-  assert.ok(await world.until(() => a!.peers.connected(2) && b!.peers.connected(1)));
+  assert.ok(await world.until(() => a!.peers.isConnected(2) && b!.peers.isConnected(1)));
   await world.world.time.advance(20_000);
   assert.deepEqual(
-    [a!.peers.connected(3), b!.peers.connected(3), c!.peers.connected(1)],
+    [a!.peers.isConnected(3), b!.peers.isConnected(3), c!.peers.isConnected(1)],
     [false, false, false],
   );
   const report = a!.peers.reports().find(({ id }) => id === 3);
@@ -83,7 +83,7 @@ test("a message in another's name ends the link", async () => {
   const world = await pair(5);
   const [a, b] = world.nodes;
   a!.peers.send(message("MsgHeartbeat", { from: 3, to: 2, term: 9 }));
-  assert.ok(await world.until(() => !b!.peers.connected(1)));
+  assert.ok(await world.until(() => !b!.peers.isConnected(1)));
   assert.equal(b!.messages.length, 0);
 });
 
@@ -105,9 +105,9 @@ test("a link on which nothing is heard is given up, and comes back", async () =>
   const world = await pair(7);
   const [a, b] = world.nodes;
   world.world.network.partition(["n1"], ["n2"]);
-  assert.ok(await world.until(() => !a!.peers.connected(2) && !b!.peers.connected(1), 10_000));
+  assert.ok(await world.until(() => !a!.peers.isConnected(2) && !b!.peers.isConnected(1), 10_000));
   world.world.network.heal();
-  assert.ok(await world.until(() => a!.peers.connected(2) && b!.peers.connected(1)));
+  assert.ok(await world.until(() => a!.peers.isConnected(2) && b!.peers.isConnected(1)));
 });
 
 test("a node that is no member can ask one question and is gone again", async () => {

@@ -2,7 +2,8 @@
 import { World } from "../../../runtime/memory/world.ts";
 import { silentLogger } from "../../../src/base/logger.ts";
 import type { PeerCredentials } from "../../../src/peers/handshake.ts";
-import { Peers, type PeersHost } from "../../../src/peers/peers.ts";
+import type { PeersHost } from "../../../src/peers/host.ts";
+import { Peers } from "../../../src/peers/peers.ts";
 import { type Hello, PROTOCOL_VERSION, type Refusal } from "../../../src/peers/protocol.ts";
 import type { Platform } from "../../../src/platform/platform.ts";
 import type { Message } from "../../../src/raft/types.ts";

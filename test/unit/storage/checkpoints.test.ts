@@ -143,6 +143,27 @@ test("Purge unlinks all but the segments from the base on", async () => {
   assert.ok(lagging.log.segmentCount < before);
 });
 
+test("Purge does not count on a checkpoint that a later one of its segment makes unfindable", async () => {
+  const lagging = new LaggingLog(6);
+  await lagging.open();
+  const small = async (): Promise<void> => {
+    await lagging.world.append([payload(lagging.log.lastIndex + 1, 100)]);
+    lagging.applied = lagging.log.lastIndex;
+  };
+  for (let i = 0; i < 30; i++) await lagging.append();
+  const { segmentCount } = lagging.log;
+  await small();
+  await lagging.save();
+  const floor = lagging.applied + 1;
+  await lagging.world.settle(lagging.log.purgeBefore(floor));
+  await small();
+  await lagging.save();
+  assert.ok(lagging.log.segmentCount <= segmentCount, "all that in one segment");
+  for (let i = 0; i < 5; i++) await lagging.append();
+  await lagging.reopen();
+  await lagging.check(floor);
+});
+
 test("A damaged checkpoint is passed over for an older one: by a peer's base, a purge and a start", async () => {
   const lagging = new LaggingLog(5);
   await lagging.open();

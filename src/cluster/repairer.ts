@@ -1,0 +1,91 @@
+/**
+ * Gives a damaged disk its bytes back: entries that are lost here are fetched from whoever has them, as
+ * committed entries, and are written in the place of the damage if the checksums that are still on this
+ * disk prove them to be the very bytes that stood there (storage/repair.ts). Meanwhile the node votes and
+ * acknowledges, serves everything else, and lets a whole node lead.
+ */
+import type { Logger } from "../base/logger.ts";
+import type { Service } from "../base/service.ts";
+import { type Clock, delay } from "../platform/clock.ts";
+import type { Entry } from "../raft/types.ts";
+import type { DamagedRange } from "../storage/storage.ts";
+import type { NodeCore } from "./node-core.ts";
+
+const LOOK_MS = 1_000;
+/** After nobody could help. */
+const RETRY_MS = 15_000;
+const FETCH_MS = 10_000;
+
+export interface EntrySource {
+  /** Ids of nodes that are linked. */
+  connected(): readonly number[];
+  entries(
+    raftId: number,
+    first: number,
+    last: number,
+    timeoutMs: number,
+  ): Promise<readonly Entry[]>;
+}
+
+export class Repairer implements Service {
+  readonly #core: NodeCore;
+  readonly #clock: Clock;
+  readonly #source: EntrySource;
+  readonly #logger: Logger;
+  /** Entries that were given back since this process started. */
+  repaired = 0;
+
+  constructor(core: NodeCore, clock: Clock, source: EntrySource, logger: Logger) {
+    this.#core = core;
+    this.#clock = clock;
+    this.#source = source;
+    this.#logger = logger;
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const [range] = this.#core.log.damage;
+      const done = range === undefined || (await this.#mend(range, signal));
+      await delay(this.#clock, done ? LOOK_MS : RETRY_MS, signal);
+    }
+  }
+
+  /** False when nobody could help. */
+  async #mend(range: DamagedRange, signal: AbortSignal): Promise<boolean> {
+    const { log, driver } = this.#core;
+    for (const peer of this.#source.connected()) {
+      if (signal.aborted) return true;
+      try {
+        const entries = await this.#collect(peer, range);
+        if (!(await log.repair(range, entries))) continue;
+        this.repaired += entries.length;
+        const { fromIndex, toIndex } = range;
+        this.#logger.warn("Damaged entries were repaired from a peer", {
+          fromIndex,
+          toIndex,
+          peer,
+        });
+        driver.mended();
+        return true;
+      } catch (error) {
+        // It may lack them, or be gone; the next one may have them.
+        this.#logger.debug("A peer could not help with damage", {
+          peer,
+          reason: (error as Error).message,
+        });
+      }
+    }
+    return false;
+  }
+
+  async #collect(peer: number, { fromIndex, toIndex }: DamagedRange): Promise<Entry[]> {
+    const entries: Entry[] = [];
+    while (entries.length === 0 || entries.at(-1)!.index < toIndex) {
+      const from = entries.at(-1)?.index ?? fromIndex - 1;
+      const more = await this.#source.entries(peer, from + 1, toIndex, FETCH_MS);
+      if (more[0]?.index !== from + 1) throw new Error(`it sent nothing from entry ${from + 1} on`);
+      entries.push(...more);
+    }
+    return entries;
+  }
+}

@@ -1,0 +1,38 @@
+/** What comes over a link, given to the host if the other side may say it. */
+import type { Clock } from "../platform/clock.ts";
+import type { PeersHost } from "./host.ts";
+import { CallFailed, type LinkHandler } from "./link.ts";
+import type { Peer } from "./peer.ts";
+import type { Hello } from "./protocol.ts";
+
+/** `caller` is null on a link that only asks; `peer` on that of a node that is no member. */
+export function linkHandler(
+  host: PeersHost,
+  clock: Clock,
+  caller: Hello | null,
+  peer: Peer | null = null,
+): LinkHandler {
+  return {
+    onRaft: (message) => {
+      if (peer === null || message.from !== peer.member.raftId || message.to !== host.raftId)
+        throw new Error(`A Raft message of node ${message.from} on a link that is not its own`);
+      host.onMessage(message);
+    },
+    onStatus: (status) => {
+      if (peer === null) throw new Error("A status of a node that is no member");
+      const { echoMs, heldMs, report } = status as Record<string, unknown>;
+      if (typeof echoMs === "number" && typeof heldMs === "number")
+        peer.rttMs = Math.max(0, clock.mono() - echoMs - heldMs);
+      host.onStatus(peer.member.raftId, report);
+    },
+    onCall: (method, args) => {
+      if (caller === null) throw new CallFailed("invalid", "This link takes no calls");
+      return host.onCall(caller, method, args);
+    },
+    onFetch: (first, last) => {
+      if (peer === null) throw new CallFailed("invalid", "Entries are for members only");
+      return host.onFetch(first, last);
+    },
+    own: (payload) => host.own(payload),
+  };
+}

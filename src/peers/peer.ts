@@ -1,0 +1,70 @@
+/** What is known of one peer: who it is, the link to it, and what went over it. */
+import type { Address } from "../platform/net.ts";
+import type { PeerLink } from "./link.ts";
+import type { Hello, Refusal } from "./protocol.ts";
+
+/** Whom a link goes to. */
+export interface PeerMember {
+  readonly raftId: number;
+  readonly name: string;
+  /** Null of one that came by itself and of which nothing else is known here yet. */
+  readonly address: Address | null;
+}
+
+export interface Peer {
+  member: PeerMember;
+  link: PeerLink | null;
+  /** Why there is no link; a sentence. */
+  trouble: string;
+  readonly stop: AbortController;
+  dropped: number;
+  sentBytes: number;
+  receivedBytes: number;
+  rttMs: number | null;
+}
+
+export interface PeerReport {
+  readonly id: number;
+  readonly connected: boolean;
+  readonly trouble: string;
+  readonly sentBytes: number;
+  readonly receivedBytes: number;
+  readonly droppedMessages: number;
+  readonly queuedBytes: number;
+  readonly rttMs: number | null;
+}
+
+export function newPeer(member: PeerMember): Peer {
+  return {
+    member,
+    link: null,
+    trouble: "Not connected yet",
+    stop: new AbortController(),
+    dropped: 0,
+    sentBytes: 0,
+    receivedBytes: 0,
+    rttMs: null,
+  };
+}
+
+export function reportOf(peer: Peer): PeerReport {
+  const { member, link, trouble, dropped, rttMs } = peer;
+  return {
+    id: member.raftId,
+    connected: link !== null,
+    trouble,
+    sentBytes: peer.sentBytes + (link?.sentBytes ?? 0),
+    receivedBytes: peer.receivedBytes + (link?.receivedBytes ?? 0),
+    droppedMessages: dropped,
+    queuedBytes: link?.queuedBytes ?? 0,
+    rttMs,
+  };
+}
+
+/** Another node answers at a member's address, or the member before it has a place. */
+export function elsewhere({ raftId }: Hello, { address, name }: PeerMember): Refusal {
+  const who = raftId === 0 ? "a node that has no place in the cluster yet" : `node ${raftId}`;
+  const place = address === null ? "the other end" : `${address.host}:${address.port}`;
+  const message = `At ${place}, where "${name}" is looked for, is ${who}`;
+  return { code: "unknown", message };
+}

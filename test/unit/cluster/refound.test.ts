@@ -1,0 +1,123 @@
+/** A new cluster out of one log: after a lost quorum, and from a backup. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { silentLogger } from "../../../src/base/logger.ts";
+import { type RefoundParts, refound, restore, summarize } from "../../../src/cluster/refound.ts";
+import type { Platform } from "../../../src/platform/platform.ts";
+import { NodeCluster } from "../../sim/nodes/cluster.ts";
+import { DATA_DIR, PEER_PORT, type SimNode } from "../../sim/nodes/node.ts";
+import { drawPlan, type Plan } from "../../sim/nodes/plan.ts";
+
+const QUIET: Plan = {
+  ...drawPlan(1),
+  voters: 3,
+  faults: [],
+  latencyMs: 1,
+  syncMs: 0.2,
+  eventDelayMs: 0,
+  commitEveryMs: 20,
+  largeBytes: 3000,
+};
+
+function partsOf(platform: Platform, node: SimNode): RefoundParts {
+  return {
+    platform,
+    logger: silentLogger,
+    dataDir: DATA_DIR,
+    segmentBytes: 64 * 1024,
+    salvage: false,
+    announcement: {
+      name: node.name,
+      region: "",
+      peer: `${node.machine.address}:${PEER_PORT}`,
+      mysql: "",
+      admin: "",
+      version: "0",
+      formatVersion: 1,
+    },
+  };
+}
+
+const executed = (node: SimNode): string => node.node?.gtid().executed ?? "";
+
+async function loaded(): Promise<NodeCluster> {
+  const cluster = new NodeCluster(QUIET);
+  await cluster.form();
+  await cluster.until("transactions", () => cluster.acked > 200);
+  return cluster;
+}
+
+test("after a lost quorum one node goes on alone, the others are not let in, a fresh one gets all", async () => {
+  const cluster = await loaded();
+  const { time } = cluster.world;
+  const [a, b] = cluster.nodes;
+  const had = a!.node!.core.state.stream.executed.clone();
+  const old = a!.node!.core.log.identity.clusterId;
+  for (const node of cluster.nodes) node.kill();
+  const parts = partsOf(a!.machine.start(), a!);
+  const summary = await time.run(() => summarize(parts));
+  assert.equal(summary.clusterId, old);
+  assert.equal(summary.members.length, 3);
+  const made = await time.run(() => refound(parts));
+  assert.notEqual(made, old);
+  a!.kill();
+  a!.start();
+  b!.start();
+  await cluster.until("it leads alone", () => a!.leads);
+  const { conf, members } = a!.node!.core.state;
+  assert.deepEqual([conf.voters, [...members.keys()]], [[4], [4]]);
+  assert.ok(a!.node!.core.state.stream.executed.containsSet(had), executed(a!));
+  const late = cluster.addNode(null);
+  cluster.source.settings(late.machine);
+  await cluster.until(
+    "a fresh node has all",
+    () => executed(late) !== "" && executed(late) === executed(a!),
+  );
+  assert.equal(late.node!.core.log.identity.raftId, 5);
+  assert.equal(late.node!.core.log.identity.clusterId, made);
+  await time.advance(5_000);
+  assert.notEqual(b!.node!.core.log.identity.clusterId, made);
+  assert.equal(b!.node!.core.driver.consensus.node.leader, 0, "the old one is on its own");
+});
+
+test("a backup is restored as a cluster of its own, with every file as it was", async () => {
+  const cluster = await loaded();
+  const { time } = cluster.world;
+  const [a] = cluster.nodes;
+  cluster.rotateSource();
+  const wanted = cluster.acked + 50;
+  await cluster.until("more", () => cluster.acked > wanted);
+  const bytes = await time.run(async () => {
+    const parts: Uint8Array[] = [];
+    for await (const part of a!.node!.backup()) parts.push(part.slice());
+    return Buffer.concat(parts);
+  });
+  const chunks = async function* (whole: Uint8Array): AsyncIterable<Uint8Array> {
+    for (let at = 0; at < whole.length; at += 10_007) yield whole.subarray(at, at + 10_007);
+  };
+  const other = cluster.world.machine("restored");
+  const parts = partsOf(other.start(), cluster.nodes[0]!);
+  const made = await time.run(() => restore(parts, chunks(bytes)));
+  assert.match(made, /^[0-9a-f]{32}$/);
+  const summary = await time.run(() => summarize(parts));
+  assert.equal(summary.raftId, 4);
+  assert.match(summary.executed, /:1-\d+$/);
+  assert.ok(summary.executed.split("-").at(-1)! >= String(wanted));
+  // A changed byte, wherever, and a backup that was cut short are refused.
+  for (const at of [0, 9, 40, 4000, bytes.length >> 1, bytes.length - 3]) {
+    const bad = Uint8Array.from(bytes);
+    bad[at] = bad[at]! ^ 4;
+    const machine = cluster.world.machine(`bad${at}`);
+    const refused = partsOf(machine.start(), cluster.nodes[0]!);
+    await assert.rejects(
+      time.run(() => restore(refused, chunks(bad))),
+      { name: "MalformedBytes" },
+      `byte ${at}`,
+    );
+  }
+  const cut = partsOf(cluster.world.machine("cut").start(), cluster.nodes[0]!);
+  await assert.rejects(
+    time.run(() => restore(cut, chunks(bytes.subarray(0, bytes.length - 20)))),
+    /cut short/,
+  );
+});

@@ -1,0 +1,324 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import {
+  CRASH_OUTCOMES,
+  type CrashOutcome,
+  FileImage,
+} from "../../../runtime/memory/disk-image.ts";
+import type { Entry } from "../../../src/raft/types.ts";
+import type { DamagedRange } from "../../../src/storage/storage.ts";
+import { LogWorld, payload } from "./world-log.ts";
+
+const SEGMENT = { segmentBytes: 16 * 1024 };
+
+/** Entries of all kinds in several segments: small and large, with runs of zeros, in several terms. */
+async function filled(seed: number): Promise<LogWorld> {
+  const world = new LogWorld(seed);
+  const log = await world.open(SEGMENT);
+  let index = 0;
+  let term = 1;
+  for (let batch = 0; batch < 14; batch++) {
+    const entries: Entry[] = [];
+    for (let i = 0; i <= batch % 3; i++) {
+      if (batch % 4 === 3 && i === 0) term++;
+      index++;
+      const data = payload(index, [0, 40, 700, 3000, 1300][index % 5]!);
+      entries.push({ index, term, type: index % 6 === 0 ? 1 : 0, data });
+    }
+    const vote = term % 2 === 0 ? 2 : 1;
+    // The last one cuts off what is not committed, and writes it anew.
+    const replaced = batch === 9 ? { truncateAfter: index - entries.length } : {};
+    if (batch === 9) {
+      const old = { ...entries[0]!, term: term - 1, data: payload(99, 900) };
+      const hardState = { term, vote, commit: old.index - 1 };
+      await world.settle(log.append({ hardState, entries: [old] }));
+    }
+    const commit = index - entries.length;
+    const hardState = { term, vote, commit };
+    await world.settle(log.append({ hardState, entries, ...replaced }));
+  }
+  assert.ok(log.segmentCount > 2);
+  return world;
+}
+
+function fileOf(world: LogWorld, path: string): FileImage {
+  const file = world.disk.image.get(path);
+  assert.ok(file instanceof FileImage);
+  return file;
+}
+
+function segmentPaths(world: LogWorld): string[] {
+  const names = world.disk.image.list("log").filter((name) => name.endsWith(".seg"));
+  return names.sort().map((name) => `log/${name}`);
+}
+
+function bytesOf(world: LogWorld, path: string): Uint8Array {
+  const { visible } = fileOf(world, path);
+  const bytes = new Uint8Array(visible.size);
+  visible.read(0, bytes);
+  return bytes;
+}
+
+/** What the disk has there is changed, for good. */
+function damage(world: LogWorld, path: string, at: number, bytes: Uint8Array): void {
+  const file = fileOf(world, path);
+  file.visible.write(at, bytes);
+  file.durable.write(at, bytes);
+}
+
+function snapshot(world: LogWorld): Map<string, Uint8Array> {
+  return new Map(segmentPaths(world).map((path) => [path, bytesOf(world, path)]));
+}
+
+function restore(world: LogWorld, images: ReadonlyMap<string, Uint8Array>): void {
+  for (const [path, bytes] of images) damage(world, path, 0, bytes);
+}
+
+/** Opens, and finds all damage that there is; null when the log is refused. */
+async function openAndLook(world: LogWorld): Promise<readonly DamagedRange[] | null> {
+  try {
+    await world.open(SEGMENT);
+  } catch {
+    return null;
+  }
+  const log = world.log!;
+  for (let index = log.firstIndex; index <= log.lastIndex; index++) {
+    const lease = await world.settle(log.read(index, 1)).catch(() => null);
+    lease?.release();
+  }
+  return log.damage.slice();
+}
+
+function slice(entries: readonly Entry[], range: DamagedRange): Entry[] {
+  return entries.filter(({ index }) => index >= range.fromIndex && index <= range.toIndex);
+}
+
+/** What a peer might send that is not what stood here. */
+function* wrongs(entries: readonly Entry[]): Generator<readonly Entry[]> {
+  for (const [i, entry] of entries.entries()) {
+    const change = (part: Partial<Entry>): Entry[] => entries.with(i, { ...entry, ...part });
+    if (entry.data.length > 0) {
+      const data = entry.data.slice();
+      data[data.length >> 1]! ^= 1;
+      yield change({ data });
+    }
+    yield change({ data: new Uint8Array([...entry.data, 0]) });
+    yield change({ term: entry.term + 1 });
+    yield change({ type: entry.type === 0 ? 1 : 0 });
+  }
+  yield entries.slice(1);
+}
+
+async function areEqual(world: LogWorld, entries: readonly Entry[], what: string): Promise<void> {
+  assert.deepEqual(await world.readAll(), entries, what);
+  for (const { index, term } of entries) assert.equal(world.log!.term(index), term, what);
+  for (const { index, type } of entries)
+    assert.equal(world.log!.hasConfChange(index, index + 1), type === 1, `${what}, ${index}`);
+}
+
+function areWhole(world: LogWorld, whole: ReadonlyMap<string, Uint8Array>, what: string): void {
+  for (const [path, bytes] of snapshot(world)) {
+    const wrong = bytes.findIndex((byte, i) => byte !== whole.get(path)![i]);
+    assert.equal(wrong, -1, `${what}: byte ${wrong} of ${path} is as it was`);
+  }
+}
+
+/** Repairs each range and checks that the log is as it was, in memory, on the disk and when reopened. */
+async function repairAll(
+  world: LogWorld,
+  ranges: readonly DamagedRange[],
+  entries: readonly Entry[],
+  whole: ReadonlyMap<string, Uint8Array>,
+  what: string,
+): Promise<void> {
+  const before = snapshot(world);
+  const log = world.log!;
+  for (const range of ranges) {
+    for (const wrong of wrongs(slice(entries, range))) {
+      assert.equal(await world.settle(log.repair(range, wrong)), false, `${what}: wrong entries`);
+    }
+  }
+  assert.deepEqual(snapshot(world), before, `${what}: nothing is written without proof`);
+  for (const range of ranges) {
+    const told = `${what}: ${JSON.stringify(range)}`;
+    assert.equal(await world.settle(log.repair(range, slice(entries, range))), true, told);
+  }
+  areWhole(world, whole, what);
+  assert.deepEqual(log.damage, []);
+  await areEqual(world, entries, what);
+  await world.settle(log.close());
+  assert.deepEqual(await openAndLook(world), [], what);
+  await areEqual(world, entries, what);
+  await world.settle(world.log!.close());
+  assert.deepEqual(world.failures, []);
+}
+
+test("repair: any flipped byte that is told as damage is written back as it was", async (t) => {
+  const world = await filled(1);
+  const entries = await world.readAll();
+  await world.settle(world.log!.close());
+  await openAndLook(world);
+  await world.settle(world.log!.close());
+  const whole = snapshot(world);
+  let repaired = 0;
+  for (const [path, bytes] of whole) {
+    const used = bytes.findLastIndex((byte) => byte !== 0) + 1;
+    for (let offset = 8192; offset < used; offset += 23) {
+      damage(world, path, offset, new Uint8Array([bytes[offset]! ^ (1 + (offset % 255))]));
+      const ranges = await openAndLook(world);
+      if (ranges !== null && ranges.length > 0) {
+        repaired++;
+        await repairAll(world, ranges, entries, whole, `byte ${offset} of ${path}`);
+      } else if (ranges !== null) await world.settle(world.log!.close());
+      restore(world, whole);
+    }
+  }
+  assert.ok(repaired > 500, `${repaired}`);
+  t.diagnostic(`${repaired} flips were repaired`);
+});
+
+test("repair: several batches, sectors of zeros and each part of a batch at once", async () => {
+  const world = await filled(2);
+  const entries = await world.readAll();
+  await world.settle(world.log!.close());
+  await openAndLook(world);
+  await world.settle(world.log!.close());
+  const whole = snapshot(world);
+  let [repaired, refused, tried] = [0, 0, 0];
+  for (const [path, bytes] of whole) {
+    const used = bytes.findLastIndex((byte) => byte !== 0) + 1;
+    for (const length of [512, 1024, 4096]) {
+      for (let offset = 8192; offset + length <= used; offset += length) {
+        damage(world, path, offset, new Uint8Array(length));
+        tried++;
+        const what = `${length} bytes at ${offset} of ${path}`;
+        const ranges = await openAndLook(world);
+        if (ranges === null) refused++;
+        const log = world.log!;
+        for (const range of ranges ?? []) {
+          for (const wrong of wrongs(slice(entries, range)))
+            assert.equal(await world.settle(log.repair(range, wrong)), false, what);
+          // Where too much is lost at once nothing can be proved: then nothing changes.
+          const before = snapshot(world);
+          if (await world.settle(log.repair(range, slice(entries, range)))) repaired++;
+          else assert.deepEqual(snapshot(world), before, what);
+        }
+        if (ranges !== null && ranges.length > 0 && log.damage.length === 0) {
+          await areEqual(world, entries, what);
+          areWhole(world, whole, what);
+        }
+        if (ranges !== null) await world.settle(log.close());
+        restore(world, whole);
+      }
+    }
+  }
+  assert.ok(repaired > tried / 3, `${repaired} of ${tried}, ${refused} are refused`);
+});
+
+test("repair: power loss at every step leaves the same damage, or less", async (t) => {
+  const run = async (crash: { step: number; outcome: CrashOutcome } | null): Promise<number> => {
+    const world = await filled(3);
+    const entries = await world.readAll();
+    await world.settle(world.log!.close());
+    await openAndLook(world);
+    await world.settle(world.log!.close());
+    const whole = snapshot(world);
+    // In two places, which are written one after the other.
+    const [path, bytes] = [...whole][1]!;
+    const at = 8192 + 512;
+    damage(world, path, at, new Uint8Array(512));
+    const other = bytes.findIndex((byte, i) => i > at + 1024 && byte !== 255 && byte !== 0);
+    damage(world, path, other, new Uint8Array([bytes[other]! ^ 255]));
+    const ranges = await openAndLook(world);
+    assert.ok(ranges !== null && ranges.length > 0, "there is damage");
+    const { time } = world.world;
+    const began = time.steps;
+    let told = false;
+    const log = world.log!;
+    const repairing = (async () => {
+      for (const range of ranges) assert.ok(await log.repair(range, slice(entries, range)));
+      told = true;
+    })().catch((error: Error) => assert.ok(crash !== null, error.stack));
+    if (crash === null) {
+      await world.settle(repairing);
+      areWhole(world, whole, "repaired");
+      return time.steps - began;
+    }
+    while (time.steps < began + crash.step) await time.step();
+    const isRepaired = told;
+    world.world.machine("a").powerLoss(crash.outcome);
+    const left = await openAndLook(world);
+    const what = `step ${crash.step}, ${crash.outcome}`;
+    assert.ok(left !== null, `${what}: it is refused`);
+    assert.ok(!isRepaired || left.length === 0, `${what}: it was told to be whole`);
+    await repairAll(world, left, entries, whole, what);
+    return left.length;
+  };
+  const steps = await run(null);
+  let isWhole = 0;
+  for (let step = 1; step <= steps; step++) {
+    for (const outcome of CRASH_OUTCOMES) if ((await run({ step, outcome })) === 0) isWhole++;
+  }
+  assert.ok(isWhole > 0 && isWhole < steps * CRASH_OUTCOMES.length);
+  t.diagnostic(`${steps} steps × ${CRASH_OUTCOMES.length} outcomes, ${isWhole} times whole`);
+});
+
+test("repair: of a log at work, beside appends; a reader that holds the block gets no wrong byte", async () => {
+  const world = await filled(4);
+  const entries = await world.readAll();
+  await world.settle(world.log!.close());
+  // The active segment's newest batches are written by this process.
+  await world.open({ ...SEGMENT, hotBytes: 0 });
+  const more = Array.from({ length: 5 }, (_, i): Entry => {
+    return { index: entries.length + 1 + i, term: 9, type: 0, data: payload(i, 600) };
+  });
+  for (const entry of more) {
+    const hardState = { term: 9, vote: 1, commit: entry.index - 1 };
+    await world.settle(world.log!.append({ hardState, entries: [entry] }));
+    entries.push(entry);
+  }
+  const log = world.log!;
+  // The header of the last but one batch: 72 bytes, 32 of the record's, then the payload.
+  const data = Buffer.from(entries.at(-2)!.data);
+  const path = segmentPaths(world).findLast((one) =>
+    Buffer.from(bytesOf(world, one)).includes(data),
+  );
+  assert.ok(path !== undefined);
+  const bytes = bytesOf(world, path);
+  const at = Buffer.from(bytes).lastIndexOf(data) - 72 - 32;
+  damage(world, path, at + 20, new Uint8Array([1, 2, 3]));
+  const range = { fromIndex: entries.length - 1, toIndex: entries.length - 1, why: "" };
+  const held = await world.settle(log.read(range.fromIndex, 1)).catch(() => null);
+  const next = { index: entries.length + 1, term: 9, type: 0, data: payload(7, 900) } as const;
+  const repairing = log.repair(range, [entries.at(-2)!]);
+  const hardState = { term: 9, vote: 1, commit: entries.length };
+  await world.settle(log.append({ hardState, entries: [next] }));
+  assert.equal(await world.settle(repairing), true);
+  held?.release();
+  assert.deepEqual(bytesOf(world, path).subarray(at, at + 1024), bytes.subarray(at, at + 1024));
+  await world.settle(log.close());
+  assert.deepEqual(await openAndLook(world), []);
+  assert.deepEqual(await world.readAll(), [...entries, next]);
+});
+
+test("repair: what is not in the log, or not all of the range, is refused; a failed write is final", async () => {
+  const world = await filled(5);
+  const entries = await world.readAll();
+  const log = world.log!;
+  const last = log.lastIndex;
+  const range = (fromIndex: number, toIndex: number): DamagedRange => {
+    return { fromIndex, toIndex, why: "" };
+  };
+  assert.equal(await world.settle(log.repair(range(last, last + 1), entries.slice(-1))), false);
+  assert.equal(await world.settle(log.repair(range(0, 1), entries.slice(0, 1))), false);
+  assert.equal(await world.settle(log.repair(range(2, 4), entries.slice(1, 3))), false);
+  assert.equal(await world.settle(log.repair(range(2, 4), entries)), true, "nothing is lost");
+  const [path] = segmentPaths(world);
+  world.disk.faults.readErrors = [{ path: path!, from: 9000, to: 9001 }];
+  assert.equal(await world.settle(log.repair(range(2, 4), entries)), false, "unreadable");
+  world.disk.faults.readErrors = [];
+  damage(world, path!, 8192 + 80, new Uint8Array(20).fill(7));
+  world.disk.faults.writeError = "EIO";
+  await assert.rejects(world.settle(log.repair(range(1, 3), entries)), /EIO/);
+  assert.equal(world.failures.length, 1);
+});
