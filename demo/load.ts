@@ -17,11 +17,15 @@ const MIXED = [
 ] as const;
 const KIND_EVERY = 40;
 const KEPT_SAMPLES = 100_000;
+/** Beyond so many the older half is forgotten. */
+const KEPT_TIMES = 200_000;
 
 export class Load {
   readonly #source: MysqlServer;
   readonly #sessions: Promise<void>[] = [];
   readonly #latencies: number[] = [];
+  /** When commits returned. */
+  readonly #times: number[] = [];
   #running = false;
   #startedMs = 0;
   #stoppedMs = 0;
@@ -79,6 +83,7 @@ export class Load {
 
   #committed(n: number, ms: number): void {
     this.committed++;
+    if (this.#times.push(performance.now()) > KEPT_TIMES) this.#times.splice(0, KEPT_TIMES / 2);
     if (this.#latencies.length < KEPT_SAMPLES) this.#latencies.push(ms);
     if (n % KIND_EVERY !== 0 && !(n % 10 === 0)) this.acknowledged.add(n);
   }
@@ -88,6 +93,21 @@ export class Load {
     this.#running = false;
     await Promise.all(this.#sessions);
     this.#stoppedMs = performance.now();
+  }
+
+  /**
+   * The longest time without a commit since then, milliseconds, and when it ended. A commit that
+   * comes right after a fault was acknowledged before it: so the first one says nothing.
+   */
+  longestSilence(sinceMs: number): { ms: number; endedMs: number } {
+    let longest = { ms: 0, endedMs: sinceMs };
+    let last = sinceMs;
+    for (const time of this.#times) {
+      if (time < sinceMs) continue;
+      if (time - last > longest.ms) longest = { ms: time - last, endedMs: time };
+      last = time;
+    }
+    return longest;
   }
 
   /** Of the time from a statement to its answer, milliseconds. */

@@ -28,7 +28,10 @@ import {
 import { type Hello, LinkRefused } from "./protocol.ts";
 
 const CONNECT_MS = 5_000;
-const BACKOFF = { baseMs: 100, maxMs: 5_000 };
+/** One that is away may be back any moment: until it is linked the cluster stands one failure less. */
+const BACKOFF = { baseMs: 100, maxMs: 1_000 };
+const REFUSED_BACKOFF = { baseMs: 1_000, maxMs: 5_000 };
+const HELD_MS = 5_000;
 /** After so long without a link the node with the higher id dials, too. */
 const PATIENCE_MS = 3_000;
 const STATUS_MS = 1_000;
@@ -40,6 +43,11 @@ const QUEUE_BYTES = 8 * 1024 * 1024;
 const MAX_PENDING = 64;
 /** Links of fresh nodes. */
 const MAX_GUESTS = 32;
+
+/** This node refuses the other one. */
+class NotTaken extends Error {}
+/** Failures that time alone does not mend. */
+const NOT_AWAY = [LinkRefused, ProofFailed, NotTaken];
 
 export class Peers implements Service {
   readonly #platform: Platform;
@@ -225,15 +233,17 @@ export class Peers implements Service {
     for (let attempt = 0; !signal.aborted; ) {
       if (!(await this.#isOursToDial(peer, signal))) continue;
       const startedMs = clock.mono();
+      let backoff = BACKOFF;
       try {
         const { link, hello } = await this.#dial(peer.member.address!);
         await this.#serveMember(link, hello, peer);
       } catch (error) {
         this.#note(peer, error as Error);
+        if (NOT_AWAY.some((kind) => error instanceof kind)) backoff = REFUSED_BACKOFF;
       }
       // One that held for a while begins anew at once.
-      attempt = clock.mono() - startedMs > BACKOFF.maxMs ? 0 : attempt + 1;
-      await delay(clock, backoffMs(attempt, BACKOFF, random.u32() / 0x1_0000_0000), signal);
+      attempt = clock.mono() - startedMs > HELD_MS ? 0 : attempt + 1;
+      await delay(clock, backoffMs(attempt, backoff, random.u32() / 0x1_0000_0000), signal);
     }
   }
 
@@ -317,7 +327,7 @@ export class Peers implements Service {
       hello.raftId === peer.member.raftId ? this.#host.judge(hello) : elsewhere(hello, peer.member);
     if (refusal !== null) {
       link.refuse(refusal);
-      throw new Error(refusal.message);
+      throw new NotTaken(refusal.message);
     }
     await this.#host.remember(hello);
     if (peer.stop.signal.aborted) return link.close();

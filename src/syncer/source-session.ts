@@ -142,6 +142,8 @@ export class SourceSession {
     }
     // A dump request is an acknowledgement: nothing that is not committed here may be in it.
     await this.#host.settled();
+    // Whoever leads by now pulls on: what is stored here may be newer than what the source was asked.
+    this.#mustLead();
     await this.#introduce(facts);
     const attached = await this.#attach(control, facts);
     this.#watchSets(control, facts);
@@ -187,6 +189,8 @@ export class SourceSession {
     const dump = new DumpConnection(await this.#connect(), semiSync);
     await dump.prepare({ ...this.#config, semiSync, heartbeatMs: HEARTBEAT_MS });
     this.#dump = dump;
+    // It would take the connection away from the one who leads.
+    this.#mustLead();
     this.#progress.semiSync = semiSync;
     if (kept !== null) {
       const last = this.#host.stream.last;
@@ -332,10 +336,14 @@ export class SourceSession {
     this.#host.progressed.once(() => this.#flushNow(events));
   }
 
-  #propose(chunk: BuiltChunk | null): boolean {
-    if (chunk === null) return false;
+  #mustLead(): void {
     if (!this.#host.leads || this.#host.term !== this.#pull.term)
       throw new PullEnded("This node no longer leads, or leads anew");
+  }
+
+  #propose(chunk: BuiltChunk | null): boolean {
+    if (chunk === null) return false;
+    this.#mustLead();
     if (chunk.ackWanted) this.#wanted.add(chunk.pullSequence);
     this.#host.propose(chunk.payload);
     return true;

@@ -86,7 +86,11 @@ export class Syncer implements Service {
     this.#show("STOPPED", reason, "");
   }
 
+  /** While this node leads, once a term. What stopped an earlier term is found again if it still holds. */
   async run(signal: AbortSignal): Promise<void> {
+    this.#halted = false;
+    this.#failures = 0;
+    this.#evicted = 0;
     const stop = (): void => {
       this.#current?.abort();
       this.#changed.wake();

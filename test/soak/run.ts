@@ -2,7 +2,11 @@
  * `npm run soak`: what takes too long for `npm test`.
  *
  *   npm run soak                           all parts
- *   npm run soak -- kills --rounds 200     SIGKILL of the node under load
+ *   npm run soak -- kills --rounds 200     SIGKILL of a single node under load
+ *   npm run soak -- cluster --rounds 200   faults of every kind in a cluster of processes under load;
+ *                                          --kinds "kill leader,disk full" for some of them
+ *   npm run soak -- failover --rounds 50   SIGKILL of the leader: how long commits wait
+ *   npm run soak -- power --rounds 30      loss of power, of one node and of all (needs loop mounts)
  *   npm run soak -- large --gib 4          one transaction of so many GiB (needs about 10 × free)
  *   npm run soak -- segments               every value of every byte of a 64 KiB segment
  *   npm run soak -- --minutes 60           clusters of bare Raft cores, and of whole machines, with
@@ -14,9 +18,12 @@
 import { parseArgs } from "node:util";
 import { longRun } from "../sim/long-run.ts";
 import { longNodeRun } from "../sim/nodes/long-run.ts";
+import { clusterRounds } from "../support/cluster-rounds.ts";
+import { failovers } from "../support/failovers.ts";
 import { joinUnderLoad } from "../support/join-under-load.ts";
 import { killRounds } from "../support/kill-rounds.ts";
 import { freeSpaceFor, largeTransaction } from "../support/large-transaction.ts";
+import { powerRounds } from "../support/power-rounds.ts";
 import { flipSegment } from "../support/segment-flips.ts";
 import { startAfterKill } from "../support/start-after-kill.ts";
 
@@ -24,17 +31,32 @@ const GIB = 1024 ** 3;
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    rounds: { type: "string", default: "200" },
+    rounds: { type: "string" },
+    kinds: { type: "string" },
     gib: { type: "string" },
     minutes: { type: "string" },
     from: { type: "string", default: "1" },
   },
 });
+const rounds = (standard: number): number => Number(values.rounds ?? standard);
 const say = (line: string): void => console.log(line);
 
 /** Each gives a line to print; a skip begins with "skipped". */
 const PARTS: Readonly<Record<string, () => Promise<string>>> = {
-  kills: async () => JSON.stringify(await killRounds(Number(values.rounds), say)),
+  kills: async () => JSON.stringify(await killRounds(rounds(200), say)),
+  cluster: async () => {
+    const kinds = values.kinds?.split(",");
+    return JSON.stringify(
+      await clusterRounds({ rounds: rounds(200), say, ...(kinds ? { only: kinds } : {}) }),
+      null,
+      1,
+    );
+  },
+  failover: async () => JSON.stringify(await failovers(rounds(50), say)),
+  power: async () => {
+    const report = await powerRounds(rounds(30), say);
+    return typeof report === "string" ? `skipped: ${report}` : JSON.stringify(report);
+  },
   large: async () => {
     const gib = Number(values.gib ?? "4");
     const short = await freeSpaceFor(gib * 10 * GIB);

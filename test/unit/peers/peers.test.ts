@@ -119,3 +119,17 @@ test("a node that is no member can ask one question and is gone again", async ()
     "hello",
   );
 });
+
+test("a node that comes back after a long time is linked within a second or two", async () => {
+  const world = new PeersWorld(9);
+  const a = await world.start(1);
+  // Its machine runs, nothing listens there.
+  const machine = world.world.machine("n2");
+  machine.start();
+  const address = { host: machine.address, port: PORT };
+  a.peers.setMembers([{ raftId: 2, name: "n2", address }], 100);
+  await world.world.time.advance(60_000);
+  const b = await world.start(2);
+  world.introduce();
+  assert.ok(await world.until(() => a.peers.isConnected(2) && b.peers.isConnected(1), 1_500));
+});
