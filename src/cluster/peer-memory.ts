@@ -116,7 +116,7 @@ export class PeerMemory {
       peers: Object.fromEntries(this.#peers),
     };
     const json = encodeText(`${JSON.stringify(saved)}\n`);
-    const crc = encodeText(`${this.#crc32(json).toString(16).padStart(8, "0")}\n`);
+    const crc = encodeText(lastLine(this.#crc32(json)));
     try {
       await writeNewFile(this.#disk, FILE, [json, crc]);
     } catch (error) {
@@ -134,11 +134,14 @@ export function isBefore(
   return a.lastTerm < b.lastTerm || (a.lastTerm === b.lastTerm && a.lastIndex < b.lastIndex);
 }
 
+function lastLine(crc: number): string {
+  return `${crc.toString(16).padStart(8, "0")}\n`;
+}
+
 function decode(bytes: Uint8Array, crc32: (bytes: Uint8Array) => number, root: string): Saved {
   const end = bytes.lastIndexOf(10, bytes.length - 2) + 1;
   const json = bytes.subarray(0, end);
-  const crc = Number.parseInt(decodeText(bytes.subarray(end, end + 8)), 16);
-  if (end === 0 || crc32(json) !== crc) {
+  if (end === 0 || decodeText(bytes.subarray(end)) !== lastLine(crc32(json))) {
     throw new LogCorrupt(
       `"${FILE}" in "${root}" is damaged: what this node promised to others is not known. It must not ` +
         "act under its id again: move the directory away, start with an empty one, which joins as a new " +
