@@ -4,8 +4,10 @@ import { test } from "node:test";
 import { CRASH_OUTCOMES, FileImage } from "../../../runtime/memory/disk-image.ts";
 import { World } from "../../../runtime/memory/world.ts";
 import { decodeText, encodeText } from "../../../src/base/bytes.ts";
+import type { Place } from "../../../src/cluster/formation.ts";
 import { isBefore, PeerMemory } from "../../../src/cluster/peer-memory.ts";
 import type { Hello } from "../../../src/peers/protocol.ts";
+import { EMPTY_CONF_STATE } from "../../../src/raft/types.ts";
 import { LogCorrupt } from "../../../src/storage/storage.ts";
 import { nodeCrc32 } from "../../support/crc.ts";
 
@@ -126,6 +128,26 @@ test("peer memory: forgets who is no member", async () => {
   memory.forget(new Set([OTHER]));
   assert.equal(memory.of(PEER), null);
   assert.notEqual(memory.of(OTHER), null);
+  await world.run(() => memory.flush());
+  const again = await world.reopen();
+  assert.equal(again.of(PEER), null, "for good");
+  assert.notEqual(again.of(OTHER), null);
+});
+
+test("peer memory: its place is kept until the log says it", async () => {
+  const world = new MemoryWorld();
+  let memory = await world.open();
+  assert.equal(memory.place, null);
+  const identity = { raftId: 3, clusterId: "c1".repeat(16), diskUuid: memory.diskUuid };
+  const place: Place = { identity, first: { conf: EMPTY_CONF_STATE, members: [] } };
+  await world.run(() => memory.takePlace(place));
+  world.machine.powerLoss("dropPending");
+  memory = await world.reopen();
+  assert.deepEqual(memory.place, place);
+  memory.placeIsLogged();
+  assert.equal(memory.place, null);
+  await world.run(() => memory.flush());
+  assert.equal((await world.reopen()).place, null);
 });
 
 test("peer memory: before and after", () => {
@@ -203,8 +225,12 @@ test("peer memory: another format is refused by its number", async () => {
   const world = new MemoryWorld();
   await world.open();
   const text = decodeText(world.bytes());
-  const json = encodeText(text.slice(0, text.indexOf("\n") + 1).replace('"format":1', '"format":2'));
-  world.put(Buffer.concat([json, encodeText(`${nodeCrc32(json).toString(16).padStart(8, "0")}\n`)]));
+  const json = encodeText(
+    text.slice(0, text.indexOf("\n") + 1).replace('"format":1', '"format":2'),
+  );
+  world.put(
+    Buffer.concat([json, encodeText(`${nodeCrc32(json).toString(16).padStart(8, "0")}\n`)]),
+  );
   await assert.rejects(world.reopen(), /has format 2; this binraft knows 1: use a newer one/);
 });
 

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { BinraftError } from "../../../src/base/errors.ts";
-import { KNOWN_FORMAT, mustKnowFormat, nextFormat } from "../../../src/cluster/version-gate.ts";
 import type { Member } from "../../../src/cluster/members.ts";
 import { NodeState } from "../../../src/cluster/node-state.ts";
+import { KNOWN_FORMAT, mustKnowFormat, nextFormat } from "../../../src/cluster/version-gate.ts";
 import { EMPTY_CONF_STATE } from "../../../src/raft/types.ts";
 
 const unknown = { diskUuid: "", region: "", peer: "", mysql: "", admin: "", version: "" };
