@@ -1,6 +1,7 @@
 /**
  * What only the leader may do, asked of any node: done here when this node leads, else sent to the
- * node that does. Between leaders it waits a little; what may have happened is never done twice.
+ * node that does. Between leaders it waits a little; what may have happened is never done twice. Who
+ * lost its quorum in the middle cannot end what it has begun, and must not leave its caller waiting.
  */
 import { CallFailed } from "../peers/link.ts";
 import { type Clock, delay } from "../platform/clock.ts";
@@ -59,11 +60,14 @@ export class LeaderCalls {
     return this.#core.driver.leads && this.#core.driver.damaged === null;
   }
 
+  get #patienceMs(): number {
+    return 4 * this.#core.driver.consensus.electionMs + 1_000;
+  }
+
   /** Rejects with OperationError. */
   async onLeader(name: string, ...args: readonly unknown[]): Promise<unknown> {
     const { consensus } = this.#core.driver;
-    const patienceMs = 4 * consensus.electionMs + 1_000;
-    const deadline = this.#clock.mono() + patienceMs;
+    const deadline = this.#clock.mono() + this.#patienceMs;
     for (;;) {
       const { leader } = consensus.node;
       const there = leader !== consensus.node.raft.id && this.#link?.isConnected(leader) === true;
@@ -83,8 +87,10 @@ export class LeaderCalls {
     method: (args: readonly unknown[]) => Promise<unknown>,
     args: readonly unknown[],
   ): Promise<unknown> {
+    const done = new AbortController();
     try {
-      return await method(args);
+      const work = method(args).finally(() => done.abort());
+      return await Promise.race([work, this.#notLeading(done.signal)]);
     } catch (error) {
       if (!(error instanceof ProposalDropped)) throw error;
       throw new OperationError(
@@ -93,6 +99,17 @@ export class LeaderCalls {
         "look, and ask again if it was not",
       );
     }
+  }
+
+  /** Rejects once this node has not led for a while: handing over and coming back take less. */
+  async #notLeading(signal: AbortSignal): Promise<never> {
+    let ledMs = this.#clock.mono();
+    while (!signal.aborted) {
+      if (this.#leads) ledMs = this.#clock.mono();
+      else if (this.#clock.mono() - ledMs > this.#patienceMs) throw new ProposalDropped();
+      await delay(this.#clock, LOOK_MS, signal);
+    }
+    return new Promise(() => {});
   }
 }
 

@@ -11,6 +11,7 @@ import type { BinlogFile } from "../binlog/file-view.ts";
 import { type Cancel, delay } from "../platform/clock.ts";
 import type { Address } from "../platform/net.ts";
 import type { Platform } from "../platform/platform.ts";
+import { ProposalDropped } from "../raft/errors.ts";
 import { Scrub } from "../storage/scrub.ts";
 import type { SourceCheck, SourceConfig, SyncerStatus } from "../syncer/host.ts";
 import { Syncer } from "../syncer/syncer.ts";
@@ -260,7 +261,9 @@ export class RunningNode implements NodeOperations, ClusterOperations {
         seeded = true;
         if (!term.signal.aborted) await this.#syncer.run(term.signal);
       } catch (error) {
-        if (driver.leads) throw error;
+        // A leader that hands over or whose disk is full takes nothing for a while: it tries again.
+        if (driver.leads && !(error instanceof ProposalDropped)) throw error;
+        await delay(this.#platform.clock, 5, signal);
       } finally {
         signal.removeEventListener("abort", end);
         end();

@@ -4,8 +4,11 @@
  * that runs beside the original, shows less than somebody remembers, or another process under the
  * same count: it could vote twice, or miss what it had acknowledged.
  *
- *   node.json   {"format":1, "diskUuid", "boots", "peers": {uuid: {boots, nonce, lastTerm, lastIndex}}}
+ *   node.json   {"format":1, "diskUuid", "boots", "place", "peers": {uuid: {boots, nonce, lastTerm, lastIndex}}}
  *               and a last line with the CRC-32 of all before it
+ *
+ * `place` is what this disk became (formation.ts), from before the log is made until the log says so
+ * itself: a log that was made and holds nothing yet would not know with whom it began.
  *
  * Written beside and renamed: a crash leaves the old or the new. It is written before a peer's first
  * message is taken, and now and then while logs grow.
@@ -15,6 +18,7 @@ import type { Hello } from "../peers/protocol.ts";
 import { type Disk, DiskError } from "../platform/disk.ts";
 import { readFile, writeNewFile } from "../storage/files.ts";
 import { LogCorrupt } from "../storage/storage.ts";
+import type { Place } from "./formation.ts";
 
 const FILE = "node.json";
 const FORMAT = 1;
@@ -31,6 +35,7 @@ interface Saved {
   readonly diskUuid: string;
   readonly boots: number;
   readonly peers: Readonly<Record<string, Remembered>>;
+  readonly place?: Place | null;
 }
 
 export class PeerMemory {
@@ -39,19 +44,21 @@ export class PeerMemory {
   readonly #peers: Map<string, Remembered>;
   readonly diskUuid: string;
   readonly boots: number;
+  #place: Place | null;
   #writing: Promise<void> = Promise.resolve();
   #isDirty = false;
 
   private constructor(
     disk: Disk,
     crc32: (bytes: Uint8Array) => number,
-    saved: Pick<Saved, "diskUuid" | "boots" | "peers">,
+    saved: Pick<Saved, "diskUuid" | "boots" | "peers" | "place">,
   ) {
     this.#disk = disk;
     this.#crc32 = crc32;
     this.diskUuid = saved.diskUuid;
     this.boots = saved.boots;
     this.#peers = new Map(Object.entries(saved.peers));
+    this.#place = saved.place ?? null;
   }
 
   /** Counts this start. `newUuid` is for a disk without a memory. Rejects with LogCorrupt. */
@@ -66,10 +73,30 @@ export class PeerMemory {
       diskUuid: saved?.diskUuid ?? newUuid(),
       boots: (saved?.boots ?? 0) + 1,
       peers: saved?.peers ?? {},
+      place: saved?.place ?? null,
     });
     memory.#isDirty = true;
     await memory.flush();
     return memory;
+  }
+
+  /** Null once the log says it itself. */
+  get place(): Place | null {
+    return this.#place;
+  }
+
+  /** Durable when it resolves. */
+  takePlace(place: Place): Promise<void> {
+    this.#place = place;
+    this.#isDirty = true;
+    return this.flush();
+  }
+
+  /** The log knows it from now on; written at the next flush. */
+  placeIsLogged(): void {
+    if (this.#place === null) return;
+    this.#place = null;
+    this.#isDirty = true;
   }
 
   of(diskUuid: string): Remembered | null {
@@ -97,7 +124,11 @@ export class PeerMemory {
   }
 
   forget(keep: ReadonlySet<string>): void {
-    for (const uuid of this.#peers.keys()) if (!keep.has(uuid)) this.#peers.delete(uuid);
+    for (const uuid of this.#peers.keys()) {
+      if (keep.has(uuid)) continue;
+      this.#peers.delete(uuid);
+      this.#isDirty = true;
+    }
   }
 
   flush(): Promise<void> {
@@ -114,9 +145,10 @@ export class PeerMemory {
       diskUuid,
       boots,
       peers: Object.fromEntries(this.#peers),
+      ...(this.#place === null ? {} : { place: this.#place }),
     };
     const json = encodeText(`${JSON.stringify(saved)}\n`);
-    const crc = encodeText(`${this.#crc32(json).toString(16).padStart(8, "0")}\n`);
+    const crc = encodeText(lastLine(this.#crc32(json)));
     try {
       await writeNewFile(this.#disk, FILE, [json, crc]);
     } catch (error) {
@@ -134,11 +166,14 @@ export function isBefore(
   return a.lastTerm < b.lastTerm || (a.lastTerm === b.lastTerm && a.lastIndex < b.lastIndex);
 }
 
+function lastLine(crc: number): string {
+  return `${crc.toString(16).padStart(8, "0")}\n`;
+}
+
 function decode(bytes: Uint8Array, crc32: (bytes: Uint8Array) => number, root: string): Saved {
   const end = bytes.lastIndexOf(10, bytes.length - 2) + 1;
   const json = bytes.subarray(0, end);
-  const crc = Number.parseInt(decodeText(bytes.subarray(end, end + 8)), 16);
-  if (end === 0 || crc32(json) !== crc) {
+  if (end === 0 || decodeText(bytes.subarray(end)) !== lastLine(crc32(json))) {
     throw new LogCorrupt(
       `"${FILE}" in "${root}" is damaged: what this node promised to others is not known. It must not ` +
         "act under its id again: move the directory away, start with an empty one, which joins as a new " +

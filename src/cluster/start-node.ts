@@ -42,6 +42,7 @@ export async function startNode(options: StartOptions): Promise<RunningNode> {
       onFatal: (error) => fail(error),
       cluster,
     });
+    linked?.memory.placeIsLogged();
     linked?.host.adopt(core);
     await core.driver.recover();
     mustKnowFormat(core.state);
@@ -123,15 +124,14 @@ async function link(options: StartOptions, settings: ClusterSettings): Promise<L
 
 async function clusterOptions(options: StartOptions, linked: Linked): Promise<ClusterOptions> {
   const { platform, logger } = options;
-  const { peers, settings, host, announcement } = linked;
+  const { peers, settings, host, memory, announcement } = linked;
   const { heartbeatMs, electionMs } = settings;
   const disk = platform.disk(options.settings.dataDir);
   const manifest = await new ManifestStore(disk, platform.crypto.crc32).read();
-  const place: Place | null =
-    manifest === null
-      ? await form({ platform, logger, settings, peers, host, announcement })
-      : null;
-  if (place !== null) {
+  let place: Place | null = memory.place;
+  if (place === null && manifest === null) {
+    place = await form({ platform, logger, settings, peers, host, announcement });
+    await memory.takePlace(place);
     const { raftId, clusterId } = place.identity;
     logger.info("This node has its place in a cluster", { id: raftId, clusterId });
   }

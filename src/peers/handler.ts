@@ -14,6 +14,7 @@ export function linkHandler(
 ): LinkHandler {
   return {
     onRaft: (message) => {
+      if (peer?.stop.signal.aborted) return;
       if (peer === null || message.from !== peer.member.raftId || message.to !== host.raftId)
         throw new Error(`A Raft message of node ${message.from} on a link that is not its own`);
       host.onMessage(message);

@@ -41,6 +41,8 @@ const SILENT_STATUSES = 3;
 const QUEUE_BYTES = 8 * 1024 * 1024;
 /** Connections that have not proved themselves yet. */
 const MAX_PENDING = 64;
+/** How long a member that was removed may still be answered what it asked: to remove it, perhaps. */
+const LINGER_MS = 1_000;
 /** Links of fresh nodes. */
 const MAX_GUESTS = 32;
 
@@ -55,6 +57,7 @@ export class Peers implements Service {
   readonly #host: PeersHost;
   readonly #listenAddress: Address;
   readonly #peers = new Map<number, Peer>();
+  readonly #leaving = new Set<Peer>();
   readonly #dials = new Set<Promise<void>>();
   readonly #open = new Set<PeerLink>();
   #pending = 0;
@@ -89,7 +92,7 @@ export class Peers implements Service {
       this.#tellStatus();
     }
     await this.#listener?.close();
-    for (const peer of this.#peers.values()) this.#end(peer);
+    for (const peer of [...this.#peers.values(), ...this.#leaving]) this.#end(peer);
     for (const link of this.#open) link.close();
     await Promise.all(this.#dials);
   }
@@ -99,8 +102,13 @@ export class Peers implements Service {
     const kept = new Set(members.map(({ raftId }) => raftId));
     for (const [id, peer] of this.#peers) {
       if (kept.has(id) || id > highestId) continue;
-      this.#end(peer);
       this.#peers.delete(id);
+      peer.stop.abort();
+      this.#leaving.add(peer);
+      this.#platform.clock.after(LINGER_MS, () => {
+        this.#leaving.delete(peer);
+        this.#end(peer);
+      });
     }
     for (const member of members) {
       const known = this.#peers.get(member.raftId);

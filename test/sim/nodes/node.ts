@@ -21,6 +21,8 @@ export interface NodePlan {
   /** Names of machines. */
   readonly join: readonly string[];
   readonly bootstrapExpect: number | null;
+  /** `--bootstrap`. */
+  readonly bootstrap?: boolean;
   readonly heartbeatMs: number;
   readonly electionMs: number;
   readonly segmentBytes: number;
@@ -119,7 +121,7 @@ export class SimNode {
           },
           join: join.map((host) => ({ host, port: PEER_PORT })),
           bootstrapExpect,
-          bootstrap: false,
+          bootstrap: this.#plan.bootstrap ?? false,
           heartbeatMs,
           electionMs,
           tls,
