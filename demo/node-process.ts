@@ -38,6 +38,8 @@ export class NodeProcess {
   readonly adminPort: number;
   readonly peerPort: number | null;
   readonly #nodeArgs: readonly string[];
+  /** What `launch` runs: another version of binraft when a test says so. */
+  main: string = MAIN;
   #child: ChildProcess | null = null;
 
   private constructor(options: NodeProcessOptions, mysqlPort: number, adminPort: number) {
@@ -96,7 +98,7 @@ ${options.toml}
 
   /** Starts the process and does not wait for it. `args` are further ones of the command line. */
   launch(args: readonly string[] = []): void {
-    const command = [...this.#nodeArgs, MAIN, "start", "--config", this.configFile, ...args];
+    const command = [...this.#nodeArgs, this.main, "start", "--config", this.configFile, ...args];
     const child = spawnTracked(
       { file: process.execPath, args: command },
       { stdio: ["ignore", "pipe", "pipe"] },

@@ -139,7 +139,11 @@ export class Consensus implements Service {
 
   /** The transport dropped something for a peer: it must be asked anew where it is. */
   unreachable(id: number): void {
-    this.#do(() => this.node.reportUnreachable(id));
+    this.#do(() => {
+      this.node.reportUnreachable(id);
+      // Of a snapshot the core hears from the peer or from nobody: it would wait for ever.
+      this.node.reportSnapshot(id, false);
+    });
   }
 
   /** A message of a peer, of whatever term. What this node cannot use is ignored. */

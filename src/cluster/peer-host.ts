@@ -186,6 +186,8 @@ export class PeerHost implements PeersHost {
   }
 
   onLinkChange(raftId: number): void {
+    // What was on its way may be lost with the link that it was on.
+    this.#core?.driver.consensus.unreachable(raftId);
     this.statuses.delete(raftId);
     this.mismatched.delete(raftId);
     this.onLinks();
