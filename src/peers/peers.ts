@@ -13,6 +13,7 @@ import { delay } from "../platform/clock.ts";
 import type { Address, Conn, Listener } from "../platform/net.ts";
 import type { Platform } from "../platform/platform.ts";
 import type { Entry, Message } from "../raft/types.ts";
+import { dial } from "./dial.ts";
 import { linkHandler } from "./handler.ts";
 import { ProofFailed, secure } from "./handshake.ts";
 import type { PeersHost } from "./host.ts";
@@ -27,7 +28,6 @@ import {
 } from "./peer.ts";
 import { type Hello, LinkRefused } from "./protocol.ts";
 
-const CONNECT_MS = 5_000;
 /** One that is away may be back any moment: until it is linked the cluster stands one failure less. */
 const BACKOFF = { baseMs: 100, maxMs: 1_000 };
 const REFUSED_BACKOFF = { baseMs: 1_000, maxMs: 5_000 };
@@ -204,7 +204,7 @@ export class Peers implements Service {
    * with NetError, ProofFailed, LinkRefused or CallFailed.
    */
   async ask(address: Address, method: string, args: unknown, timeoutMs: number): Promise<unknown> {
-    const { link } = await this.#dial(address);
+    const { link } = await dial(this.#platform, this.#host, address);
     this.#open.add(link);
     const done = link.run(linkHandler(this.#host, this.#platform.clock, null));
     try {
@@ -213,20 +213,6 @@ export class Peers implements Service {
       link.close();
       await done;
       this.#open.delete(link);
-    }
-  }
-
-  /** A link with hellos exchanged. */
-  async #dial(address: Address): Promise<{ link: PeerLink; hello: Hello }> {
-    const conn = await this.#platform.net.connect(address, CONNECT_MS);
-    const secured = await secure(this.#platform, conn, "client", await this.#host.credentials());
-    const link = new PeerLink(this.#platform, secured);
-    try {
-      link.sendHello(this.#host.hello());
-      return { link, hello: await link.receiveHello() };
-    } catch (error) {
-      link.close();
-      throw error;
     }
   }
 
@@ -243,7 +229,7 @@ export class Peers implements Service {
       const startedMs = clock.mono();
       let backoff = BACKOFF;
       try {
-        const { link, hello } = await this.#dial(peer.member.address!);
+        const { link, hello } = await dial(this.#platform, this.#host, peer.member.address!);
         await this.#serveMember(link, hello, peer);
       } catch (error) {
         this.#note(peer, error as Error);
