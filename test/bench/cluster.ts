@@ -47,9 +47,10 @@ export async function clusterRows(bench: ClusterBench): Promise<void> {
     row(
       `ingest by three voters, ${name} transactions`,
       "0.5 × one node, ≤ 3 × its CPU per GB",
-      `${Math.round(speed / 1e6)} MB/s, ${ratio(speed, base)}, ${three.pulled.cpuSecondsPerGb.toFixed(1)} CPU-s/GB ` +
-        `(${ratio(three.pulled.cpuSecondsPerGb, one.pulled.cpuSecondsPerGb)}), peak RSS ${Math.round(three.pulled.peakMiB)} MiB`,
-      `one node ${Math.round(base / 1e6)} MB/s, ${one.pulled.cpuSecondsPerGb.toFixed(1)} CPU-s/GB`,
+      `${Math.round(speed / 1e6)} MB/s, ${ratio(speed, base)}, ${cpu(three)} ` +
+        `(${ratio(three.pulled.cpuSecondsPerGb, one.pulled.cpuSecondsPerGb)}), ` +
+        `peak RSS ${Math.round(three.pulled.peakMiB)} MiB`,
+      `one node ${Math.round(base / 1e6)} MB/s, ${cpu(one)}`,
       speed >= 0.5 * base && three.pulled.cpuSecondsPerGb <= 3 * one.pulled.cpuSecondsPerGb,
     );
     await one.cluster.stop();
@@ -58,6 +59,9 @@ export async function clusterRows(bench: ClusterBench): Promise<void> {
     await source.remove();
   }
 }
+
+const cpu = ({ pulled }: { readonly pulled: Pulled }): string =>
+  `${pulled.cpuSecondsPerGb.toFixed(1)} CPU-s/GB`;
 
 async function delayRows(
   { folder, row }: ClusterBench,
