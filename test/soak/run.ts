@@ -8,11 +8,13 @@
  *   npm run soak -- --minutes 60           clusters of bare Raft cores, and of whole machines, with
  *                                          faults; --from N begins with another seed
  *   npm run soak -- nodes --minutes 60     clusters of whole nodes with a source and replicas, likewise
+ *   npm run soak -- flips --flips 500      one bit of the log of a stopped node of three, again and again
  *   npm run soak -- start --gib 10         how long a killed node with so much log takes to serve
  */
 import { parseArgs } from "node:util";
 import { longRun } from "../sim/long-run.ts";
 import { longNodeRun } from "../sim/nodes/long-run.ts";
+import { flipRounds } from "../support/flip-rounds.ts";
 import { killRounds } from "../support/kill-rounds.ts";
 import { freeSpaceFor, largeTransaction } from "../support/large-transaction.ts";
 import { flipSegment } from "../support/segment-flips.ts";
@@ -25,6 +27,7 @@ const { values, positionals } = parseArgs({
     rounds: { type: "string", default: "200" },
     gib: { type: "string" },
     minutes: { type: "string" },
+    flips: { type: "string", default: "500" },
     from: { type: "string", default: "1" },
   },
 });
@@ -42,6 +45,8 @@ const PARTS: Readonly<Record<string, () => Promise<string>>> = {
   sim: () => longRun(Number(values.from), Number(values.minutes ?? "60"), say),
   nodes: () => longNodeRun(Number(values.from), Number(values.minutes ?? "60"), say),
   segments: async () => JSON.stringify(await flipSegment("all values", say)),
+  flips: async () =>
+    JSON.stringify(await flipRounds(Number(values.flips), Number(values.from), say)),
   start: async () => {
     const gib = Number(values.gib ?? "10");
     const short = await freeSpaceFor(gib * 2 * GIB);
