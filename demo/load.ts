@@ -20,8 +20,15 @@ const KEPT_SAMPLES = 100_000;
 /** Beyond so many the older half is forgotten. */
 const KEPT_TIMES = 200_000;
 
+export interface LoadOptions {
+  readonly sessions?: number;
+  /** Between two statements of a session. */
+  readonly pauseMs?: number;
+}
+
 export class Load {
   readonly #source: MysqlServer;
+  readonly #options: LoadOptions;
   readonly #sessions: Promise<void>[] = [];
   readonly #latencies: number[] = [];
   /** When commits returned. */
@@ -36,8 +43,9 @@ export class Load {
   /** Statements that failed with something else than a lost connection. */
   readonly failures: string[] = [];
 
-  constructor(source: MysqlServer) {
+  constructor(source: MysqlServer, options: LoadOptions = {}) {
     this.#source = source;
+    this.#options = options;
   }
 
   get elapsedMs(): number {
@@ -47,13 +55,16 @@ export class Load {
   start(): void {
     this.#running = true;
     this.#startedMs = performance.now();
-    for (let i = 0; i < SESSIONS; i++) this.#sessions.push(this.#session(i));
+    const { sessions = SESSIONS } = this.#options;
+    for (let i = 0; i < sessions; i++) this.#sessions.push(this.#session(i));
   }
 
   async #session(session: number): Promise<void> {
     const shell = this.#source.openShell();
+    const { pauseMs = 0 } = this.#options;
     try {
       while (this.#running) {
+        if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs));
         const n = ++this.#counter;
         const began = performance.now();
         try {

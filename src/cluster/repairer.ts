@@ -12,7 +12,7 @@ import type { DamagedRange } from "../storage/storage.ts";
 import type { NodeCore } from "./node-core.ts";
 
 const LOOK_MS = 1_000;
-/** After nobody could help. */
+/** After nobody could help; sooner when others are linked than were. */
 const RETRY_MS = 15_000;
 const FETCH_MS = 10_000;
 
@@ -45,15 +45,26 @@ export class Repairer implements Service {
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const [range] = this.#core.log.damage;
-      const done = range === undefined || (await this.#mend(range, signal));
-      await delay(this.#clock, done ? LOOK_MS : RETRY_MS, signal);
+      const peers = this.#source.connected();
+      const done = range === undefined || (await this.#mend(range, peers, signal));
+      const until = this.#clock.mono() + (done ? 0 : RETRY_MS);
+      do await delay(this.#clock, LOOK_MS, signal);
+      while (
+        this.#clock.mono() < until &&
+        !signal.aborted &&
+        this.#source.connected().join() === peers.join()
+      );
     }
   }
 
   /** False when nobody could help. */
-  async #mend(range: DamagedRange, signal: AbortSignal): Promise<boolean> {
+  async #mend(
+    range: DamagedRange,
+    peers: readonly number[],
+    signal: AbortSignal,
+  ): Promise<boolean> {
     const { log, driver } = this.#core;
-    for (const peer of this.#source.connected()) {
+    for (const peer of peers) {
       if (signal.aborted) return true;
       try {
         const entries = await this.#collect(peer, range);

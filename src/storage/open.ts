@@ -247,16 +247,19 @@ async function openSegment(parts: LogParts, segment: SegmentEntry): Promise<Disk
       { cause: error },
     );
   }
-  const bytes = new Uint8Array(SEGMENT_HEADER_BYTES);
-  const read = await file.read(0, bytes);
   let why = "";
   try {
+    const bytes = new Uint8Array(SEGMENT_HEADER_BYTES);
+    const read = await file.read(0, bytes);
     const header = decodeSegmentHeader(bytes.subarray(0, read), parts.crc32);
     if (header.segmentId !== segment.id || header.firstIndex !== segment.firstIndex) {
       why = `it says that it is segment ${header.segmentId}`;
     } else if (toHex(header.diskUuid) !== parts.identity.diskUuid) why = "it is of another disk";
   } catch (error) {
-    if (!(error instanceof Error) || error.name !== "MalformedBytes") throw error;
+    if (!(error instanceof Error) || error.name !== "MalformedBytes") {
+      await file.close();
+      throw error;
+    }
     why = "both copies of its header are damaged";
   }
   if (why === "") return file;

@@ -13,6 +13,7 @@
  *                                          faults; --from N begins with another seed
  *   npm run soak -- nodes --minutes 60     clusters of whole nodes with a source and replicas, likewise
  *   npm run soak -- join --gib 1           a fourth node joins a cluster that holds so much and works
+ *   npm run soak -- flips --flips 500      one bit of the log of a stopped node of three, again and again
  *   npm run soak -- start --gib 10         how long a killed node with so much log takes to serve
  */
 import { parseArgs } from "node:util";
@@ -20,6 +21,7 @@ import { longRun } from "../sim/long-run.ts";
 import { longNodeRun } from "../sim/nodes/long-run.ts";
 import { clusterRounds } from "../support/cluster-rounds.ts";
 import { failovers } from "../support/failovers.ts";
+import { flipRounds } from "../support/flip-rounds.ts";
 import { joinUnderLoad } from "../support/join-under-load.ts";
 import { killRounds } from "../support/kill-rounds.ts";
 import { freeSpaceFor, largeTransaction } from "../support/large-transaction.ts";
@@ -35,6 +37,7 @@ const { values, positionals } = parseArgs({
     kinds: { type: "string" },
     gib: { type: "string" },
     minutes: { type: "string" },
+    flips: { type: "string", default: "500" },
     from: { type: "string", default: "1" },
   },
 });
@@ -72,6 +75,8 @@ const PARTS: Readonly<Record<string, () => Promise<string>>> = {
   },
   nodes: () => longNodeRun(Number(values.from), Number(values.minutes ?? "60"), say),
   segments: async () => JSON.stringify(await flipSegment("all values", say)),
+  flips: async () =>
+    JSON.stringify(await flipRounds(Number(values.flips), Number(values.from), say)),
   start: async () => {
     const gib = Number(values.gib ?? "10");
     const short = await freeSpaceFor(gib * 2 * GIB);

@@ -8,7 +8,7 @@ import os from "node:os";
 import path from "node:path";
 import { runChecks } from "../../demo/checks.ts";
 import { ClusterProcesses, type ClusterProcessesOptions } from "../../demo/cluster-processes.ts";
-import { Load } from "../../demo/load.ts";
+import { Load, type LoadOptions } from "../../demo/load.ts";
 import { MysqlServer } from "../../demo/mysql/server.ts";
 import type { NodeProcess } from "../../demo/node-process.ts";
 import { startReplica } from "../../demo/replica.ts";
@@ -28,6 +28,7 @@ export interface MysqlClusterOptions {
   readonly replicas?: readonly string[];
   readonly timing?: ClusterProcessesOptions["timing"];
   readonly dataDir?: ClusterProcessesOptions["dataDir"];
+  readonly load?: LoadOptions;
   /** Further sections. */
   readonly toml?: string;
 }
@@ -65,7 +66,8 @@ export class MysqlCluster {
       ...(dataDir === undefined ? {} : { dataDir }),
     });
     nodes = cluster.nodes;
-    const made = new MysqlCluster({ folder, source, sourceProxy, network, cluster });
+    const load = new Load(source, options.load);
+    const made = new MysqlCluster({ folder, source, sourceProxy, network, cluster, load });
     try {
       await cluster.start();
       for (const [at, name] of replicas.entries()) await made.#replica(at + 2, cluster.node(name));
@@ -78,14 +80,14 @@ export class MysqlCluster {
   }
 
   private constructor(
-    parts: Pick<MysqlCluster, "folder" | "source" | "sourceProxy" | "network" | "cluster">,
+    parts: Pick<MysqlCluster, "folder" | "source" | "sourceProxy" | "network" | "cluster" | "load">,
   ) {
     this.folder = parts.folder;
     this.source = parts.source;
     this.sourceProxy = parts.sourceProxy;
     this.network = parts.network;
     this.cluster = parts.cluster;
-    this.load = new Load(parts.source);
+    this.load = parts.load;
   }
 
   async #replica(serverId: number, node: NodeProcess): Promise<void> {

@@ -3,7 +3,9 @@
  * acknowledged entry is cut. Also every length that the file may be cut to.
  */
 import assert from "node:assert/strict";
+import { FileImage } from "../../runtime/memory/disk-image.ts";
 import type { DiskFile } from "../../src/platform/disk.ts";
+import type { Entry } from "../../src/raft/types.ts";
 import { decodeSegmentHeader, RecordType } from "../../src/storage/format.ts";
 import { scanSegment } from "../../src/storage/scan.ts";
 import { EntryDamaged, LogCorrupt } from "../../src/storage/storage.ts";
@@ -19,6 +21,8 @@ export interface FlipReport {
   readonly damaged: number;
   /** The byte was one that nothing depends on, or there was a second copy of it. */
   readonly harmless: number;
+  /** Of those that were judged by opening the log: told as damage, and given back as they were. */
+  readonly repaired: number;
 }
 
 /** A full segment with entries of all sizes; returns what was stored and the segment's path. */
@@ -38,25 +42,40 @@ async function filled(): Promise<{ world: LogWorld; payloads: Uint8Array[]; path
 
 /**
  * `values`: one flip a byte, or all 255 other values of it. Every flip is judged by scanning the
- * segment; every 64th byte also by opening the whole log and reading each entry through it.
+ * segment; every 64th byte (or as `openEvery` says) also by opening the whole log, reading each entry
+ * through it, and repairing what is told as damage.
  */
 export async function flipSegment(
   values: "one flip" | "all values",
   say: (line: string) => void,
+  openEvery = OPEN_EVERY,
 ): Promise<FlipReport> {
   const { world, payloads, path } = await filled();
   const segment = await imageOf(world, path);
   const entries = await entriesIn(segment);
-  const report = { flips: 0, refused: 0, damaged: 0, harmless: 0 };
+  const report = { flips: 0, refused: 0, damaged: 0, harmless: 0, repaired: 0 };
+  const image = world.disk.image.get(path);
+  assert.ok(image instanceof FileImage);
+  const put = (offset: number, value: number): void => {
+    for (const part of [image.visible, image.durable]) part.write(offset, new Uint8Array([value]));
+  };
+  await world.open({ segmentBytes: SEGMENT_BYTES });
+  const stored = await world.readAll();
+  await world.settle(world.log!.close());
   for (let offset = 0; offset < SEGMENT_BYTES; offset++) {
     for (let mask = 1; mask < 256; mask++) {
       if (values === "one flip" && mask !== 1 + (offset % 255)) continue;
-      world.disk.faults.bitFlips = [{ path, offset, mask }];
       report.flips++;
       segment[offset] = segment[offset]! ^ mask;
       report[await judgeScan(segment, payloads, entries, offset)]++;
       segment[offset] = segment[offset]! ^ mask;
-      if (offset % OPEN_EVERY === 0) await judgeOpen(world, payloads, offset);
+      if (offset % openEvery !== 0) continue;
+      put(offset, segment[offset]! ^ mask);
+      if (await judgeOpen(world, payloads, stored, offset)) {
+        report.repaired++;
+        assert.deepEqual(await imageOf(world, path), segment, `byte ${offset} is as it was`);
+      }
+      put(offset, segment[offset]!);
     }
     if (values === "all values" && offset % 4096 === 0)
       say(`byte ${offset}: ${JSON.stringify(report)}`);
@@ -151,17 +170,19 @@ function bytesFile(image: Uint8Array): DiskFile {
   };
 }
 
+/** True when it was told as damage, and repaired. */
 async function judgeOpen(
   world: LogWorld,
   payloads: readonly Uint8Array[],
+  stored: readonly Entry[],
   offset: number,
-): Promise<void> {
+): Promise<boolean> {
   try {
     await world.open({ segmentBytes: SEGMENT_BYTES });
   } catch (error) {
     const known = error instanceof LogCorrupt || (error as Error).name === "UnknownFormat";
     assert.ok(known, `byte ${offset}: ${error}`);
-    return;
+    return false;
   }
   const log = world.log!;
   assert.equal(log.lastIndex, payloads.length, `byte ${offset}: an acknowledged entry was cut`);
@@ -181,5 +202,13 @@ async function judgeOpen(
     }
   }
   if (damaged) assert.ok(log.damage.length > 0, `byte ${offset}: damage is told`);
+  const ranges = log.damage.slice();
+  for (const range of ranges) {
+    const theirs = stored.filter(({ index }) => index >= range.fromIndex && index <= range.toIndex);
+    assert.ok(await world.settle(log.repair(range, theirs)), `byte ${offset}: it is repaired`);
+  }
+  if (ranges.length > 0) assert.deepEqual(await world.readAll(), stored, `byte ${offset}`);
+  assert.deepEqual(log.damage, []);
   await world.settle(log.close());
+  return ranges.length > 0;
 }

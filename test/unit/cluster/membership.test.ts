@@ -188,7 +188,7 @@ test("membership: a name that two members have is refused where it must be one, 
   );
 });
 
-test("membership: replace is one joint change: at no time there are more or fewer voters than before or after", async () => {
+test("membership: replace is one joint change: never more or fewer voters than before or after", async () => {
   const world = await formed(9, 3, 1);
   const leader = world.leader();
   const [goes] = world.followers();

@@ -1,0 +1,297 @@
+/**
+ * One bit of one byte in the data directory of one of three node processes is changed while it is
+ * down, again and again, under some load. The node must refuse to start with a sentence that says
+ * what to do, or start and never serve a wrong byte: what it cannot give it refuses, what is lost it
+ * gets back from its peers, and nothing that was acknowledged is cut off. Run by soak.
+ */
+import assert from "node:assert/strict";
+import { open, readdir, readFile } from "node:fs/promises";
+import path from "node:path";
+import type { NodeProcess } from "../../demo/node-process.ts";
+import { SeededRandom } from "../../runtime/memory/random.ts";
+import { MysqlCluster, VOTERS } from "./mysql-cluster.ts";
+import { waitFor } from "./wait-for.ts";
+
+const BEGIN_COMMITS = 1_500;
+const START_MS = 40_000;
+const REPAIR_MS = 60_000;
+/** Statuses go once a second: after so long the others remember how far a log had come. */
+const REMEMBERED_MS = 1_200;
+const SEGMENT_HEADER_BYTES = 8192;
+
+const PLACES = [
+  "sealed",
+  "active",
+  "last batch",
+  "segment header",
+  "manifest",
+  "node.json",
+] as const;
+type Place = (typeof PLACES)[number];
+const WEIGHTS: Readonly<Record<Place, number>> = {
+  sealed: 10,
+  active: 4,
+  "last batch": 4,
+  "segment header": 1,
+  manifest: 1,
+  "node.json": 1,
+};
+
+/** `harmless`: nothing depends on the bit, or there is another copy of it. */
+type Verdict = "refused" | "repaired" | "harmless";
+
+export interface FlipRoundsReport {
+  readonly flips: number;
+  readonly verdicts: Readonly<Record<Verdict, number>>;
+  readonly byPlace: Readonly<Record<string, number>>;
+  /** Exports that were refused while a part of a file was damaged. */
+  readonly refusedExports: number;
+  readonly commits: number;
+  readonly slowestRepairMs: number;
+}
+
+interface Flip {
+  readonly place: Place;
+  readonly file: string;
+  readonly offset: number;
+  readonly mask: number;
+  readonly before: number;
+}
+
+export async function flipRounds(
+  flips: number,
+  seed: number,
+  say: (line: string) => void,
+): Promise<FlipRoundsReport> {
+  const made = await MysqlCluster.start({
+    toml: '[storage]\nsegment_bytes = "128KiB"',
+    load: { sessions: 1, pauseMs: 20 },
+  });
+  try {
+    return await new FlipRounds(made, new SeededRandom(seed), say).run(flips);
+  } catch (error) {
+    const said = await made.lastWords(20);
+    throw new Error(`${(error as Error).message}\n${said}`, { cause: error });
+  } finally {
+    await made.stop();
+  }
+}
+
+class FlipRounds {
+  readonly #made: MysqlCluster;
+  readonly #random: SeededRandom;
+  readonly #say: (line: string) => void;
+  readonly #verdicts: Record<Verdict, number> = { refused: 0, repaired: 0, harmless: 0 };
+  readonly #byPlace: Record<string, number> = {};
+  #refusedExports = 0;
+  #slowestRepairMs = 0;
+
+  constructor(made: MysqlCluster, random: SeededRandom, say: (line: string) => void) {
+    this.#made = made;
+    this.#random = random;
+    this.#say = say;
+  }
+
+  async run(flips: number): Promise<FlipRoundsReport> {
+    const { load } = this.#made;
+    await this.#fill();
+    load.start();
+    for (let round = 1; round <= flips; round++) {
+      const node = this.#made.cluster.node(VOTERS[this.#random.below(VOTERS.length)]!);
+      const place = this.#pick();
+      const flip = await this.#stopAndFlip(node, place);
+      const what = `flip ${round}: ${describe(node, flip)}`;
+      const verdict = await this.#judge(node, flip, what);
+      this.#verdicts[verdict]++;
+      const key = `${place}: ${verdict}`;
+      this.#byPlace[key] = (this.#byPlace[key] ?? 0) + 1;
+      if (round % 10 === 0) this.#say(`${round} flips ${JSON.stringify(this.#verdicts)}`);
+      await this.#made.commitsFlow(1, 30_000, `commits after ${what}`);
+    }
+    await load.stop();
+    await this.#made.check();
+    return {
+      flips,
+      verdicts: this.#verdicts,
+      byPlace: this.#byPlace,
+      refusedExports: this.#refusedExports,
+      commits: load.committed,
+      slowestRepairMs: Math.round(this.#slowestRepairMs),
+    };
+  }
+
+  /** Several segments and files. */
+  async #fill(): Promise<void> {
+    const { source } = this.#made;
+    const row = (n: number): string =>
+      `('fill', REPEAT(CHAR(${97 + (n % 26)}), ${100 + (n % 900)}))`;
+    for (let n = 0; n < BEGIN_COMMITS; n += 100) {
+      const inserts = Array.from(
+        { length: 100 },
+        (_, i) => `INSERT INTO shop.orders (region, note) VALUES ${row(n + i)}`,
+      );
+      await source.exec(inserts.join(";"));
+      if (n % 500 === 400) await source.exec("FLUSH BINARY LOGS");
+    }
+  }
+
+  #pick(): Place {
+    const total = PLACES.reduce((sum, place) => sum + WEIGHTS[place], 0);
+    let at = this.#random.below(total);
+    for (const place of PLACES) {
+      at -= WEIGHTS[place];
+      if (at < 0) return place;
+    }
+    return "sealed";
+  }
+
+  async #stopAndFlip(node: NodeProcess, place: Place): Promise<Flip> {
+    const { load } = this.#made;
+    if (place === "last batch") {
+      // What it is asked for after this the others must know that it had.
+      await load.stop();
+      await new Promise((resolve) => setTimeout(resolve, REMEMBERED_MS));
+    }
+    if (this.#random.below(2) === 0) await node.kill();
+    else await node.stop();
+    const flip = await this.#flip(node, place);
+    if (place === "last batch") load.start();
+    return flip;
+  }
+
+  async #flip(node: NodeProcess, place: Place): Promise<Flip> {
+    const random = this.#random;
+    const all = await readdir(path.join(node.dataDir, "log"));
+    const segments = all.filter((name) => name.endsWith(".seg")).sort();
+    const active = segments.at(-1)!;
+    const sealed = segments.slice(0, -1);
+    const names: Readonly<Record<Place, string>> = {
+      sealed: `log/${sealed[random.below(sealed.length)] ?? active}`,
+      active: `log/${active}`,
+      "last batch": `log/${active}`,
+      "segment header": `log/${segments[random.below(segments.length)]}`,
+      manifest: `MANIFEST.${random.below(2)}`,
+      "node.json": "node.json",
+    };
+    const file = path.join(node.dataDir, names[place]);
+    const bytes = await readFile(file);
+    const used = bytes.findLastIndex((byte) => byte !== 0) + 1;
+    const from =
+      place === "sealed" || place === "active"
+        ? SEGMENT_HEADER_BYTES
+        : place === "last batch"
+          ? Math.max(SEGMENT_HEADER_BYTES, used - 1024)
+          : 0;
+    const to = place === "segment header" ? SEGMENT_HEADER_BYTES : used;
+    const offset = Math.min(from + random.below(Math.max(1, to - from)), bytes.length - 1);
+    const flip = { place, file, offset, mask: 1 << random.below(8), before: bytes[offset]! };
+    await writeByte(flip, flip.before ^ flip.mask);
+    return flip;
+  }
+
+  async #judge(node: NodeProcess, flip: Flip, what: string): Promise<Verdict> {
+    const before = (await node.said()).length;
+    const saidSince = async (): Promise<string> => (await node.said()).slice(before);
+    const began = performance.now();
+    node.launch();
+    if (!(await this.#becomesReady(node, what))) {
+      const said = await saidSince();
+      assert.match(said, /BR12\d\d/, `${what}: ${said}`);
+      assert.match(said, /damaged|format|is not what|missing/, `${what}: ${said}`);
+      assert.match(
+        said,
+        /binraft log verify|move (?:the directory|it) away|[Rr]estore|recover|a newer one/,
+        `${what}: what to do is said: ${said}`,
+      );
+      await writeByte(flip, flip.before);
+      node.launch();
+      assert.ok(await this.#becomesReady(node, what), `${what}: it starts with the byte put back`);
+      await this.#isWhole(node, what);
+      return "refused";
+    }
+    await this.#exports(node, what, true);
+    await waitFor(async () => (await this.#troubles(node)).length === 0, {
+      deadlineMs: REPAIR_MS,
+      what: `${what}: the alarms to go: ${(await this.#troubles(node)).join("; ")}`,
+      pollMs: 50,
+    });
+    await this.#isWhole(node, what);
+    const said = await saidSince();
+    if (/Damaged entries were repaired from a peer/.test(said)) {
+      this.#slowestRepairMs = Math.max(this.#slowestRepairMs, performance.now() - began);
+      return "repaired";
+    }
+    await putBack(flip);
+    return "harmless";
+  }
+
+  /** False when it ended. What it serves meanwhile is right. */
+  async #becomesReady(node: NodeProcess, what: string): Promise<boolean> {
+    const deadline = performance.now() + START_MS;
+    while (node.running) {
+      if (await node.ready()) return true;
+      if (performance.now() > deadline) assert.fail(`${what}: neither ready nor ended`);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    return false;
+  }
+
+  /** Alarms that are about its disk, or say that it may not be who it is. */
+  async #troubles(node: NodeProcess): Promise<string[]> {
+    const { alarms, storage } = await node.status();
+    const kept = alarms.filter(
+      (alarm) => !/is not heard of|No leader is known|does not wait for binraft/.test(alarm),
+    );
+    const lost = kept.find((alarm) => /shows a log up to|was removed|not the same on/.test(alarm));
+    assert.equal(lost, undefined, `${node.name}: ${lost}`);
+    return [...kept, ...storage.damage];
+  }
+
+  /** Each file that it gives is what another node has. */
+  async #exports(node: NodeProcess, what: string, mayRefuse: boolean): Promise<void> {
+    const other = this.#made.cluster.nodes.find((one) => one !== node && one.running)!;
+    const names = (await this.#made.source.query("SHOW BINARY LOGS")).map((row) => row[0]!);
+    for (const name of names) {
+      const wanted = await other.exportFile(name);
+      const got = await node.exportFile(name).catch((error: Error) => {
+        if (!mayRefuse) throw new Error(`${what}: ${name}: ${error.message}`, { cause: error });
+        this.#refusedExports++;
+        return new Uint8Array();
+      });
+      const both = Math.min(got.length, wanted.length);
+      const same = Buffer.compare(got.subarray(0, both), wanted.subarray(0, both)) === 0;
+      assert.ok(same, `${what}: ${name} has wrong bytes`);
+      // The newest one grows, and a node that was away catches up.
+      if (!mayRefuse && name !== names.at(-1)) assert.equal(got.length, wanted.length, what);
+    }
+  }
+
+  async #isWhole(node: NodeProcess, what: string): Promise<void> {
+    const other = this.#made.cluster.nodes.find((one) => one !== node && one.running)!;
+    const { applied } = (await other.status()).raft;
+    await waitFor(async () => (await node.status()).raft.applied >= applied, {
+      deadlineMs: START_MS,
+      what: `${what}: it catches up`,
+    });
+    await this.#exports(node, what, false);
+  }
+}
+
+function describe(node: NodeProcess, { place, file, offset, mask, before }: Flip): string {
+  return `${node.name}, ${place}, bit ${mask} of byte ${offset} (${before}) of ${path.basename(file)}`;
+}
+
+async function writeByte({ file, offset }: Flip, value: number): Promise<void> {
+  const handle = await open(file, "r+");
+  try {
+    await handle.write(new Uint8Array([value]), 0, 1, offset);
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Unless the node has written something else there meanwhile. */
+async function putBack(flip: Flip): Promise<void> {
+  const bytes = await readFile(flip.file).catch(() => null);
+  if (bytes?.[flip.offset] === (flip.before ^ flip.mask)) await writeByte(flip, flip.before);
+}
