@@ -48,7 +48,7 @@ const GROUPS: readonly Group[] = [
     what: "units, properties and fuzzers",
     files: ["test/unit", "test/fuzz"],
     concurrency: 2,
-    fileTimeoutMs: 3 * MINUTE_MS,
+    fileTimeoutMs: 5 * MINUTE_MS,
   },
   {
     name: "scenarios",
@@ -59,10 +59,10 @@ const GROUPS: readonly Group[] = [
   },
   {
     name: "sim",
-    what: "whole clusters of cores, with faults, by seeds",
+    what: "whole clusters of cores, machines and nodes, with faults, by seeds",
     files: ["test/sim"],
-    concurrency: 1,
-    fileTimeoutMs: 3 * MINUTE_MS,
+    concurrency: 2,
+    fileTimeoutMs: 8 * MINUTE_MS,
   },
   {
     name: "conformance",
