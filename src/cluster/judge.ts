@@ -55,6 +55,13 @@ export function judge(
         `disk was restored, or copied; ${REJOIN}`,
     );
   }
+  if (hello.term < known.term || forgotVote(hello, known)) {
+    return refusal(
+      "reverted",
+      `${who} shows term ${hello.term} and had been in term ${known.term}, or shows another vote than it had ` +
+        `given: its disk was restored from a copy; ${REJOIN}`,
+    );
+  }
   if (isBefore(hello, known)) {
     return refusal(
       "reverted",
@@ -63,6 +70,10 @@ export function judge(
     );
   }
   return null;
+}
+
+function forgotVote(hello: Hello, known: Remembered): boolean {
+  return hello.term === known.term && known.vote !== 0 && hello.vote !== known.vote;
 }
 
 function refusal(code: Refusal["code"], message: string): Refusal {

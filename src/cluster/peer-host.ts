@@ -12,7 +12,7 @@ import type { Entry, Message } from "../raft/types.ts";
 import type { ClusterSettings } from "./cluster-settings.ts";
 import { judge } from "./judge.ts";
 import type { NodeCore } from "./node-core.ts";
-import type { PeerMemory } from "./peer-memory.ts";
+import type { PeerMemory, Shown } from "./peer-memory.ts";
 
 const FETCH_BYTES = 1024 * 1024;
 /** Refusals that are about this node's disk, not about a moment or an address. */
@@ -31,9 +31,7 @@ export interface PeerHostParts {
 export type CallHandler = (caller: Hello, args: unknown) => Promise<unknown>;
 
 /** What a node tells the others once a second. */
-export interface PeerStatus {
-  readonly lastTerm: number;
-  readonly lastIndex: number;
+export interface PeerStatus extends Shown {
   readonly applied: number;
   /** The first entry that a reader of its own still needs. */
   readonly neededFrom: number;
@@ -84,6 +82,8 @@ export class PeerHost implements PeersHost {
       version,
       boots: memory.boots,
       nonce,
+      term: log?.hardState.term ?? 0,
+      vote: log?.hardState.vote ?? 0,
       lastTerm: log?.term(lastIndex) ?? 0,
       lastIndex,
       heartbeatMs: settings.heartbeatMs,
@@ -119,8 +119,10 @@ export class PeerHost implements PeersHost {
 
   status(): PeerStatus {
     const core = this.#core!;
-    const { lastIndex } = core.log;
+    const { lastIndex, hardState } = core.log;
     return {
+      term: hardState.term,
+      vote: hardState.vote,
       lastTerm: core.log.term(lastIndex) ?? 0,
       lastIndex,
       applied: core.driver.applied,
@@ -135,8 +137,7 @@ export class PeerHost implements PeersHost {
     const member = core?.state.members.get(raftId);
     if (core === null || status === null || !Number.isSafeInteger(status.lastIndex)) return;
     this.statuses.set(raftId, status);
-    if (member !== undefined)
-      this.#parts.memory.saw(member.diskUuid, status.lastTerm, status.lastIndex);
+    if (member !== undefined) this.#parts.memory.saw(member.diskUuid, status);
     const { hash } = status;
     if (hash === null || core.driver.hashes.agrees(hash.index, hash.hash) !== false) return;
     if (!this.mismatched.has(raftId)) {

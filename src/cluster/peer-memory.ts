@@ -4,7 +4,8 @@
  * that runs beside the original, shows less than somebody remembers, or another process under the
  * same count: it could vote twice, or miss what it had acknowledged.
  *
- *   node.json   {"format":1, "diskUuid", "boots", "place", "peers": {uuid: {boots, nonce, lastTerm, lastIndex}}}
+ *   node.json   {"format":1, "diskUuid", "boots", "place", "peers": {uuid: {boots, nonce, term, vote,
+ *               lastTerm, lastIndex}}}
  *               and a last line with the CRC-32 of all before it
  *
  * `place` is what this disk became (formation.ts), from before the log is made until the log says so
@@ -23,11 +24,17 @@ import type { Place } from "./formation.ts";
 const FILE = "node.json";
 const FORMAT = 1;
 
-export interface Remembered {
-  readonly boots: number;
-  readonly nonce: string;
+/** What a disk holds that it must never lose: durable term and vote, and the last entry. */
+export interface Shown {
+  readonly term: number;
+  readonly vote: number;
   readonly lastTerm: number;
   readonly lastIndex: number;
+}
+
+export interface Remembered extends Shown {
+  readonly boots: number;
+  readonly nonce: string;
 }
 
 interface Saved {
@@ -104,8 +111,9 @@ export class PeerMemory {
   }
 
   /** Durable when it resolves; on a full disk it is kept in memory only. */
-  async greet({ diskUuid, boots, nonce, lastTerm, lastIndex }: Hello): Promise<void> {
-    this.#peers.set(diskUuid, { boots, nonce, lastTerm, lastIndex });
+  async greet(hello: Hello): Promise<void> {
+    const { diskUuid, boots, nonce, term, vote, lastTerm, lastIndex } = hello;
+    this.#peers.set(diskUuid, { boots, nonce, term, vote, lastTerm, lastIndex });
     this.#isDirty = true;
     try {
       await this.flush();
@@ -115,11 +123,13 @@ export class PeerMemory {
   }
 
   /** Its log has come so far; written at the next flush. */
-  saw(diskUuid: string, lastTerm: number, lastIndex: number): void {
+  saw(diskUuid: string, { term, vote, lastTerm, lastIndex }: Shown): void {
     const known = this.#peers.get(diskUuid);
     if (known === undefined) return;
-    if (!isBefore(known, { lastTerm, lastIndex })) return;
-    this.#peers.set(diskUuid, { ...known, lastTerm, lastIndex });
+    const shown = { term, vote, lastTerm, lastIndex };
+    const voted = term > known.term || (term === known.term && known.vote === 0 && vote !== 0);
+    if (!voted && !isBefore(known, shown)) return;
+    this.#peers.set(diskUuid, { ...known, ...shown });
     this.#isDirty = true;
   }
 
@@ -160,8 +170,8 @@ export class PeerMemory {
 
 /** A healthy log only grows, or is cut by entries of a later term. */
 export function isBefore(
-  a: Pick<Remembered, "lastTerm" | "lastIndex">,
-  b: Pick<Remembered, "lastTerm" | "lastIndex">,
+  a: Pick<Shown, "lastTerm" | "lastIndex">,
+  b: Pick<Shown, "lastTerm" | "lastIndex">,
 ): boolean {
   return a.lastTerm < b.lastTerm || (a.lastTerm === b.lastTerm && a.lastIndex < b.lastIndex);
 }

@@ -14,6 +14,8 @@ const NUMBERS = [
   "protocol",
   "raftId",
   "boots",
+  "term",
+  "vote",
   "lastTerm",
   "lastIndex",
   "heartbeatMs",

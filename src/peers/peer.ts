@@ -14,6 +14,8 @@ export interface PeerMember {
 export interface Peer {
   member: PeerMember;
   link: PeerLink | null;
+  /** Of the process at the other end. */
+  nonce: string;
   /** Why there is no link; a sentence. */
   trouble: string;
   readonly stop: AbortController;
@@ -38,6 +40,7 @@ export function newPeer(member: PeerMember): Peer {
   return {
     member,
     link: null,
+    nonce: "",
     trouble: "Not connected yet",
     stop: new AbortController(),
     dropped: 0,
@@ -66,5 +69,14 @@ export function elsewhere({ raftId }: Hello, { address, name }: PeerMember): Ref
   const who = raftId === 0 ? "a node that has no place in the cluster yet" : `node ${raftId}`;
   const place = address === null ? "the other end" : `${address.host}:${address.port}`;
   const message = `At ${place}, where "${name}" is looked for, is ${who}`;
+  return { code: "unknown", message };
+}
+
+/** Two processes as one node: the one that is linked stays, until nothing is heard of it any more. */
+export function besides(peer: Peer, { name, raftId, nonce }: Hello): Refusal | null {
+  if (peer.link === null || peer.nonce === nonce) return null;
+  const message =
+    `Another process is linked as node ${raftId} ("${name}"): ` +
+    "this one is a copy, or that one is just going";
   return { code: "unknown", message };
 }

@@ -19,6 +19,7 @@ import { ProofFailed, secure } from "./handshake.ts";
 import type { PeersHost } from "./host.ts";
 import { CallFailed, PeerLink } from "./link.ts";
 import {
+  besides,
   elsewhere,
   newPeer,
   type Peer,
@@ -318,7 +319,9 @@ export class Peers implements Service {
 
   async #serveMember(link: PeerLink, hello: Hello, peer: Peer): Promise<void> {
     const refusal =
-      hello.raftId === peer.member.raftId ? this.#host.judge(hello) : elsewhere(hello, peer.member);
+      hello.raftId === peer.member.raftId
+        ? (this.#host.judge(hello) ?? besides(peer, hello))
+        : elsewhere(hello, peer.member);
     if (refusal !== null) {
       link.refuse(refusal);
       throw new NotTaken(refusal.message);
@@ -327,6 +330,7 @@ export class Peers implements Service {
     if (peer.stop.signal.aborted) return link.close();
     // A newer link of the same process: the older one is half dead.
     peer.link?.close();
+    peer.nonce = hello.nonce;
     peer.link = link;
     peer.trouble = "";
     this.#logger.info("Linked with a node", { node: peer.member.name, id: peer.member.raftId });

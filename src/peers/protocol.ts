@@ -68,6 +68,9 @@ export interface Hello {
   readonly boots: number;
   /** Of this process. */
   readonly nonce: string;
+  /** Durable: the term that it is in, and whom it voted for in that (0: nobody). */
+  readonly term: number;
+  readonly vote: number;
   /** The last durable entry of its log. */
   readonly lastTerm: number;
   readonly lastIndex: number;

@@ -9,7 +9,14 @@ import type { Hello, RefusalCode } from "../../../src/peers/protocol.ts";
 const CLUSTER = "c1".repeat(16);
 const OWN_DISK = "d1".repeat(16);
 const DISK = "d2".repeat(16);
-const KNOWN: Remembered = { boots: 3, nonce: "n3", lastTerm: 5, lastIndex: 100 };
+const KNOWN: Remembered = {
+  boots: 3,
+  nonce: "n3",
+  term: 7,
+  vote: 2,
+  lastTerm: 5,
+  lastIndex: 100,
+};
 
 const HELLO: Hello = {
   protocol: 1,
@@ -20,6 +27,8 @@ const HELLO: Hello = {
   version: "0",
   boots: 3,
   nonce: "n3",
+  term: 7,
+  vote: 2,
   lastTerm: 5,
   lastIndex: 100,
   heartbeatMs: 50,
@@ -52,6 +61,7 @@ const ACCEPTED: readonly Case[] = [
     what: "the same process, cut by entries of a later term",
     hello: { lastTerm: 6, lastIndex: 90 },
   },
+  { what: "a later term, and no vote in it yet", hello: { term: 8, vote: 0 } },
   { what: "the next start", hello: { boots: 4, nonce: "n4" } },
   { what: "many starts later", hello: { boots: 40, nonce: "x", lastTerm: 9, lastIndex: 1 } },
   { what: "a member of which nothing is remembered", judges: { remembered: () => null } },
@@ -135,6 +145,18 @@ const REFUSED: readonly Refused[] = [
     code: "reverted",
     hello: { boots: 4, nonce: "n4", lastTerm: 4, lastIndex: 900 },
     names: ["900", "term 4", "100", "term 5"],
+  },
+  {
+    what: "the next start, in an older term",
+    code: "reverted",
+    hello: { boots: 4, nonce: "n4", term: 6, vote: 2 },
+    names: ["term 6", "term 7"],
+  },
+  {
+    what: "the next start, without the vote that it had given",
+    code: "reverted",
+    hello: { boots: 4, nonce: "n4", vote: 0 },
+    names: ["another vote"],
   },
 ];
 

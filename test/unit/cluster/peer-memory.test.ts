@@ -64,6 +64,8 @@ function hello(change: Partial<Hello> = {}): Hello {
     version: "0",
     boots: 3,
     nonce: "n3",
+    term: 7,
+    vote: 2,
     lastTerm: 5,
     lastIndex: 100,
     heartbeatMs: 50,
@@ -82,7 +84,14 @@ test("peer memory: counts starts, keeps the disk's name and what it was told", a
   for (let boots = 2; boots < 6; boots++) {
     memory = await world.reopen();
     assert.deepEqual([memory.boots, memory.diskUuid], [boots, diskUuid]);
-    assert.deepEqual(memory.of(PEER), { boots: 3, nonce: "n3", lastTerm: 5, lastIndex: 100 });
+    assert.deepEqual(memory.of(PEER), {
+      boots: 3,
+      nonce: "n3",
+      term: 7,
+      vote: 2,
+      lastTerm: 5,
+      lastIndex: 100,
+    });
   }
 });
 
@@ -99,7 +108,8 @@ test("peer memory: a start is counted before it can be told of", async () => {
 test("peer memory: logs are seen to grow, never to shrink", async () => {
   const world = new MemoryWorld();
   const memory = await world.open();
-  memory.saw(PEER, 5, 100);
+  const at = { term: 7, vote: 2 };
+  memory.saw(PEER, { ...at, lastTerm: 5, lastIndex: 100 });
   assert.equal(memory.of(PEER), null, "only of those that were greeted");
   await world.run(() => memory.greet(hello()));
   const sees: readonly (readonly [term: number, index: number, then: readonly number[]])[] = [
@@ -110,11 +120,18 @@ test("peer memory: logs are seen to grow, never to shrink", async () => {
     [5, 5000, [6, 7]],
   ];
   for (const [term, index, then] of sees) {
-    memory.saw(PEER, term, index);
+    memory.saw(PEER, { ...at, lastTerm: term, lastIndex: index });
     const { lastTerm, lastIndex, boots, nonce } = memory.of(PEER)!;
     assert.deepEqual([lastTerm, lastIndex], then);
     assert.deepEqual([boots, nonce], [3, "n3"]);
   }
+  memory.saw(PEER, { term: 8, vote: 0, lastTerm: 6, lastIndex: 7 });
+  memory.saw(PEER, { term: 8, vote: 3, lastTerm: 6, lastIndex: 7 });
+  assert.deepEqual(
+    [memory.of(PEER)!.term, memory.of(PEER)!.vote],
+    [8, 3],
+    "a vote without an entry",
+  );
   await world.run(() => memory.flush());
   const known = memory.of(PEER);
   assert.deepEqual((await world.reopen()).of(PEER), known);

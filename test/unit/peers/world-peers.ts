@@ -101,6 +101,8 @@ export class LinkedNode implements PeersHost {
       version: "0",
       boots: 1,
       nonce: this.nonce,
+      term: 0,
+      vote: 0,
       lastTerm: 0,
       lastIndex: 0,
       heartbeatMs: 100,
