@@ -273,7 +273,19 @@ class FlipRounds {
       deadlineMs: START_MS,
       what: `${what}: it catches up`,
     });
-    await this.#exports(node, what, false);
+    try {
+      await this.#exports(node, what, false);
+    } catch (error) {
+      const { raft, storage, stream } = await node.status();
+      const again = await this.#exports(node, what, false).then(
+        () => "is right at the second try",
+        (second: Error) => second.message,
+      );
+      throw new Error(
+        `${(error as Error).message}; ${again}; ${JSON.stringify({ raft, damage: storage.damage, stream })}`,
+        { cause: error },
+      );
+    }
   }
 }
 
