@@ -260,10 +260,32 @@ class FlipRounds {
       });
       const both = Math.min(got.length, wanted.length);
       const same = Buffer.compare(got.subarray(0, both), wanted.subarray(0, both)) === 0;
-      assert.ok(same, `${what}: ${name} has wrong bytes`);
+      if (!same) assert.fail(`${what}: ${await this.#howWrong(name, node, got, other, wanted)}`);
       // The newest one grows, and a node that was away catches up.
       if (!mayRefuse && name !== names.at(-1)) assert.equal(got.length, wanted.length, what);
     }
+  }
+
+  /** Whose bytes they are that differ, and whether they do so again. */
+  async #howWrong(
+    name: string,
+    node: NodeProcess,
+    got: Uint8Array,
+    other: NodeProcess,
+    wanted: Uint8Array,
+  ): Promise<string> {
+    const third = this.#made.cluster.nodes.find((one) => one !== node && one !== other)!;
+    const files = new Map([
+      [`${node.name} first`, got],
+      [`${other.name} first`, wanted],
+    ]);
+    for (const one of [node, other, third])
+      files.set(`${one.name} again`, await one.exportFile(name).catch(() => new Uint8Array()));
+    const all = [...files].map(([who, bytes]) => {
+      const at = bytes.findIndex((byte, i) => byte !== got[i]);
+      return `${who}: ${bytes.length} bytes, differs at ${at} of ${got.length}`;
+    });
+    return `${name} has wrong bytes: ${all.join("; ")}`;
   }
 
   async #isWhole(node: NodeProcess, what: string): Promise<void> {
