@@ -9,6 +9,7 @@ import { open, readdir, readFile } from "node:fs/promises";
 import path from "node:path";
 import type { NodeProcess } from "../../demo/node-process.ts";
 import { SeededRandom } from "../../runtime/memory/random.ts";
+import { GtidSet } from "../../src/gtid/gtid-set.ts";
 import { MysqlCluster, VOTERS } from "./mysql-cluster.ts";
 import { waitFor } from "./wait-for.ts";
 
@@ -95,6 +96,12 @@ class FlipRounds {
   async run(flips: number): Promise<FlipRoundsReport> {
     const { load } = this.#made;
     await this.#fill();
+    const wanted = GtidSet.parse(await this.#made.source.value("SELECT @@GLOBAL.gtid_executed"));
+    for (const node of this.#made.cluster.nodes) {
+      const has = async (): Promise<boolean> =>
+        GtidSet.parse((await node.status()).stream.executed).containsSet(wanted);
+      await waitFor(has, { deadlineMs: 60_000, what: `${node.name} to have the beginning` });
+    }
     load.start();
     for (let round = 1; round <= flips; round++) {
       const node = this.#made.cluster.node(VOTERS[this.#random.below(VOTERS.length)]!);
