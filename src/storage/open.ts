@@ -33,7 +33,13 @@ import {
   type SegmentEntry,
 } from "./manifest.ts";
 import { type ScanEnd, scanSegment } from "./scan.ts";
-import { decodeSegmentIndex, LOG_DIR, NextSegment, segmentPath } from "./segment-file.ts";
+import {
+  decodeSegmentIndex,
+  LOG_DIR,
+  NextSegment,
+  type SegmentIndex,
+  segmentPath,
+} from "./segment-file.ts";
 import { type Checkpoint, type DamagedRange, LogCorrupt, type StorageOptions } from "./storage.ts";
 
 export interface OpenOptions extends StorageOptions {
@@ -287,20 +293,17 @@ async function loadSealed(
   const record = verdict.kind === "whole" ? verdict.records[0] : undefined;
   if (record === undefined || record.type !== RecordType.INDEX) {
     report(`The index of segment ${segment.id} is damaged: reading the segment instead`);
-    const tail = await scanInto(parts, segment, file, index, damage);
-    if (tail.lastIndex < lastIndex) {
-      damage.push({
-        fromIndex: tail.lastIndex + 1,
-        toIndex: lastIndex,
-        why: `segment ${segment.id}: its end is damaged`,
-      });
-    }
-    return tail.checkpoints;
+    return scanSealed(parts, segment, file, index, damage);
   }
   const saved = decodeSegmentIndex(
     buffer.subarray(record.at, record.at + record.length),
     segment.id,
   );
+  if (!covers(saved, segment.firstIndex, lastIndex)) {
+    // It was sealed while a batch was lost that may have been repaired since: then nothing is missing.
+    report(`The index of segment ${segment.id} has a gap: reading the segment instead`);
+    return scanSealed(parts, segment, file, index, damage);
+  }
   for (const after of saved.cuts) {
     index.truncateAfter(after);
     cutDamage(damage, after);
@@ -316,6 +319,32 @@ async function loadSealed(
     if (found !== null) places.push(found);
   }
   return places;
+}
+
+/** Whether each entry of a segment stands in one of its blocks. */
+function covers({ blocks }: SegmentIndex, firstIndex: number, lastIndex: number): boolean {
+  const [first] = blocks;
+  if (first === undefined) return lastIndex < firstIndex;
+  // It may begin lower: with what replaced entries of the segment before.
+  if (first.firstIndex > firstIndex || blocks[blocks.length - 1]!.lastIndex !== lastIndex)
+    return false;
+  return blocks.every((block, i) => i === 0 || block.firstIndex === blocks[i - 1]!.lastIndex + 1);
+}
+
+async function scanSealed(
+  parts: LogParts,
+  segment: SegmentEntry,
+  file: DiskFile,
+  index: LogIndex,
+  damage: DamagedRange[],
+): Promise<CheckpointPlace[]> {
+  const { lastIndex } = segment.footer!;
+  const tail = await scanInto(parts, segment, file, index, damage);
+  if (tail.lastIndex < lastIndex) {
+    const why = `segment ${segment.id}: its end is damaged`;
+    damage.push({ fromIndex: tail.lastIndex + 1, toIndex: lastIndex, why });
+  }
+  return tail.checkpoints;
 }
 
 interface Tail {

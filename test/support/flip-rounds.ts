@@ -9,6 +9,7 @@ import { open, readdir, readFile } from "node:fs/promises";
 import path from "node:path";
 import type { NodeProcess } from "../../demo/node-process.ts";
 import { SeededRandom } from "../../runtime/memory/random.ts";
+import { GtidSet } from "../../src/gtid/gtid-set.ts";
 import { MysqlCluster, VOTERS } from "./mysql-cluster.ts";
 import { waitFor } from "./wait-for.ts";
 
@@ -95,6 +96,12 @@ class FlipRounds {
   async run(flips: number): Promise<FlipRoundsReport> {
     const { load } = this.#made;
     await this.#fill();
+    const wanted = GtidSet.parse(await this.#made.source.value("SELECT @@GLOBAL.gtid_executed"));
+    for (const node of this.#made.cluster.nodes) {
+      const has = async (): Promise<boolean> =>
+        GtidSet.parse((await node.status()).stream.executed).containsSet(wanted);
+      await waitFor(has, { deadlineMs: 60_000, what: `${node.name} to have the beginning` });
+    }
     load.start();
     for (let round = 1; round <= flips; round++) {
       const node = this.#made.cluster.node(VOTERS[this.#random.below(VOTERS.length)]!);
@@ -260,10 +267,32 @@ class FlipRounds {
       });
       const both = Math.min(got.length, wanted.length);
       const same = Buffer.compare(got.subarray(0, both), wanted.subarray(0, both)) === 0;
-      assert.ok(same, `${what}: ${name} has wrong bytes`);
+      if (!same) assert.fail(`${what}: ${await this.#howWrong(name, node, got, other, wanted)}`);
       // The newest one grows, and a node that was away catches up.
       if (!mayRefuse && name !== names.at(-1)) assert.equal(got.length, wanted.length, what);
     }
+  }
+
+  /** Whose bytes they are that differ, and whether they do so again. */
+  async #howWrong(
+    name: string,
+    node: NodeProcess,
+    got: Uint8Array,
+    other: NodeProcess,
+    wanted: Uint8Array,
+  ): Promise<string> {
+    const third = this.#made.cluster.nodes.find((one) => one !== node && one !== other)!;
+    const files = new Map([
+      [`${node.name} first`, got],
+      [`${other.name} first`, wanted],
+    ]);
+    for (const one of [node, other, third])
+      files.set(`${one.name} again`, await one.exportFile(name).catch(() => new Uint8Array()));
+    const all = [...files].map(([who, bytes]) => {
+      const at = bytes.findIndex((byte, i) => byte !== got[i]);
+      return `${who}: ${bytes.length} bytes, differs at ${at} of ${got.length}`;
+    });
+    return `${name} has wrong bytes: ${all.join("; ")}`;
   }
 
   async #isWhole(node: NodeProcess, what: string): Promise<void> {
@@ -273,7 +302,19 @@ class FlipRounds {
       deadlineMs: START_MS,
       what: `${what}: it catches up`,
     });
-    await this.#exports(node, what, false);
+    try {
+      await this.#exports(node, what, false);
+    } catch (error) {
+      const { raft, storage, stream } = await node.status();
+      const again = await this.#exports(node, what, false).then(
+        () => "is right at the second try",
+        (second: Error) => second.message,
+      );
+      throw new Error(
+        `${(error as Error).message}; ${again}; ${JSON.stringify({ raft, damage: storage.damage, stream })}`,
+        { cause: error },
+      );
+    }
   }
 }
 

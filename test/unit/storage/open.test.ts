@@ -1,0 +1,51 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { FileImage } from "../../../runtime/memory/disk-image.ts";
+import type { Entry } from "../../../src/raft/types.ts";
+import { LogWorld, payload } from "./world-log.ts";
+
+const SEGMENT = { segmentBytes: 32 * 1024 };
+const MAGIC = Buffer.of(0x31, 0x42, 0x52, 0x42);
+
+/** The header of the second batch is gone, and that of the record behind it. */
+function loseSecondBatch(world: LogWorld): void {
+  const [name] = world.disk.image
+    .list("log")
+    .filter((one) => one.endsWith(".seg"))
+    .sort();
+  const file = world.disk.image.get(`log/${name}`);
+  assert.ok(file instanceof FileImage);
+  const bytes = Buffer.alloc(file.visible.size);
+  file.visible.read(0, bytes);
+  const at = bytes.indexOf(MAGIC, 8192 + 512);
+  for (const image of [file.visible, file.durable]) image.write(at, new Uint8Array(90).fill(0x55));
+}
+
+test("what was lost when its segment was sealed is found again after its repair, by the next start", async () => {
+  const world = new LogWorld(21);
+  let log = await world.open(SEGMENT);
+  const entries: Entry[] = [];
+  const append = async (): Promise<void> => {
+    const index = entries.length + 1;
+    const entry: Entry = { index, term: 1, type: 0, data: payload(index, 1000) };
+    entries.push(entry);
+    const hardState = { term: 1, vote: 1, commit: index - 1 };
+    await world.settle(log.append({ hardState, entries: [entry] }));
+  };
+  for (let i = 0; i < 4; i++) await append();
+  await world.settle(log.close());
+  loseSecondBatch(world);
+  log = await world.open(SEGMENT);
+  const [range] = log.damage;
+  assert.deepEqual([range?.fromIndex, range?.toIndex], [2, 2]);
+  while (log.segmentCount < 2) await append();
+  assert.equal(await world.settle(log.repair(range!, [entries[1]!])), true);
+  await world.settle(log.close());
+  log = await world.open(SEGMENT);
+  assert.deepEqual(log.damage, []);
+  const read = await world.readAll();
+  assert.deepEqual(
+    read.map(({ index, data }) => [index, data]),
+    entries.map(({ index, data }) => [index, data]),
+  );
+});
