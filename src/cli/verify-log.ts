@@ -120,6 +120,8 @@ async function scanFile(
     number: header.firstBatch,
     previousCrc: header.previousBatchCrc,
     lastIndex: segment.firstIndex - 1,
+    lastTerm: undefined,
+    commit: header.hardState.commit,
   };
   let batches = 0;
   let entries = 0;

@@ -118,14 +118,14 @@ export const OPTIONS: readonly Option[] = [
   option(
     "cluster",
     "heartbeat_ms",
-    wholeNumber(10, 60_000),
+    wholeNumber(5, 60_000),
     100,
     "Between two heartbeats of the leader, milliseconds; the same on all nodes.",
   ),
   option(
     "cluster",
     "election_ms",
-    wholeNumber(50, 600_000),
+    wholeNumber(5, 600_000),
     1000,
     "Silence of the leader after which another is elected, milliseconds; the same on all nodes.",
   ),

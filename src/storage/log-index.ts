@@ -96,7 +96,12 @@ export class LogIndex {
   /** Enters between the others what was found again: `found` holds nothing else. */
   restore(found: LogIndex): void {
     for (const block of found.blocks) {
-      if (block.firstIndex < this.firstIndex || this.find(block.firstIndex) >= 0) continue;
+      if (block.firstIndex < this.firstIndex) continue;
+      const known = this.find(block.firstIndex);
+      if (known >= 0) {
+        this.#extend(known, block, found);
+        continue;
+      }
       const at = this.#lastBegunBy(block.firstIndex) + 1;
       // What was cut off and written anew stands in the next block.
       const end = (this.blocks[at]?.firstIndex ?? this.lastIndex + 1) - 1;
@@ -108,6 +113,18 @@ export class LogIndex {
     const changes = new Set([...this.changes, ...found.changes]);
     this.changes.splice(0, this.changes.length, ...[...changes].sort((a, b) => a - b));
     this.#open = false;
+  }
+
+  /** Of a block that is known its end may not have counted any more, while nobody knew what stood there. */
+  #extend(at: number, found: BlockRef, terms: LogIndex): void {
+    const block = this.blocks[at]!;
+    const next = this.blocks[at + 1]?.firstIndex ?? this.lastIndex + 1;
+    const lastIndex = Math.min(found.lastIndex, next - 1);
+    const isPart =
+      block.segment === found.segment && block.at <= found.at && found.end <= block.end;
+    if (!isPart || lastIndex <= block.lastIndex) return;
+    this.#restoreTerms(block.lastIndex + 1, lastIndex, terms);
+    block.lastIndex = lastIndex;
   }
 
   #restoreTerms(first: number, last: number, found: LogIndex): void {

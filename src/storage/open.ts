@@ -32,7 +32,7 @@ import {
   ManifestStore,
   type SegmentEntry,
 } from "./manifest.ts";
-import { type ScanEnd, scanSegment } from "./scan.ts";
+import { type ScanEnd, type ScannedBatch, scanSegment } from "./scan.ts";
 import {
   decodeSegmentIndex,
   LOG_DIR,
@@ -384,8 +384,14 @@ async function scanInto(
     number: header.firstBatch,
     previousCrc: header.previousBatchCrc,
     lastIndex: segment.firstIndex - 1,
+    lastTerm: index.term(segment.firstIndex - 1),
+    commit: header.hardState.commit,
   };
-  const end = await scanSegment(file, expected, parts.crc32, (batch) => {
+  const lose = (after: number): void => {
+    index.truncateAfter(after);
+    cutDamage(damage, after);
+  };
+  const visit = (batch: ScannedBatch): void => {
     const cuts = indexBatch(
       index,
       segment.id,
@@ -405,7 +411,8 @@ async function scanInto(
     tail.hardState = batch.header.hardState;
     tail.at = batch.end;
     tail.lastBatchAt = batch.records.every((record) => record.whole) ? batch.at : 0;
-  });
+  };
+  const end = await scanSegment(file, expected, parts.crc32, visit, lose);
   for (const after of tail.cuts) cutDamage(damage, after);
   damage.push(...end.damage);
   return { ...tail, at: end.end, end };

@@ -7,6 +7,9 @@
  *   damage    everything else, and anything ambiguous. Where the batch's record headers are whole,
  *             or a later batch proves that its entries were committed, the range is known and the
  *             rest can be used. Otherwise hard state or the log's end may be lost with it.
+ *
+ * A batch that is lost may have cut off entries before it and written others in their place. Within
+ * one term that does not happen; else what was not known as committed before it counts as lost, too.
  */
 import type { DiskFile } from "../platform/disk.ts";
 import { judgeBatch, type ReadRecord } from "./batch.ts";
@@ -73,19 +76,32 @@ export class Window {
   }
 }
 
+/** What is known of the log before a segment. */
+export interface ScanStart {
+  /** Of the first batch. */
+  readonly number: number;
+  /** The CRC that it must chain to. */
+  readonly previousCrc: number;
+  readonly lastIndex: number;
+  /** Undefined when it is not known. */
+  readonly lastTerm: number | undefined;
+  readonly commit: number;
+}
+
 /**
- * Calls `visit` for every whole or payload-damaged batch in order. `expected` is the number of the
- * first batch and the CRC that it must chain to.
+ * Calls `visit` for every whole or payload-damaged batch in order, and `lose` where entries beyond an
+ * index may be others than those that were visited.
  */
 export async function scanSegment(
   file: DiskFile,
-  expected: { number: number; previousCrc: number; lastIndex: number },
+  expected: ScanStart,
   crc32: Crc32,
   visit: (batch: ScannedBatch) => void,
+  lose: (after: number) => void = () => {},
 ): Promise<ScanEnd> {
   const window = new Window(file, await file.size());
   const damage: DamagedRange[] = [];
-  let { number, previousCrc, lastIndex } = expected;
+  let { number, previousCrc, lastIndex, lastTerm, commit } = expected;
   let at = SEGMENT_HEADER_BYTES;
   let chained = true;
   for (;;) {
@@ -111,8 +127,12 @@ export async function scanSegment(
         crc: verdict.crc,
       };
       visit({ ...batch, records: verdict.records.map((r) => r), bytes: window.bytes });
-      for (const record of verdict.records)
-        if (record.type === RecordType.ENTRY) lastIndex = record.index;
+      for (const record of verdict.records) {
+        if (record.type !== RecordType.ENTRY) continue;
+        lastIndex = record.index;
+        lastTerm = record.term;
+      }
+      commit = verdict.header.hardState.commit;
       number = verdict.header.number + 1;
       previousCrc = verdict.crc;
       chained = true;
@@ -132,18 +152,19 @@ export async function scanSegment(
     if (later !== null) {
       const first = later.header.lastIndexBefore + 1;
       // A batch is written only after the one before was synced: what is lost here was durable.
-      const { commit } = later.header.hardState;
-      if (commit >= first - 1 && first > lastIndex && later.header.number > number) {
-        if (first > lastIndex + 1) {
-          damage.push({
-            fromIndex: lastIndex + 1,
-            toIndex: first - 1,
-            why: `batch at ${at}: ${why}`,
-          });
+      const { hardState } = later.header;
+      if (hardState.commit >= first - 1 && first > lastIndex && later.header.number > number) {
+        const after = hardState.term === lastTerm ? lastIndex : Math.min(lastIndex, commit);
+        if (after < lastIndex) {
+          cutDamage(damage, after);
+          lose(after);
         }
+        if (first > after + 1)
+          damage.push({ fromIndex: after + 1, toIndex: first - 1, why: `batch at ${at}: ${why}` });
         at = later.at;
         number = later.header.number;
         lastIndex = first - 1;
+        lastTerm = undefined;
         chained = false;
         continue;
       }

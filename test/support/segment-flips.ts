@@ -99,7 +99,8 @@ async function entriesIn(image: Uint8Array): Promise<number> {
     nodeCrc32,
   );
   let count = 0;
-  await scanSegment(bytesFile(image), { number, previousCrc, lastIndex: 0 }, nodeCrc32, (batch) => {
+  const start = { number, previousCrc, lastIndex: 0, lastTerm: undefined, commit: 0 };
+  await scanSegment(bytesFile(image), start, nodeCrc32, (batch) => {
     count += batch.records.filter((record) => record.type === RecordType.ENTRY).length;
   });
   return count;
@@ -123,6 +124,8 @@ async function judgeScan(
     number: header.firstBatch,
     previousCrc: header.previousBatchCrc,
     lastIndex: 0,
+    lastTerm: undefined,
+    commit: 0,
   };
   const end = await scanSegment(bytesFile(image), expected, nodeCrc32, (batch) => {
     for (const record of batch.records) {

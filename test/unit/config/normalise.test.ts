@@ -20,8 +20,11 @@ test("normalise keeps listeners apart", async () => {
     (await problems({ toml: same }))[0]!,
     /listen\.mysql and listen\.admin are both 127\.0\.0\.1:3307/,
   );
+  // A node of its own has no listener for peers.
   const any = '[listen]\nmysql = "0.0.0.0:4306"';
-  assert.match((await problems({ toml: any }))[0]!, /its own port/);
+  assert.deepEqual(await problems({ toml: any }), []);
+  const clustered = `${any}\n[cluster]\nsecret_file = "s"`;
+  assert.match((await problems({ toml: clustered }))[0]!, /its own port/);
   assert.deepEqual(
     await problems({ toml: '[listen]\nmysql = "127.0.0.1:0"\nadmin = "127.0.0.1:0"' }),
     [],
@@ -52,11 +55,16 @@ test("normalise wants certificates with their keys, and TLS options only with TL
   );
 });
 
-test("normalise refuses [cluster] instead of quietly becoming a cluster of one", async () => {
-  assert.match(
-    (await problems({ toml: '[cluster]\njoin = ["a:1"]' }))[0]!,
-    /leave \[cluster\] out/,
-  );
+test("normalise wants of a cluster's node what the others need of it", async () => {
+  const cluster = async (lines: string): Promise<string[]> =>
+    problems({ toml: `[cluster]\n${lines}` });
+  assert.match((await cluster('join = ["a:1"]'))[0]!, /cluster\.secret_file is not/);
+  const listen = '[listen]\npeer = "0.0.0.0:4306"';
+  assert.match((await cluster(`secret_file = "s"\n${listen}`))[0]!, /set cluster\.advertise/);
+  assert.deepEqual(await cluster(`secret_file = "s"\nadvertise = "a:4306"\n${listen}`), []);
+  const close = 'secret_file = "s"\nheartbeat_ms = 100\nelection_ms = 200';
+  assert.match((await cluster(close))[0]!, /three times as much/);
+  assert.match((await cluster('secret_file = "s"\ndiscovery = "fly"'))[0]!, /cluster\.join/);
 });
 
 test("normalise gives the source the shape of the replicated settings", async () => {

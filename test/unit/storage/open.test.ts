@@ -49,3 +49,34 @@ test("what was lost when its segment was sealed is found again after its repair,
     entries.map(({ index, data }) => [index, data]),
   );
 });
+
+test("a lost batch may have replaced what was not known as committed: that is not served either", async () => {
+  const world = new LogWorld(22);
+  let log = await world.open(SEGMENT);
+  const entry = (index: number, term: number, seed: number): Entry => {
+    return { index, term, type: 0, data: payload(seed, 1000) };
+  };
+  const append = (entries: Entry[], term: number, commit: number, cut?: number): Promise<void> => {
+    const cuts = cut === undefined ? {} : { truncateAfter: cut };
+    return world.settle(log.append({ hardState: { term, vote: 1, commit }, entries, ...cuts }));
+  };
+  await append([entry(1, 1, 1), entry(2, 1, 2), entry(3, 1, 3)], 1, 1);
+  // The batch that is going to be lost: of a new leader, who had another entry 3.
+  await append([entry(3, 2, 33), entry(4, 2, 34)], 2, 1, 2);
+  await append([entry(5, 2, 35)], 2, 4);
+  await append([entry(6, 2, 36)], 2, 5);
+  await world.settle(log.close());
+  loseSecondBatch(world);
+  log = await world.open(SEGMENT);
+  const [range] = log.damage;
+  assert.deepEqual([range?.fromIndex, range?.toIndex, log.damage.length], [2, 4, 1]);
+  for (const index of [2, 3, 4]) await assert.rejects(world.settle(log.read(index, 10)), /damaged/);
+  const peers = [entry(2, 1, 2), entry(3, 2, 33), entry(4, 2, 34)];
+  assert.equal(await world.settle(log.repair(range!, peers)), true);
+  const read = await world.readAll();
+  assert.deepEqual(
+    read.map(({ index, term }) => [index, term]),
+    [1, 2, 3, 4, 5, 6].map((index) => [index, index < 3 ? 1 : 2]),
+  );
+  assert.deepEqual(read[2]!.data, payload(33, 1000));
+});
