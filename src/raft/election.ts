@@ -130,23 +130,24 @@ export function handleVoteRequest(raft: Raft, m: Message): void {
 }
 
 /**
- * What a candidate's log must reach for our vote: our last entry. One who no longer votes asks only
- * for what it knows to be committed: what is behind that it never helped to commit, and to insist on
- * it could keep those who do not know yet that it left from ever electing anybody. A change behind
- * what is applied may have made it a voter again; then its log counts as everybody's.
+ * What a candidate's log must reach for our vote: our last entry. One who led and was removed or
+ * demoted by that does not insist on what it appended itself and does not know to be committed: only it
+ * could commit that in its own term, and to insist could keep those who do not know yet that it left
+ * from ever electing anybody. A change behind what is applied may have made it a voter again; then its
+ * log counts as everybody's.
  *
- * Why that is safe: the candidate's log has the entry that removed us, so it has applied all changes
- * before that one; the votes of all others are checked in full, and together they meet every quorum
- * of the configuration without us.
+ * Only on that: whatever it acknowledged to others may have been counted by who had not applied the
+ * change yet. A later leader that commits our own entries does it through one of its own term, and if
+ * our acknowledgement was counted for that, our log ends with it.
  */
 function mustReach(raft: Raft): EntryId {
   const { log } = raft;
   const last = log.lastId();
-  if (raft.tracker.voterIds().includes(raft.id)) return last;
+  if (raft.tracker.voterIds().includes(raft.id) || last.term !== raft.led.term) return last;
+  const index = Math.max(log.committed, raft.led.from - 1);
+  const term = log.term(index);
   const maybeVoter = log.hasConfChange(log.applied + 1, last.index + 1);
-  const term = log.term(log.committed);
-  if (maybeVoter || typeof term !== "number") return last;
-  return { index: log.committed, term };
+  return maybeVoter || typeof term !== "number" ? last : { index, term };
 }
 
 function prefersItself(raft: Raft, m: Message): boolean {

@@ -71,6 +71,8 @@ export class Raft {
   randomizedElectionTimeout = 0;
   /** Ticks since a leader was heard of: so long its priority can keep others from leading. */
   leaderlessTicks = 0;
+  /** The newest term that this node led since it was started, and its first entry in it. */
+  led: { readonly term: number; readonly from: number } = { term: 0, from: 0 };
   /** False while the driver does not want this node to lead. */
   mayCampaign = true;
 
@@ -200,6 +202,7 @@ export class Raft {
     this.leader = this.id;
     this.role = "leader";
     this.leaderlessTicks = 0;
+    this.led = { term: this.term, from: this.log.lastIndex() + 1 };
     const own = this.tracker.progress.get(this.id)!;
     own.becomeReplicate();
     own.recentActive = true;

@@ -59,3 +59,7 @@ test("a learner of a higher term is reached by who is elected anew, where nothin
   // Neither pre-vote nor lease; the only voter leads in a term below its learner's.
   assert.equal(simulate(107_651, EVENTS), null);
 });
+
+test("a removed node that acknowledged an entry elects nobody who lacks it", () => {
+  assert.equal(simulate(517_823, EVENTS), null);
+});
