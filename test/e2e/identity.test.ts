@@ -214,7 +214,16 @@ test("a removed node that comes back is fenced and disturbs nobody", async () =>
   removed.launch();
   await isFenced(removed, /removed/);
   await write();
-  await new Promise((resolve) => setTimeout(resolve, 3_000));
+  // It knocks again and again, and is refused each time.
+  const refusals = async (): Promise<number> => {
+    const said = await Promise.all([v1, v2].map((node) => node.said()));
+    return said.join("\n").split("A node is not let in").length - 1;
+  };
+  const enough = (await refusals()) + 3;
+  await waitFor(async () => (await refusals()) >= enough, {
+    deadlineMs: DEADLINE_MS,
+    what: "the removed node to be refused three times more",
+  });
   const now = await v1.cluster();
   assert.deepEqual([now.term, now.leaderId], [term, leaderId]);
   await removed.kill();

@@ -232,8 +232,14 @@ export const MUTANTS: readonly Mutant[] = [
   mutant(
     "who was removed asks for no log at all",
     ELECTION,
-    "return { index: log.committed, term };",
-    "return { index: 0, term: 0 };",
+    "last : { index, term };",
+    "last : { index: 0, term: 0 };",
+  ),
+  mutant(
+    "who was removed judges by what it knows to be committed",
+    ELECTION,
+    "|| last.term !== raft.led.term) return last;",
+    ") return last;",
   ),
   mutant(
     "an old snapshot is restored",

@@ -85,7 +85,16 @@ async function one(
   await Promise.all(hit.map((node) => node.kill()));
   const restores = await Promise.all(hit.map(({ name }) => disks.get(name)!.copy()));
   sourceProxy.cut();
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  // An ACK that was on its way may still be taken in.
+  const pulls = async (): Promise<number> => {
+    const sql =
+      "SELECT COUNT(*) FROM information_schema.processlist WHERE command LIKE 'Binlog Dump%'";
+    return Number(await source.value(sql));
+  };
+  await waitFor(async () => (await pulls()) === 0, {
+    deadlineMs: DEADLINE_MS,
+    what: "the source to notice that nobody pulls any more",
+  });
   const acknowledged = GtidSet.parse(await source.value("SELECT @@GLOBAL.gtid_executed"));
   for (const restore of restores) await restore();
   await cluster.start();

@@ -1,12 +1,9 @@
 /** One seed of whole nodes: run it, and shrink what fails. */
-import { Violation } from "../ghost.ts";
-import type { RunFigures } from "../totals.ts";
+import { judgePlan, type PlanOutcome } from "../judge-plan.ts";
 import { NodeCluster } from "./cluster.ts";
 import { drawPlan, type Plan } from "./plan.ts";
 
-export interface Outcome extends RunFigures {
-  readonly error: Error | null;
-  readonly trace: number;
+export interface Outcome extends PlanOutcome {
   /** The last log lines of every node. */
   readonly lines: readonly string[];
 }
@@ -32,32 +29,9 @@ export async function runNodes(plan: Plan): Promise<Outcome> {
   };
 }
 
-export async function simulateNodes(
+export function simulateNodes(
   seed: number,
   shrinks = true,
 ): Promise<{ outcome: Outcome; report: string | null }> {
-  const plan = drawPlan(seed);
-  const outcome = await runNodes(plan);
-  if (outcome.error === null) return { outcome, report: null };
-  const least = shrinks ? await shrink(plan, outcome.error) : plan;
-  const { faults, ...rest } = least;
-  const list = faults.map(({ atMs, kind, a, b }) => `  ${atMs.toFixed(3)} ${kind} ${a} ${b}`);
-  const report =
-    `${outcome.error.stack}\nseed ${seed}, ${JSON.stringify(rest)}\n` +
-    `${faults.length} faults:\n${list.join("\n")}`;
-  return { outcome, report };
-}
-
-async function shrink(plan: Plan, error: Error): Promise<Plan> {
-  let least = plan;
-  for (let at = least.faults.length - 1; at >= 0; at--) {
-    const candidate = { ...least, faults: least.faults.filter((_, i) => i !== at) };
-    const again = (await runNodes(candidate)).error;
-    const same =
-      again instanceof Violation && error instanceof Violation
-        ? again.invariant === error.invariant
-        : again?.name === error.name;
-    if (same) least = candidate;
-  }
-  return least;
+  return judgePlan(drawPlan(seed), runNodes, shrinks);
 }
