@@ -9,7 +9,7 @@ import type { Platform } from "../platform/platform.ts";
 import type { ClusterSettings } from "./cluster-settings.ts";
 import { introduce } from "./formation.ts";
 import type { LeaderCalls } from "./leader-calls.ts";
-import type { LeaderOperations } from "./leader-operations.ts";
+import type { LeaderOperations, Provide } from "./leader-operations.ts";
 import { type Announcement, type Member, parseAddress } from "./members.ts";
 import { Membership } from "./membership.ts";
 import type { NodeCore } from "./node-core.ts";
@@ -34,8 +34,6 @@ export interface ClusterPartParts {
   /** Ends the links. */
   readonly stopPeers: () => Promise<void>;
 }
-
-type Provide = (name: string, method: (...args: never[]) => Promise<unknown>) => void;
 
 export class ClusterPart {
   readonly #parts: ClusterPartParts;

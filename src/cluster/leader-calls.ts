@@ -39,8 +39,12 @@ export class LeaderCalls {
     this.#link = link;
   }
 
-  provide(name: string, method: (args: readonly unknown[]) => Promise<unknown>): void {
-    this.#methods.set(name, method);
+  /** What comes as arguments is what `onLeader` was given, over JSON at most. */
+  provide<A extends readonly unknown[]>(
+    name: string,
+    method: (...args: A) => Promise<unknown>,
+  ): void {
+    this.#methods.set(name, (args) => method(...(args as unknown as A)));
   }
 
   /** A call of another node. */

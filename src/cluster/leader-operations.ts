@@ -230,3 +230,27 @@ export function noFile(name: string): OperationError {
     "binraft binlog list",
   );
 }
+
+export type Provide = <A extends readonly unknown[]>(
+  name: string,
+  method: (...args: A) => Promise<unknown>,
+) => void;
+
+/** By the names under which other nodes ask for them. */
+export function provideOperations(provide: Provide, operations: LeaderOperations): void {
+  provide("purge", (firstKept: string, dryRun: boolean) => operations.purge(firstKept, dryRun));
+  provide("setSource", (change: SourceChange) => operations.setSource(change));
+  provide("startSyncer", () => operations.startSyncer());
+  provide("stopSyncer", () => operations.stopSyncer());
+  provide("checkSource", () => operations.checkSource());
+  provide("acceptGap", (gtids: string, confirm: string) => operations.acceptGap(gtids, confirm));
+  provide("newTimeline", (confirm: string) => operations.newTimeline(confirm));
+  provide("setAccount", (name: string, account: AccountSettings) =>
+    operations.setAccount(name, account),
+  );
+  provide("removeAccount", (name: string) => operations.removeAccount(name));
+  provide("setRetention", (retention: RetentionSettings) => operations.setRetention(retention));
+  provide("setServer", (id: number, wanted: "running" | "stopped") =>
+    operations.setServer(id, wanted),
+  );
+}

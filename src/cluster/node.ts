@@ -8,10 +8,8 @@
  */
 import type { Logger } from "../base/logger.ts";
 import type { BinlogFile } from "../binlog/file-view.ts";
-import { type Cancel, delay } from "../platform/clock.ts";
 import type { Address } from "../platform/net.ts";
 import type { Platform } from "../platform/platform.ts";
-import { ProposalDropped } from "../raft/errors.ts";
 import { Scrub } from "../storage/scrub.ts";
 import type { SourceCheck, SourceConfig, SyncerStatus } from "../syncer/host.ts";
 import { Syncer } from "../syncer/syncer.ts";
@@ -22,7 +20,8 @@ import { clusterStatus, memberStatus, nodeMetrics } from "./cluster-status.ts";
 import type { AccountSettings, Command, RetentionSettings, SourceSettings } from "./command.ts";
 import { exportBytes } from "./export.ts";
 import { LeaderCalls } from "./leader-calls.ts";
-import { LeaderOperations, noFile } from "./leader-operations.ts";
+import { LeaderOperations, noFile, type Provide, provideOperations } from "./leader-operations.ts";
+import { Leading } from "./leading.ts";
 import { membersOf } from "./members.ts";
 import { checkpointOf, type NodeCore } from "./node-core.ts";
 import type { NodeServer } from "./node-server.ts";
@@ -38,7 +37,8 @@ import type {
   ServerStatus,
   SourceChange,
 } from "./operations.ts";
-import { firstFileToKeep, type RetentionPolicy } from "./retention.ts";
+import type { RetentionPolicy } from "./retention.ts";
+import { RetentionWatch } from "./retention-watch.ts";
 import { describeSource, resolveSource } from "./source-config.ts";
 import { nodeStatus } from "./status.ts";
 import { NodeSyncerHost } from "./syncer-host.ts";
@@ -72,7 +72,6 @@ export interface StartOptions {
   readonly tls: { readonly cert: string; readonly key: string } | null;
 }
 
-const RETENTION_CHECK_MS = 30_000;
 const DRAIN_MS = 5_000;
 
 /** What start-node.ts has put together. */
@@ -98,12 +97,13 @@ export class RunningNode implements NodeOperations, ClusterOperations {
   readonly #stopSyncer = new AbortController();
   readonly #stopDriver = new AbortController();
   readonly #stopScrub = new AbortController();
+  readonly #stopRetention = new AbortController();
   readonly #driverRun: Promise<void>;
   readonly #syncerRun: Promise<void>;
   readonly #scrubRun: Promise<void>;
+  readonly #retentionRun: Promise<void>;
   readonly #startedMs: number;
   #purging: Promise<void> = Promise.resolve();
-  #retentionTimer: Cancel = () => {};
   #stopping: Promise<void> | null = null;
   /** The log cannot be written any more: the process must end with this. */
   readonly failed: Promise<Error>;
@@ -128,61 +128,45 @@ export class RunningNode implements NodeOperations, ClusterOperations {
     });
     const { platform, logger } = options;
     this.#leader = new LeaderCalls(core, platform.clock, cluster?.peers ?? null);
-    this.#provide(
-      new LeaderOperations({
-        core,
-        platform,
-        logger,
-        host,
-        sourceConfig: () => this.#sourceConfig(),
-      }),
-    );
+    const sourceConfig = (): Promise<SourceConfig | null> => this.#sourceConfig();
+    const operations = new LeaderOperations({ core, platform, logger, host, sourceConfig });
+    const provide: Provide = (name, method) => this.#leader.provide(name, method);
+    provideOperations(provide, operations);
+    provide("syncer", async () => this.#syncer.status());
+    cluster?.provide(provide, operations);
     core.driver.observe({
       commandApplied: (command) => this.#follow(command),
-      confApplied: (_index, conf) => {
-        cluster?.membersChanged();
-        const { raftId } = core.log.identity;
-        // One that catches up comes upon its own entry later.
-        if (raftId <= core.state.highestId && !membersOf(conf).includes(raftId))
-          core.driver.consensus.fence("This node was removed from the cluster");
-      },
+      confApplied: () => this.#membersChanged(),
       replaced: () => this.#replaced(),
     });
     // It would go on serving what it has and get nothing new: replicas are to go elsewhere.
     core.driver.consensus.onFenced = () => void server.want(false, DRAIN_MS);
     cluster?.begin(this.#leader, () => server.slowestEntry());
     this.#driverRun = core.driver.run(this.#stopDriver.signal).catch((error: Error) => fail(error));
-    this.#syncerRun = this.#lead().catch((error: Error) => fail(error));
-    this.#watchRetention();
+    const { clock } = platform;
+    this.#syncerRun = new Leading({
+      core,
+      clock,
+      logger,
+      settings: this.#settings,
+      syncer: this.#syncer,
+    })
+      .run(this.#stopSyncer.signal)
+      .catch((error: Error) => fail(error));
+    this.#retentionRun = new RetentionWatch({
+      core,
+      clock,
+      logger,
+      slowestEntry: () =>
+        Math.min(server.slowestEntry(), cluster?.slowestEntry() ?? Number.MAX_SAFE_INTEGER),
+      purge: (firstKept) => this.purge(firstKept, false),
+    }).run(this.#stopRetention.signal);
+    // What was applied before anybody observed: a start may have come in the middle of it.
+    this.#membersChanged();
+    this.#purge();
     this.#scrubRun = new Scrub(core.log, platform.clock, logger.with({ part: "scrub" }))
       .run(this.#stopScrub.signal)
       .catch((error: Error) => logger.error("The scrub ended", { reason: error.message }));
-  }
-
-  /** What this node does when it leads and is asked, by itself or by another node. */
-  #provide(operations: LeaderOperations): void {
-    const leader = this.#leader;
-    const provide = <A extends readonly unknown[]>(
-      name: string,
-      method: (...args: A) => Promise<unknown>,
-    ): void => leader.provide(name, (args) => method(...(args as unknown as A)));
-    provide("purge", (firstKept: string, dryRun: boolean) => operations.purge(firstKept, dryRun));
-    provide("setSource", (change: SourceChange) => operations.setSource(change));
-    provide("startSyncer", () => operations.startSyncer());
-    provide("stopSyncer", () => operations.stopSyncer());
-    provide("checkSource", () => operations.checkSource());
-    provide("syncer", async () => this.#syncer.status());
-    provide("acceptGap", (gtids: string, confirm: string) => operations.acceptGap(gtids, confirm));
-    provide("newTimeline", (confirm: string) => operations.newTimeline(confirm));
-    provide("setAccount", (name: string, account: AccountSettings) =>
-      operations.setAccount(name, account),
-    );
-    provide("removeAccount", (name: string) => operations.removeAccount(name));
-    provide("setRetention", (retention: RetentionSettings) => operations.setRetention(retention));
-    provide("setServer", (id: number, wanted: "running" | "stopped") =>
-      operations.setServer(id, wanted),
-    );
-    this.#cluster?.provide(provide, operations);
   }
 
   /** What an entry brings about on each node. */
@@ -215,8 +199,17 @@ export class RunningNode implements NodeOperations, ClusterOperations {
   /** A snapshot took the place of all that was here. */
   #replaced(): void {
     this.#server.dropReplicas();
-    this.#cluster?.membersChanged();
+    this.#membersChanged();
     void this.#server.want(this.#serverWanted, DRAIN_MS);
+  }
+
+  #membersChanged(): void {
+    this.#cluster?.membersChanged();
+    const { state, log, driver } = this.core;
+    const { raftId } = log.identity;
+    // One that catches up comes upon its own entry later.
+    if (raftId <= state.highestId && !membersOf(state.conf).includes(raftId))
+      driver.consensus.fence("This node was removed from the cluster");
   }
 
   get #serverWanted(): boolean {
@@ -236,127 +229,8 @@ export class RunningNode implements NodeOperations, ClusterOperations {
     });
   }
 
-  /** While this node leads: seeds the settings of a fresh log, then pulls. */
-  async #lead(): Promise<void> {
-    const { driver } = this.core;
-    const { signal } = this.#stopSyncer;
-    const { roleChanged } = driver.consensus;
-    let seeded = false;
-    while (!signal.aborted) {
-      if (!driver.leads) {
-        this.#syncer.rest("This node does not lead");
-        await this.#untilItMayLead(signal);
-        continue;
-      }
-      const term = new AbortController();
-      const end = (): void => term.abort();
-      signal.addEventListener("abort", end, { once: true });
-      const watch = (): void => {
-        if (!driver.leads) end();
-        else if (!term.signal.aborted) roleChanged.once(watch);
-      };
-      watch();
-      try {
-        if (!seeded) await this.#seed();
-        seeded = true;
-        if (!term.signal.aborted) await this.#syncer.run(term.signal);
-      } catch (error) {
-        // A leader that hands over or whose disk is full takes nothing for a while: it tries again.
-        if (driver.leads && !(error instanceof ProposalDropped)) throw error;
-        await delay(this.#platform.clock, 5, signal);
-      } finally {
-        signal.removeEventListener("abort", end);
-        end();
-        roleChanged.wake();
-      }
-    }
-  }
-
-  /** A leader has to apply what is from before its term: that takes a moment, and nobody tells when. */
-  async #untilItMayLead(signal: AbortSignal): Promise<void> {
-    const { consensus } = this.core.driver;
-    const patience = new AbortController();
-    const wake = (): void => patience.abort();
-    consensus.roleChanged.once(wake);
-    signal.addEventListener("abort", wake, { once: true });
-    const waitMs = consensus.node.role === "leader" ? 5 : 1_000;
-    await delay(this.#platform.clock, waitMs, patience.signal);
-    signal.removeEventListener("abort", wake);
-  }
-
-  async #seed(): Promise<void> {
-    const { driver, state } = this.core;
-    const { source, accounts, retentionBytes, retentionHours } = this.#settings;
-    const held = state.settings;
-    if (source !== null && held.source === null)
-      await driver.command({ type: "set-source", source });
-    else if (source !== null && JSON.stringify(source) !== JSON.stringify(held.source)) {
-      this.#logger.warn(
-        "The configuration's [source] differs from the one in the log, which holds: change it with binraft syncer set",
-        { log: describeSource(held.source), file: describeSource(source) },
-      );
-    }
-    if (held.retention === null) {
-      const retention = { bytes: retentionBytes, hours: retentionHours };
-      await driver.command({ type: "set-retention", retention });
-    } else if (
-      (retentionBytes ?? retentionHours) !== null &&
-      (held.retention.bytes !== retentionBytes || held.retention.hours !== retentionHours)
-    ) {
-      this.#logger.warn(
-        "The configuration's retention differs from the one in the log, which holds: change it with binraft cluster retention",
-      );
-    }
-    for (const [name, account] of accounts) {
-      const known = held.accounts.get(name);
-      if (known === undefined) await driver.command({ type: "set-account", name, account });
-      else if (known.sha2 !== account.sha2 || known.native !== account.native) {
-        this.#logger.warn(
-          "An account of the configuration differs from the one in the log, which holds: change it with binraft account set",
-          { account: name },
-        );
-      }
-    }
-  }
-
   get mysqlAddress(): Address {
     return this.#server.address;
-  }
-
-  #watchRetention(): void {
-    this.#retentionTimer = this.#platform.clock.after(RETENTION_CHECK_MS, () => {
-      this.#retain()
-        .catch((error: Error) => this.#logger.warn("Purging failed", { reason: error.message }))
-        .finally(() => this.#watchRetention());
-    });
-  }
-
-  async #retain(): Promise<void> {
-    const { state, driver } = this.core;
-    const { files } = state.stream;
-    const newest = files[files.length - 1]?.lastTimestamp ?? 0;
-    // The events' own clock: a jump of this machine's clock must not purge anything.
-    const nowSeconds = Math.min(
-      this.#platform.clock.wall() / 1000,
-      newest + this.#quietSeconds(newest),
-    );
-    const { retention } = state.settings;
-    const policy: RetentionPolicy = {
-      retentionBytes: retention?.bytes ?? null,
-      retentionHours: retention?.hours ?? null,
-    };
-    const own = this.#server.slowestEntry();
-    const slowest = Math.min(own, this.#cluster?.slowestEntry() ?? own);
-    const keep = firstFileToKeep(files, policy, nowSeconds, slowest);
-    if (keep !== null && driver.leads) await this.purge(keep.name, false);
-  }
-
-  #newest = { timestamp: 0, seenMs: 0 };
-  /** How long nothing newer came, on the monotonic clock. */
-  #quietSeconds(newest: number): number {
-    const now = this.#platform.clock.mono();
-    if (newest !== this.#newest.timestamp) this.#newest = { timestamp: newest, seenMs: now };
-    return (now - this.#newest.seenMs) / 1000;
   }
 
   status(): NodeStatus {
@@ -516,7 +390,7 @@ export class RunningNode implements NodeOperations, ClusterOperations {
   }
 
   async #stop(): Promise<void> {
-    this.#retentionTimer();
+    this.#stopRetention.abort();
     this.#stopScrub.abort();
     const isAlone = this.core.driver.consensus.node.isOnlyVoter;
     if (!isAlone) await this.#cluster?.leave();
@@ -528,6 +402,7 @@ export class RunningNode implements NodeOperations, ClusterOperations {
     this.#stopDriver.abort();
     await this.#driverRun;
     await this.#scrubRun;
+    await this.#retentionRun;
     await this.#purging;
     await this.#cluster?.stop();
     const { log, state } = this.core;

@@ -53,7 +53,7 @@ class CallWorld {
       [1, this.here],
       [2, this.there],
     ] as const) {
-      calls.provide("act", async (args) => {
+      calls.provide("act", async (...args: readonly unknown[]) => {
         if (this.fails !== null) throw this.fails;
         if (this.hangs) await new Promise(() => {});
         this.done[id]!++;

@@ -9,6 +9,7 @@ import { createVerifiers } from "../../../src/mysql/auth/verifier.ts";
 import { connect } from "../../../src/mysql/client.ts";
 import { encodeDumpGtid } from "../../../src/mysql/commands.ts";
 import type { Platform } from "../../../src/platform/platform.ts";
+import { loadedCluster } from "./loaded-cluster.ts";
 import { NodeWorld } from "./world-node.ts";
 import { WorldSource } from "./world-source.ts";
 
@@ -122,4 +123,49 @@ test("Retention forgets a replica at once when it is told to", async () => {
   await time.advance(3 * HOUR_MS);
   assert.deepEqual(files(), both.slice(1));
   await time.run(() => node.stop());
+});
+
+test("A node that was removed knows it at once when it starts again, with nobody to tell it", async () => {
+  const { cluster } = await loadedCluster(1, 300);
+  const { time, network } = cluster.world;
+  const leader = cluster.leader()!;
+  const gone = cluster.nodes.find((node) => node !== leader)!;
+  const { raftId } = gone.node!.core.log.identity;
+  await time.run(() => leader.node!.removeMember(String(raftId)));
+  await cluster.until("it has applied that", () => gone.node!.notReady() !== null);
+  await time.run(() => gone.node!.stop());
+  gone.kill();
+  network.partition(
+    [gone.name],
+    ["n1", "n2", "n3"].filter((name) => name !== gone.name),
+  );
+  gone.start();
+  await cluster.until("it runs", () => gone.node !== null);
+  assert.match(gone.node!.notReady()!, /was removed from the cluster/);
+  assert.equal(gone.node!.status().server.listening, false);
+});
+
+test("A node that stops between a purge and the unlinking of its segments makes up for it", async () => {
+  const { cluster } = await loadedCluster(1, 300);
+  const node = cluster.nodes.find((one) => !one.leads)!;
+  cluster.rotateSource();
+  await cluster.until("a second file", () => node.node?.files().length === 2);
+  const caught = cluster.acked + 100;
+  await cluster.until("more", () => cluster.acked > caught);
+  const [, second] = node.node!.files();
+  let stopped: Promise<void> | null = null;
+  node.node!.core.driver.observe({
+    commandApplied: ({ type }) => {
+      // Its checkpoint is behind the purge then: the next start does not apply it again.
+      if (type === "purge") stopped = node.node!.stop();
+    },
+  });
+  await cluster.world.time.run(() => cluster.leader()!.node!.purge(second!.name, false));
+  await cluster.until("it to stop", () => stopped !== null);
+  await cluster.world.time.run(() => stopped!);
+  assert.equal(node.log!.firstIndex, 1, "nothing was unlinked yet");
+  node.kill();
+  node.start();
+  await cluster.until("the old segments to go", () => (node.node?.core.log.firstIndex ?? 0) > 1);
+  assert.equal(node.node!.files()[0]!.name, second!.name);
 });

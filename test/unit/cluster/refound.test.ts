@@ -4,20 +4,8 @@ import { test } from "node:test";
 import { silentLogger } from "../../../src/base/logger.ts";
 import { type RefoundParts, refound, restore, summarize } from "../../../src/cluster/refound.ts";
 import type { Platform } from "../../../src/platform/platform.ts";
-import { NodeCluster } from "../../sim/nodes/cluster.ts";
 import { DATA_DIR, PEER_PORT, type SimNode } from "../../sim/nodes/node.ts";
-import { drawPlan, type Plan } from "../../sim/nodes/plan.ts";
-
-const QUIET: Plan = {
-  ...drawPlan(1),
-  voters: 3,
-  faults: [],
-  latencyMs: 1,
-  syncMs: 0.2,
-  eventDelayMs: 0,
-  commitEveryMs: 20,
-  largeBytes: 3000,
-};
+import { loadedCluster } from "./loaded-cluster.ts";
 
 function partsOf(platform: Platform, node: SimNode): RefoundParts {
   return {
@@ -40,15 +28,8 @@ function partsOf(platform: Platform, node: SimNode): RefoundParts {
 
 const executed = (node: SimNode): string => node.node?.gtid().executed ?? "";
 
-async function loaded(): Promise<NodeCluster> {
-  const cluster = new NodeCluster(QUIET);
-  await cluster.form();
-  await cluster.until("transactions", () => cluster.acked > 200);
-  return cluster;
-}
-
 test("after a lost quorum one node goes on alone, the others are not let in, a fresh one gets all", async () => {
-  const cluster = await loaded();
+  const { cluster } = await loadedCluster(1, 200);
   const { time } = cluster.world;
   const [a, b] = cluster.nodes;
   const had = a!.node!.core.state.stream.executed.clone();
@@ -81,7 +62,7 @@ test("after a lost quorum one node goes on alone, the others are not let in, a f
 });
 
 test("a backup is restored as a cluster of its own, with every file as it was", async () => {
-  const cluster = await loaded();
+  const { cluster } = await loadedCluster(1, 200);
   const { time } = cluster.world;
   const [a] = cluster.nodes;
   cluster.rotateSource();
