@@ -114,7 +114,7 @@ async function nothingLost({ source, replicas, load }: CheckContext): Promise<st
       );
     }
   }
-  if (load.failures.length > 0) throw new Error(`a statement failed: ${load.failures[0]}`);
+  if (load.failed > 0) throw new Error(`${load.failed} statements failed: ${load.failure}`);
   return `${load.acknowledged.size} acknowledged commits traced on ${replicas.length + 1} servers`;
 }
 

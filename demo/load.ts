@@ -16,6 +16,7 @@ const MIXED = [
   "flush",
 ] as const;
 const KIND_EVERY = 40;
+const AFTER_FAILURE_MS = 100;
 const KEPT_SAMPLES = 100_000;
 /** Beyond so many the older half is forgotten. */
 const KEPT_TIMES = 200_000;
@@ -40,8 +41,9 @@ export class Load {
   /** Numbers of rows whose commit returned: each must be on every replica at the end. */
   readonly acknowledged: Set<number> = new Set();
   committed = 0;
-  /** Statements that failed with something else than a lost connection. */
-  readonly failures: string[] = [];
+  /** Statements that failed, and why the first did. */
+  failed = 0;
+  failure: string | null = null;
 
   constructor(source: MysqlServer, options: LoadOptions = {}) {
     this.#source = source;
@@ -70,8 +72,10 @@ export class Load {
         try {
           await shell.query(this.#statement(session, n), 600_000);
         } catch (error) {
-          this.failures.push((error as Error).message);
-          if (this.failures.length > 100) return;
+          this.failed++;
+          this.failure ??= (error as Error).message;
+          // A statement that fails at once must not become a busy loop.
+          await new Promise((resolve) => setTimeout(resolve, AFTER_FAILURE_MS));
           continue;
         }
         this.#committed(n, performance.now() - began);

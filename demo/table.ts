@@ -83,13 +83,14 @@ export class LiveTable {
   }
 
   async #summary(): Promise<string> {
-    const { committed } = this.#load;
+    const { committed, failed } = this.#load;
     const now = performance.now();
     const rate = ((committed - this.#last.committed) * 1000) / Math.max(1, now - this.#last.atMs);
     this.#last = { committed, atMs: now };
     const leader = await this.#cluster.leaderNow();
     const status = await leader?.status().catch(() => null);
-    const flow = `${this.#time()}  ${committed} commits, ${Math.round(rate)} a second`;
+    const failures = failed === 0 ? "" : `, ${failed} statements FAILED`;
+    const flow = `${this.#time()}  ${committed} commits, ${Math.round(rate)} a second${failures}`;
     if (!status) return `${flow}; no leader`;
     const { state, reason } = status.syncer;
     const why = state === "RUNNING" ? "" : ` (${reason})`;

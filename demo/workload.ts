@@ -36,7 +36,7 @@ RENAME TABLE shop.s${n} TO shop.r${n};
 DROP TABLE shop.r${n}`,
   myisam: (n) => `
 INSERT INTO shop.log (line) VALUES ('line ${n}'), ('second');
-UPDATE shop.log SET line = CONCAT(line, '.') WHERE id % 3 = 0`,
+UPDATE shop.log SET line = REVERSE(line) ORDER BY id DESC LIMIT 30`,
   savepoint: (n) => `
 BEGIN; INSERT INTO shop.orders (region, note) VALUES ('sp', '${n}'); SAVEPOINT a;
 INSERT INTO shop.orders (region, note) VALUES ('gone', '${n}'); ROLLBACK TO a;
