@@ -10,6 +10,7 @@ export const memberStatus: z.ZodType<MemberStatus> = z.object({
   name: text,
   region: text,
   role: z.enum(["voter", "learner"]),
+  fromNow: z.boolean(),
   leader: z.boolean(),
   self: z.boolean(),
   diskUuid: text,

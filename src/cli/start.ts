@@ -112,7 +112,7 @@ async function clusterSettings(
 ): Promise<ClusterSettings | null> {
   const { cluster, listen } = config;
   if (cluster === null) return null;
-  const { secretRef, advertise, join, bootstrapExpect, heartbeatMs, electionMs } = cluster;
+  const { secretRef, advertise, join, bootstrapExpect, heartbeatMs, electionMs, history } = cluster;
   const secrets = async (): Promise<readonly string[]> =>
     clusterSecrets(await readSecret(platform.process, secretRef, "cluster.secret_file"));
   // Now, so that a mistake shows before anything is listened on.
@@ -130,6 +130,7 @@ async function clusterSettings(
     join,
     bootstrapExpect,
     bootstrap,
+    history,
     heartbeatMs,
     electionMs,
     tls: await peerCredentials(platform, config),

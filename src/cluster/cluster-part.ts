@@ -6,8 +6,9 @@ import type { Logger } from "../base/logger.ts";
 import type { Peers } from "../peers/peers.ts";
 import { type Cancel, delay } from "../platform/clock.ts";
 import type { Platform } from "../platform/platform.ts";
-import type { ClusterSettings } from "./cluster-settings.ts";
+import type { ClusterSettings, History } from "./cluster-settings.ts";
 import { introduce } from "./formation.ts";
+import { type HeadQuestion, headPiece } from "./head.ts";
 import type { LeaderCalls } from "./leader-calls.ts";
 import type { LeaderOperations, Provide } from "./leader-operations.ts";
 import { type Announcement, type Member, parseAddress } from "./members.ts";
@@ -73,7 +74,9 @@ export class ClusterPart {
     provide("removeMember", (member: string) => membership.remove(member));
     provide("replaceMember", (old: string, fresh: string) => membership.replace(old, fresh));
     provide("transferLeader", (member: string) => membership.transfer(member));
-    provide("join", (announcement: Announcement) => membership.join(announcement));
+    provide("join", (announcement: Announcement, history: History) =>
+      membership.join(announcement, history),
+    );
     provide("announce", (id: number, announcement: Announcement) =>
       operations.announce(id, announcement),
     );
@@ -87,9 +90,11 @@ export class ClusterPart {
       const { clusterId } = core.log.identity;
       return introduce(core.state.first, clusterId, caller.diskUuid, known?.peer ?? "");
     });
-    host.calls.set("join", (_caller, args) =>
-      leader.onLeader("join", (args as { announcement: Announcement }).announcement),
-    );
+    host.calls.set("join", (_caller, args) => {
+      const { announcement, history } = args as { announcement: Announcement; history?: History };
+      return leader.onLeader("join", announcement, history ?? "all");
+    });
+    host.calls.set("head", (_caller, args) => headPiece(core, args as HeadQuestion));
     host.calls.set("operation", (caller, args) => {
       if (core.state.members.has(caller.raftId)) return leader.serve(args);
       throw new OperationError("invalid", "Operations are for members only");

@@ -1,6 +1,8 @@
 /** What a node of a cluster is told by its configuration. */
 import type { Address } from "../platform/net.ts";
 
+export type History = "all" | "from-now";
+
 export interface ClusterSettings {
   readonly listen: Address;
   /** Where the others reach this node: "host:port" or a URL. */
@@ -11,6 +13,8 @@ export interface ClusterSettings {
   readonly bootstrapExpect: number | null;
   /** A fresh directory becomes a cluster of one that others can join. */
   readonly bootstrap: boolean;
+  /** What a fresh directory that joins begins with: everything, or the file that is written now. */
+  readonly history: History;
   readonly heartbeatMs: number;
   readonly electionMs: number;
   /** PEM; this node's own, made at the first start. */

@@ -60,6 +60,7 @@ export function memberStatus(
     name: member.name,
     region: member.region,
     role: isVoter(state.conf, id) ? "voter" : "learner",
+    fromNow: (member.startsAt ?? 0) > (state.stream.files[0]?.startEntry ?? 0),
     leader: node.leader === id,
     self,
     diskUuid: member.diskUuid,

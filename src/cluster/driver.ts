@@ -259,7 +259,7 @@ export class Driver implements Service {
       for (const observer of this.#observers) observer.confApplied?.(entry.index, this.#state.conf);
     } else if (isChunk(entry.data)) {
       const chunk = chunkOf(entry);
-      const outcome = stream.applyChunk(entry.index, chunk);
+      const outcome = this.#state.applyChunk(entry.index, chunk);
       if (!outcome.accepted) {
         const { file, fileOffset, pull } = chunk;
         const fields = {

@@ -38,6 +38,8 @@ export interface Place {
     readonly diskUuid: string;
   };
   readonly first: FirstState;
+  /** The entry that begins its first file; 0: it has the whole history (head.ts). */
+  readonly startsAt: number;
 }
 
 /** Of a fresh node, as it tells the others. */
@@ -155,11 +157,11 @@ class Formation {
   }
 
   async #join(address: Address, leader: string): Promise<Place> {
-    const { peers, announcement } = this.#parts;
+    const { peers, announcement, settings } = this.#parts;
     const place = await peers.ask(
       parseAddress(leader) ?? address,
       "join",
-      { announcement },
+      { announcement, history: settings.history },
       4 * ASK_MS,
     );
     return place as Place;
@@ -235,7 +237,11 @@ function placeOf(fresh: readonly Announcement[], diskUuid: string, clusterId: st
   const members: Member[] = sorted.map((one, at) => ({ ...one, id: at + 1, server: "running" }));
   const own = members.find((member) => member.diskUuid === diskUuid)!;
   const conf = { ...EMPTY_CONF_STATE, voters: members.map(({ id }) => id) };
-  return { identity: { raftId: own.id, clusterId, diskUuid }, first: { conf, members } };
+  return {
+    identity: { raftId: own.id, clusterId, diskUuid },
+    first: { conf, members },
+    startsAt: 0,
+  };
 }
 
 /** The answer of a node that has a place. */
@@ -247,7 +253,9 @@ export function introduce(
 ): Introduction {
   const member = first.members.find((one) => one.diskUuid === diskUuid);
   const place =
-    member === undefined ? null : { identity: { raftId: member.id, clusterId, diskUuid }, first };
+    member === undefined
+      ? null
+      : { identity: { raftId: member.id, clusterId, diskUuid }, first, startsAt: 0 };
   return { clusterId, leader, place };
 }
 

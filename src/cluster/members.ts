@@ -24,10 +24,12 @@ export interface Member {
   readonly formatVersion: number;
   /** Whether its binlog server is to run. */
   readonly server: "running" | "stopped";
+  /** Joined from now (head.ts): the entry that begins its first file. Absent: it has all. */
+  readonly startsAt?: number;
 }
 
 /** What a node says of itself when it joins and at each start. */
-export type Announcement = Omit<Member, "id" | "server">;
+export type Announcement = Omit<Member, "id" | "server" | "startsAt">;
 
 export function membersOf(conf: ConfState): number[] {
   const ids = [...conf.voters, ...conf.learners, ...conf.votersOutgoing, ...conf.learnersNext];

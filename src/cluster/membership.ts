@@ -9,6 +9,8 @@ import { type Clock, delay } from "../platform/clock.ts";
 import type { Address } from "../platform/net.ts";
 import type { ConfChangeStep } from "../raft/conf-change.ts";
 import type { ConfState } from "../raft/types.ts";
+import type { History } from "./cluster-settings.ts";
+import { findMember } from "./find-member.ts";
 import type { Place } from "./formation.ts";
 import { type Announcement, encodeContext, isVoter, type Member, parseAddress } from "./members.ts";
 import type { NodeCore } from "./node-core.ts";
@@ -58,7 +60,7 @@ export class Membership {
   }
 
   /** A fresh node wants to belong: it becomes a learner. Asked again it gets the same answer. */
-  join(announcement: Announcement): Promise<Place> {
+  join(announcement: Announcement, history: History): Promise<Place> {
     return this.#alone(async () => {
       const { core, logger } = this.#parts;
       const { state } = core;
@@ -73,7 +75,14 @@ export class Membership {
             { name: announcement.name, old: named.id },
           );
         }
-        member = { ...announcement, id: state.highestId + 1, server: "running" };
+        const { file, files } = state.stream;
+        const startsAt = history === "from-now" && file !== files[0] ? file!.startEntry : 0;
+        member = {
+          ...announcement,
+          id: state.highestId + 1,
+          server: "running",
+          ...(startsAt > 0 ? { startsAt } : {}),
+        };
         await this.#change([{ type: "add-learner", id: member.id }], member);
         logger.info("A node joined as a learner", {
           id: member.id,
@@ -85,6 +94,7 @@ export class Membership {
       return {
         identity: { raftId: member.id, clusterId, diskUuid: member.diskUuid },
         first: state.first,
+        startsAt: member.startsAt ?? 0,
       };
     });
   }
@@ -123,21 +133,8 @@ export class Membership {
     }
   }
 
-  /** By its id, or by a name that is one member's alone. */
   find(given: string): Member {
-    const { members } = this.#parts.core.state;
-    const byId = /^[0-9]+$/.test(given) ? members.get(Number(given)) : undefined;
-    const named = [...members.values()].filter(({ name }) => name === given);
-    const found = byId ?? (named.length === 1 ? named[0] : undefined);
-    if (found !== undefined) return found;
-    const shown = printable(given, 64);
-    throw named.length > 1
-      ? new OperationError(
-          "conflict",
-          `Several members are called "${shown}": name it by its id`,
-          "binraft member list",
-        )
-      : new OperationError("not-found", `There is no member "${shown}"`, "binraft member list");
+    return findMember([...this.#parts.core.state.members.values()], given);
   }
 
   promote(given: string): Promise<number> {
@@ -145,6 +142,7 @@ export class Membership {
       const member = this.find(given);
       if (isVoter(this.#conf, member.id)) return member.id;
       this.#mustBeCaughtUp(member);
+      this.#mustHaveHistory(member);
       this.#mustKeepQuorum([...this.#conf.voters, member.id], `promoting "${member.name}"`);
       await this.#change([{ type: "add-node", id: member.id }], null);
       return member.id;
@@ -179,6 +177,7 @@ export class Membership {
       if (goes.id === comes.id)
         throw new OperationError("invalid", "A member cannot replace itself");
       this.#mustBeCaughtUp(comes);
+      if (isVoter(this.#conf, goes.id)) this.#mustHaveHistory(comes);
       this.#mustKeepQuorum(
         [...this.#without(goes.id), comes.id],
         `replacing "${goes.name}" by "${comes.name}"`,
@@ -300,6 +299,17 @@ export class Membership {
       "conflict",
       `"${member.name}" is not caught up: it lacks ${lacks} entries`,
       "wait; binraft member list shows how far it is",
+    );
+  }
+
+  /** A voter may come to lead, and then serves what others lack. */
+  #mustHaveHistory(member: Member): void {
+    const oldest = this.#parts.core.state.stream.files[0];
+    if (oldest === undefined || (member.startsAt ?? 0) <= oldest.startEntry) return;
+    throw new OperationError(
+      "conflict",
+      `"${member.name}" joined from now and lacks files from "${oldest.name}" on`,
+      "wait until they are purged, or let a node join with cluster.history = all",
     );
   }
 

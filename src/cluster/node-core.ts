@@ -11,6 +11,7 @@ import { RawNode } from "../raft/raw-node.ts";
 import { EMPTY_CONF_STATE, type RaftLogger } from "../raft/types.ts";
 import type { DurableLog } from "../storage/log.ts";
 import { openLog } from "../storage/open.ts";
+import type { Checkpoint } from "../storage/storage.ts";
 import { STREAM_BUFFER_BYTES } from "../syncer/event-stream.ts";
 import { PENDING_BYTES } from "../syncer/source-session.ts";
 import { Consensus } from "./consensus.ts";
@@ -40,6 +41,8 @@ export interface ClusterOptions {
     readonly diskUuid?: string;
   };
   readonly first: FirstState;
+  /** What a log that holds nothing begins behind; null: with the first entry. */
+  readonly head: (() => Promise<Checkpoint | null>) | null;
 }
 
 const ALONE: RaftTiming = { heartbeatMs: 100, electionMs: 1000 };
@@ -86,6 +89,8 @@ export async function openCore(
     random: (length) => platform.random.bytes(length),
     report: (message) => logger.warn(message),
   });
+  const head = isEmpty(log) ? ((await cluster?.head?.()) ?? null) : null;
+  if (head !== null) await log.install(head, { term: head.term, vote: 0, commit: head.index });
   const state = await restore(log, cluster);
   const { applied } = state.stream;
   const timing = cluster?.timing ?? ALONE;
@@ -117,6 +122,10 @@ export async function openCore(
   });
   const driver = new Driver({ consensus, log, state, logger, crc32: platform.crypto.crc32 });
   return { log, state, driver, pool };
+}
+
+function isEmpty({ lastIndex, checkpoint }: DurableLog): boolean {
+  return lastIndex === 0 && checkpoint === null;
 }
 
 /** What apply had built when the newest checkpoint was written. */

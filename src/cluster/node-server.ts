@@ -6,6 +6,7 @@ import type { Account } from "../mysql/auth/verifier.ts";
 import type { Address } from "../platform/net.ts";
 import { BinlogServer, type BinlogServerStatus } from "../server/server.ts";
 import type { ServerIdentity } from "../server/shared.ts";
+import type { Missing } from "../server/start-position.ts";
 import type { AccountSettings } from "./command.ts";
 import type { StartOptions } from "./node.ts";
 import type { NodeCore } from "./node-core.ts";
@@ -56,7 +57,7 @@ export class NodeServer {
       fakeSecret: platform.random.bytes(32),
       allowOriginServerIds: settings.allowOriginServerIds,
       originServerIds: () => core.state.stream.origins,
-      confirmMissing: () => caughtUp(core),
+      confirmMissing: (what) => confirmMissing(core, what),
       maxConnections: settings.maxConnections,
     });
     const node = new NodeServer(server, identity, core, options);
@@ -170,7 +171,8 @@ export class NodeServer {
 const BARRIER_MS = 5_000;
 
 /** All that the cluster has committed is here: what this node lacks nobody has. */
-async function caughtUp({ driver }: NodeCore): Promise<boolean> {
+async function confirmMissing({ driver, state }: NodeCore, what: Missing): Promise<boolean> {
+  if (what === "older" && state.startsAt > 0) return false;
   if (driver.damaged !== null || driver.consensus.fenced !== null) return false;
   return driver.barrier(BARRIER_MS).then(
     () => true,

@@ -3,8 +3,9 @@
  * checkpoint and comes back at start.
  */
 import { ByteReader, ByteWriter, decodeText, encodeText } from "../base/bytes.ts";
+import type { Chunk } from "../binlog/chunk.ts";
 import { decodeStreamState, encodeStreamState } from "../binlog/stream-checkpoint.ts";
-import { StreamState } from "../binlog/stream-state.ts";
+import { type Outcome, StreamState } from "../binlog/stream-state.ts";
 import { GtidSet } from "../gtid/gtid-set.ts";
 import type { ConfChange } from "../raft/conf-change.ts";
 import type { ConfState } from "../raft/types.ts";
@@ -45,6 +46,8 @@ export class NodeState {
   /** Over all entries applied so far: equal on all nodes at the same entry (entry-hash.ts). */
   entryHash = 0;
   stream: StreamState = new StreamState();
+  /** Of a node that joined from now, while others have older files: the entry that begins its first; else 0. */
+  startsAt = 0;
   settings: Settings = { source: null, syncer: "running", accounts: new Map(), retention: null };
 
   constructor(first: FirstState) {
@@ -62,8 +65,23 @@ export class NodeState {
     this.highestId = other.highestId;
     this.formatVersion = other.formatVersion;
     this.entryHash = other.entryHash;
+    this.startsAt = other.startsAt;
     this.stream = other.stream;
     this.settings = other.settings;
+  }
+
+  applyChunk(index: number, chunk: Chunk): Outcome {
+    const outcome = this.stream.applyChunk(index, chunk);
+    if (index === this.startsAt) {
+      // Older files are of others.
+      this.stream.purgeBefore(index, this.stream.file!.name);
+    }
+    return outcome;
+  }
+
+  /** False while what it holds is older than its first file. */
+  get hasFirstFile(): boolean {
+    return this.stream.applied >= this.startsAt;
   }
 
   /** `conf` is what the change has made of the configuration. */
@@ -95,6 +113,8 @@ export class NodeState {
         stream.newTimeline(index);
         return;
       case "purge":
+        // All others lack from now on what this node never had.
+        if (stream.files.some(({ name }) => name === command.firstKept)) this.startsAt = 0;
         stream.purgeBefore(index, command.firstKept);
         return;
       case "set-source":
@@ -146,6 +166,7 @@ export class NodeState {
         highestId: this.highestId,
         formatVersion: this.formatVersion,
         entryHash: this.entryHash,
+        startsAt: this.startsAt,
       }),
     );
     const stream = encodeStreamState(this.stream);
@@ -164,6 +185,7 @@ export class NodeState {
     state.highestId = saved.highestId ?? Math.max(0, ...membersOf(saved.conf));
     state.formatVersion = saved.formatVersion ?? 1;
     state.entryHash = saved.entryHash ?? 0;
+    state.startsAt = saved.startsAt ?? 0;
     const { source, syncer, retention } = saved;
     const accounts = new Map(saved.accounts);
     state.settings = { source, syncer, accounts, retention: retention ?? null };
@@ -183,6 +205,7 @@ interface Saved {
   readonly highestId?: number;
   readonly formatVersion?: number;
   readonly entryHash?: number;
+  readonly startsAt?: number;
 }
 
 /** One that has not announced itself. */

@@ -137,6 +137,10 @@ export class RunningNode implements NodeOperations, ClusterOperations {
     core.driver.observe({
       commandApplied: (command) => this.#follow(command),
       confApplied: () => this.#membersChanged(),
+      chunkApplied: () => {
+        const { startsAt, stream } = core.state;
+        if (startsAt === stream.applied) this.#purge();
+      },
       replaced: () => this.#replaced(),
     });
     // It would go on serving what it has and get nothing new: replicas are to go elsewhere.
@@ -245,11 +249,12 @@ export class RunningNode implements NodeOperations, ClusterOperations {
   }
 
   notReady(): string | null {
-    const { driver } = this.core;
+    const { driver, state } = this.core;
     const { fenced, node } = driver.consensus;
     if (this.#stopping !== null) return "the node is stopping";
     if (driver.damaged !== null) return "the log is damaged";
     if (fenced !== null) return fenced;
+    if (!state.hasFirstFile) return "the log has not come to this node's first file yet";
     if (node.isOnlyVoter) return driver.leads ? null : "the node does not lead yet";
     return node.leader === 0 ? "no leader is known" : null;
   }

@@ -110,6 +110,8 @@ export interface MemberStatus {
   readonly region: string;
   /** `voter` also while a joint configuration has it in either half. */
   readonly role: "voter" | "learner";
+  /** It joined from now, and others have older files. */
+  readonly fromNow: boolean;
   readonly leader: boolean;
   readonly self: boolean;
   /** Names the disk for good: a node with another disk is another member. */

@@ -7,7 +7,8 @@ import { LogCorrupt } from "../storage/storage.ts";
 import { ClusterPart } from "./cluster-part.ts";
 import type { ClusterSettings } from "./cluster-settings.ts";
 import { form, type Place } from "./formation.ts";
-import type { Announcement } from "./members.ts";
+import { fetchHead } from "./head.ts";
+import { type Announcement, parseAddress } from "./members.ts";
 import { RunningNode, type StartOptions } from "./node.ts";
 import { type ClusterOptions, type NodeCore, openCore } from "./node-core.ts";
 import { NodeServer } from "./node-server.ts";
@@ -122,6 +123,14 @@ async function link(options: StartOptions, settings: ClusterSettings): Promise<L
   return { peers, host, memory, announcement, settings, stop };
 }
 
+/** Asks those that this node was told to join, and those that the cluster began with. */
+function headFor(place: Place, { platform, logger }: StartOptions, linked: Linked) {
+  const { peers, settings } = linked;
+  const known = place.first.members.map(({ peer }) => parseAddress(peer));
+  const addresses = [...settings.join, ...known.filter((address) => address !== null)];
+  return () => fetchHead({ peers, clock: platform.clock, logger, addresses }, place.startsAt);
+}
+
 async function clusterOptions(options: StartOptions, linked: Linked): Promise<ClusterOptions> {
   const { platform, logger } = options;
   const { peers, settings, host, memory, announcement } = linked;
@@ -140,5 +149,6 @@ async function clusterOptions(options: StartOptions, linked: Linked): Promise<Cl
     timing: { heartbeatMs, electionMs },
     identity: place?.identity ?? { raftId: 1 },
     first: place?.first ?? { conf: EMPTY_CONF_STATE, members: [] },
+    head: place === null || place.startsAt === 0 ? null : headFor(place, options, linked),
   };
 }

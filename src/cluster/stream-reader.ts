@@ -57,7 +57,13 @@ export class LogStreamReader implements StreamReader {
       if (this.#entry === visible.entry && this.#offset >= visible.offset) return null;
       if (this.#entry < this.#log.firstIndex) throw new StreamPurged(this.#entry);
       const lease = await this.#log.read(this.#entry, READ_BYTES);
-      const pieces = this.#take(lease.entries);
+      let pieces: StreamPiece[];
+      try {
+        pieces = this.#take(lease.entries);
+      } catch (error) {
+        lease.release();
+        throw error;
+      }
       if (this.#entry <= visible.entry) this.#log.readAhead(this.#entry);
       if (pieces.length > 0) return { pieces, release: lease.release, hold: lease.hold };
       lease.release();
@@ -78,8 +84,9 @@ export class LogStreamReader implements StreamReader {
         const to = this.#end(entry.index, chunk);
         if (to > this.#offset) {
           const file = fileAt(this.#state.files, entry.index);
-          if (file !== null)
-            pieces.push({ entry: entry.index, chunk, from: this.#offset, to, file });
+          // Of a purged file some may still be here. Passed over, it would be missing at a replica.
+          if (file === null) throw new StreamPurged(entry.index);
+          pieces.push({ entry: entry.index, chunk, from: this.#offset, to, file });
           bytes += to - this.#offset;
         }
         // The visible end in mid-chunk: the rest comes later.

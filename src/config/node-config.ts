@@ -53,6 +53,8 @@ export interface ClusterSection {
   readonly electionMs: number;
   readonly join: readonly HostPort[];
   readonly bootstrapExpect: number | null;
+  /** What a fresh node begins with that joins. */
+  readonly history: "all" | "from-now";
   readonly discovery: "static" | "fly";
 }
 

@@ -155,6 +155,12 @@ function clusterSection(values: Values): ClusterSection | null {
       "BR1005",
       'cluster.discovery "fly" is not known to this version: list the nodes in cluster.join',
     );
+  const history = values.text("cluster.history") as ClusterSection["history"];
+  if (history !== "all" && values.given("cluster.bootstrap_expect"))
+    values.problem(
+      "BR1005",
+      'cluster.history "from-now" is for a node that joins: leave out cluster.bootstrap_expect',
+    );
   return {
     secretRef: secretRef ?? "",
     advertise,
@@ -162,6 +168,7 @@ function clusterSection(values: Values): ClusterSection | null {
     electionMs,
     join: values.addresses("cluster.join"),
     bootstrapExpect: values.number("cluster.bootstrap_expect"),
+    history,
     discovery: values.text("cluster.discovery") as ClusterSection["discovery"],
   };
 }

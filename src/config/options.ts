@@ -136,6 +136,14 @@ export const OPTIONS: readonly Option[] = [
     null,
     "Form a cluster once this many fresh nodes see each other.",
   ),
+  option(
+    "cluster",
+    "history",
+    oneOf("all", "from-now"),
+    "all",
+    "What a fresh node that joins begins with: all binlog files, or the one that is written when it " +
+      "joins. `from-now` joins in seconds; such a node becomes a voter only once the older files are purged.",
+  ),
   option("cluster", "discovery", oneOf("static", "fly"), "static", "How nodes find each other."),
 
   option(

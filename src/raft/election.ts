@@ -8,7 +8,7 @@
 import { hex } from "./describe.ts";
 import type { VoteResult } from "./quorum.ts";
 import type { Raft } from "./raft.ts";
-import { type EntryId, type Message, type MessageType, message, NO_BYTES, NONE } from "./types.ts";
+import { type Message, type MessageType, message, NO_BYTES, NONE } from "./types.ts";
 
 export type CampaignKind = "pre-election" | "election" | "transfer";
 
@@ -112,15 +112,12 @@ export function handleVoteRequest(raft: Raft, m: Message): void {
     (m.type === "MsgPreVote" && m.term > raft.term);
   const theirs = { term: m.logTerm, index: m.index };
   // A learner votes, too: it may have been promoted without knowing yet.
-  const granted = free && raft.log.isUpToDate(theirs, mustReach(raft)) && !prefersItself(raft, m);
-  const verb = granted ? `cast ${m.type} for` : `rejected ${m.type} from`;
-  raft.logger.info(
-    `${whoIs(raft)} ${verb} ${hex(m.from)} [logterm: ${m.logTerm}, index: ${m.index}] at term ${raft.term}`,
-  );
+  const granted = free && raft.log.isUpToDate(theirs) && !prefersItself(raft, m);
   if (!granted) {
-    raft.send(responseType(m.type), m.from, { term: raft.term, reject: true });
+    refuseVote(raft, m);
     return;
   }
+  logVote(raft, "cast", "for", m);
   // With the term that was asked for: of a pre-vote that is not ours.
   raft.send(responseType(m.type), m.from, { term: m.term });
   if (m.type === "MsgVote") {
@@ -129,25 +126,33 @@ export function handleVoteRequest(raft: Raft, m: Message): void {
   }
 }
 
+function logVote(raft: Raft, verb: string, preposition: string, m: Message): void {
+  const asked = `${m.type} ${preposition} ${hex(m.from)} [logterm: ${m.logTerm}, index: ${m.index}]`;
+  raft.logger.info(`${whoIs(raft)} ${verb} ${asked} at term ${raft.term}`);
+}
+
 /**
- * What a candidate's log must reach for our vote: our last entry. One who led and was removed or
- * demoted by that does not insist on what it appended itself and does not know to be committed: only it
- * could commit that in its own term, and to insist could keep those who do not know yet that it left
- * from ever electing anybody. A change behind what is applied may have made it a voter again; then its
- * log counts as everybody's.
- *
- * Only on that: whatever it acknowledged to others may have been counted by who had not applied the
- * change yet. A later leader that commits our own entries does it through one of its own term, and if
- * our acknowledgement was counted for that, our log ends with it.
+ * Who has no vote refuses with what it knows to be committed. It insists on its whole log like
+ * everybody, since what it acknowledged may have been counted by who had not applied its removal yet;
+ * but it cannot be elected itself, and who needs its vote may only not know yet that it left.
  */
-function mustReach(raft: Raft): EntryId {
+export function refuseVote(raft: Raft, request: Message): void {
+  const { log, term } = raft;
+  logVote(raft, "rejected", "from", request);
+  const hasVote = raft.tracker.voterIds().includes(raft.id);
+  const known = hasVote ? {} : { index: log.committed, logTerm: log.termOrZero(log.committed) };
+  raft.send(responseType(request.type), request.from, { term, reject: true, ...known });
+}
+
+/** Takes in what a refusal knows to be committed; of whichever term, for it stays so. */
+export function learnCommitted(raft: Raft, m: Message): void {
   const { log } = raft;
-  const last = log.lastId();
-  if (raft.tracker.voterIds().includes(raft.id) || last.term !== raft.led.term) return last;
-  const index = Math.max(log.committed, raft.led.from - 1);
-  const term = log.term(index);
-  const maybeVoter = log.hasConfChange(log.applied + 1, last.index + 1);
-  return maybeVoter || typeof term !== "number" ? last : { index, term };
+  const isNews = m.logTerm > 0 && m.index > log.committed;
+  if (raft.leads || !isNews || !log.matchTerm({ index: m.index, term: m.logTerm })) return;
+  raft.logger.info(`${hex(raft.id)} learned from ${hex(m.from)} that ${m.index} is committed`);
+  log.commitTo(m.index);
+  // A change of the configuration may be among it: then these are the wrong votes.
+  if (raft.role !== "follower") raft.becomeFollower(raft.term, NONE);
 }
 
 function prefersItself(raft: Raft, m: Message): boolean {

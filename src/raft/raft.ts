@@ -10,7 +10,14 @@
 import { Changer } from "./changer.ts";
 import type { RaftConfig } from "./config.ts";
 import { hex } from "./describe.ts";
-import { campaignOnTimeout, handleVoteRequest, hup, ignoresVoteRequest } from "./election.ts";
+import {
+  campaignOnTimeout,
+  handleVoteRequest,
+  hup,
+  ignoresVoteRequest,
+  learnCommitted,
+  refuseVote,
+} from "./election.ts";
 import { ProposalDropped, RaftBroken } from "./errors.ts";
 import { stepCandidate, stepFollower } from "./follower.ts";
 import { Inflights } from "./inflights.ts";
@@ -71,8 +78,6 @@ export class Raft {
   randomizedElectionTimeout = 0;
   /** Ticks since a leader was heard of: so long its priority can keep others from leading. */
   leaderlessTicks = 0;
-  /** The newest term that this node led since it was started, and its first entry in it. */
-  led: { readonly term: number; readonly from: number } = { term: 0, from: 0 };
   /** False while the driver does not want this node to lead. */
   mayCampaign = true;
 
@@ -202,7 +207,6 @@ export class Raft {
     this.leader = this.id;
     this.role = "leader";
     this.leaderlessTicks = 0;
-    this.led = { term: this.term, from: this.log.lastIndex() + 1 };
     const own = this.tracker.progress.get(this.id)!;
     own.becomeReplicate();
     own.recentActive = true;
@@ -241,6 +245,8 @@ export class Raft {
   /** Throws ProposalDropped for a proposal that is not taken, RaftBroken (errors.ts). */
   step(m: Message): void {
     traceMessage(this, "Receive", m);
+    if (m.reject && (m.type === "MsgVoteResp" || m.type === "MsgPreVoteResp"))
+      learnCommitted(this, m);
     if (m.term > this.term) {
       if (!this.#stepHigherTerm(m)) return;
     } else if (m.term > 0 && m.term < this.term) {
@@ -296,12 +302,7 @@ export class Raft {
       // lease. A leader of a lower term must learn of it, or the node would never join again.
       this.send("MsgAppResp", m.from);
     } else if (m.type === "MsgPreVote") {
-      const last = this.log.lastId();
-      this.logger.info(
-        `${hex(this.id)} [logterm: ${last.term}, index: ${last.index}, vote: ${hex(this.vote)}] rejected ${m.type} ` +
-          `from ${hex(m.from)} [logterm: ${m.logTerm}, index: ${m.index}] at term ${this.term}`,
-      );
-      this.send("MsgPreVoteResp", m.from, { term: this.term, reject: true });
+      refuseVote(this, m);
     } else if (m.type === "MsgStorageAppendResp") {
       if (m.index !== 0) {
         // They may have been overwritten since, in a later term.

@@ -32,6 +32,7 @@ import {
   type DumpRequest,
   type DumpStart,
   findStart,
+  type Missing,
   NotHereYet,
 } from "./start-position.ts";
 import {
@@ -64,7 +65,7 @@ export interface DumpParts {
   readonly formats: FileFormats;
   readonly copies: BufferPool;
   readonly writeTimeoutMs: number;
-  confirmMissing(): Promise<boolean>;
+  confirmMissing(what: Missing): Promise<boolean>;
 }
 
 /** Why a dump ends before its time. */
@@ -161,7 +162,7 @@ export class Dump {
   async #begin(): Promise<void> {
     const { stream, platform } = this.#parts;
     const start = await findStart(stream, this.#options.request, {
-      confirmMissing: () => this.#parts.confirmMissing(),
+      confirmMissing: (what) => this.#parts.confirmMissing(what),
       waitForMore: () => this.#waitForMore(),
     });
     this.#reader = start.reader;

@@ -39,6 +39,7 @@ import { servedVersion } from "./served-version.ts";
 import { type ServerNumbers, statisticsText, statusRows } from "./server-numbers.ts";
 import { ClientSession, hostOf } from "./session.ts";
 import type { ServerCounters, ServerIdentity, ServerShared } from "./shared.ts";
+import type { Missing } from "./start-position.ts";
 import type { BinlogStream } from "./stream.ts";
 import { StreamSignal } from "./stream-signal.ts";
 import type { VariableContext } from "./variables.ts";
@@ -72,7 +73,7 @@ export interface BinlogServerOptions {
   /** server_ids of the events in the log. */
   originServerIds(): ReadonlySet<number>;
   /** True when the cluster, too, lacks what this node lacks (a read index). */
-  confirmMissing(): Promise<boolean>;
+  confirmMissing(what: Missing): Promise<boolean>;
   /** Why this node serves no dump now, for the replica's operator; null when it does. */
   readonly refusal?: () => string | null;
   /** The syncer's state for SHOW REPLICA STATUS, by column name; null for no row. */
@@ -351,7 +352,7 @@ export class BinlogServer implements Service {
       session: (id) => this.#sessions.get(id) ?? null,
       refusal: () => this.#options.refusal?.() ?? null,
       checkServerId: (serverId) => this.#checkServerId(serverId),
-      confirmMissing: () => this.#options.confirmMissing(),
+      confirmMissing: (what) => this.#options.confirmMissing(what),
     };
   }
 

@@ -270,7 +270,7 @@ export class ClientSession {
         formats: shared.formats,
         copies: shared.copies,
         writeTimeoutMs: shared.writeTimeoutMs,
-        confirmMissing: () => shared.confirmMissing(),
+        confirmMissing: (what) => shared.confirmMissing(what),
       },
     );
     this.#dump = dump;

@@ -6,6 +6,7 @@ import type { Platform } from "../platform/platform.ts";
 import type { FileFormats } from "./file-formats.ts";
 import type { ReplicaRegistry } from "./replica-registry.ts";
 import type { ClientSession } from "./session.ts";
+import type { Missing } from "./start-position.ts";
 import type { ProcessInfo, RegisteredReplica } from "./statements.ts";
 import type { BinlogStream } from "./stream.ts";
 import type { StreamSignal } from "./stream-signal.ts";
@@ -57,5 +58,5 @@ export interface ServerShared {
   refusal(): string | null;
   /** Throws the error for a replica whose server_id wrote transactions of this log. */
   checkServerId(serverId: number): void;
-  confirmMissing(): Promise<boolean>;
+  confirmMissing(what: Missing): Promise<boolean>;
 }

@@ -71,9 +71,14 @@ export class NotHereYet extends Error {
   }
 }
 
+export type Missing = "older" | "newer";
+
 export interface StartOptions {
-  /** True when the cluster lacks what this node lacks. A rejection counts as false. */
-  confirmMissing(): Promise<boolean>;
+  /**
+   * True when the cluster lacks what this node lacks: what is older than the files here, or what may
+   * still come. A rejection counts as false.
+   */
+  confirmMissing(what: Missing): Promise<boolean>;
   /** Resolves when the stream has advanced (true) or it was waited for long enough (false). */
   waitForMore(): Promise<boolean>;
 }
@@ -81,7 +86,12 @@ export interface StartOptions {
 type Choice =
   | { readonly kind: "file"; readonly file: BinlogFile; readonly position: number }
   /** It may come; `error` when nothing but a read index can tell that it will not. */
-  | { readonly kind: "missing"; readonly error: MysqlError | null; readonly what: string };
+  | {
+      readonly kind: "missing";
+      readonly error: MysqlError | null;
+      readonly what: string;
+      readonly side: Missing;
+    };
 
 export async function findStart(
   stream: BinlogStream,
@@ -124,7 +134,7 @@ async function confirmed(
   for (;;) {
     let choice = choose(stream, request);
     if (choice.kind === "file") return choice;
-    if (choice.error !== null && (await options.confirmMissing().catch(() => false))) {
+    if (choice.error !== null && (await options.confirmMissing(choice.side).catch(() => false))) {
       choice = choose(stream, request);
       if (choice.kind === "file") return choice;
       if (choice.error !== null) throw choice.error;
@@ -137,20 +147,24 @@ function choose(stream: BinlogStream, request: DumpRequest): Choice {
   if (request.file !== "") return chooseNamed(stream, request);
   if (request.gtids !== null) return chooseByGtid(stream, request.gtids, request.position);
   const first = stream.files.find((file) => file.epoch === stream.epoch);
-  if (first === undefined) return { kind: "missing", error: null, what: "a first file" };
+  if (first === undefined) return absent(null, "a first file", "newer");
   return checkSize(first, request.position);
 }
 
 function chooseNamed(stream: BinlogStream, request: DumpRequest): Choice {
   const file = stream.files.find((candidate) => candidate.name === request.file);
   if (file === undefined && isAnnounced(stream, request.file)) {
-    return { kind: "missing", error: null, what: "the file that the last ROTATE names" };
+    return absent(null, "the file that the last ROTATE names", "newer");
   }
   // By GTID only the current epoch is served: the sets of an older one mean something else.
   if (file === undefined || (request.gtids !== null && file.epoch !== stream.epoch)) {
-    return { kind: "missing", error: unknownFirstFile(), what: "the named file" };
+    return absent(unknownFirstFile(), "the named file", "older");
   }
   return checkSize(file, request.position);
+}
+
+function absent(error: MysqlError | null, what: string, side: Missing): Choice {
+  return { kind: "missing", error, what, side };
 }
 
 /** A replica that was sent the last file's ROTATE asks for the next one, which has not begun yet. */
@@ -163,25 +177,25 @@ function isAnnounced(stream: BinlogStream, name: string): boolean {
 
 function checkSize(file: BinlogFile, position: number): Choice {
   if (position <= file.size) return { kind: "file", file, position };
-  return { kind: "missing", error: positionBeyondFile(), what: `position ${position}` };
+  return absent(positionBeyondFile(), `position ${position}`, "newer");
 }
 
 function chooseByGtid(stream: BinlogStream, gtids: GtidSet, position: number): Choice {
   if (hasMore(stream, gtids)) {
-    return { kind: "missing", error: moreGtids(), what: "transactions that the replica has" };
+    return absent(moreGtids(), "transactions that the replica has", "newer");
   }
   if (!gtids.containsSet(stream.purged)) {
     const missing = stream.purged.subtract(gtids);
     const error = purgedGtids(gtids.toString(), missing.toString());
-    return { kind: "missing", error, what: "purged transactions" };
+    return absent(error, "purged transactions", "older");
   }
   const files = stream.files.filter((file) => file.epoch === stream.epoch);
-  if (files.length === 0) return { kind: "missing", error: null, what: "a first file" };
+  if (files.length === 0) return absent(null, "a first file", "newer");
   const at = newestFileWithin(files, gtids);
   if (at >= 0) return checkSize(files[at]!, position);
   const missing = files[0]!.gtidsBefore.subtract(gtids);
   const error = purgedGtids(gtids.toString(), missing.toString());
-  return { kind: "missing", error, what: "transactions before the first file" };
+  return absent(error, "transactions before the first file", "older");
 }
 
 /** True when `gtids` has something of a source's uuid that this node does not have. */

@@ -232,14 +232,21 @@ export const MUTANTS: readonly Mutant[] = [
   mutant(
     "who was removed asks for no log at all",
     ELECTION,
-    "last : { index, term };",
-    "last : { index: 0, term: 0 };",
+    "const granted = free && raft.log.isUpToDate(theirs) && !prefersItself(raft, m);",
+    "const has = raft.log.isUpToDate(theirs) || !raft.tracker.voterIds().includes(raft.id);\n" +
+      "  const granted = free && has && !prefersItself(raft, m);",
   ),
   mutant(
-    "who was removed judges by what it knows to be committed",
+    "who was removed does not say what is committed",
     ELECTION,
-    "|| last.term !== raft.led.term) return last;",
-    ") return last;",
+    "const known = hasVote ? {} :",
+    "const known = hasVote || term > 0 ? {} :",
+  ),
+  mutant(
+    "what a refusal knows to be committed is taken for whatever stands there",
+    ELECTION,
+    "|| !log.matchTerm({ index: m.index, term: m.logTerm })) return;",
+    "|| m.index > log.lastIndex()) return;",
   ),
   mutant(
     "an old snapshot is restored",

@@ -14,10 +14,10 @@ const onNodes = patch("nodes");
 
 export const NODE_MUTANTS: readonly Mutant[] = [
   onNodes(
-    "B1: what is applied here is acknowledged with what is only received",
+    "B1: an ACK says more than what is applied",
     SESSION,
     "    dump.ack(file.sourceName, file.size);",
-    "    dump.ack(file.sourceName, Math.max(file.size, this.#host.stream.fileEnd));",
+    "    dump.ack(file.sourceName, file.size + 200);",
   ),
   onNodes(
     "B1: an ACK as soon as a chunk is proposed",
@@ -59,8 +59,8 @@ export const NODE_MUTANTS: readonly Mutant[] = [
   onNodes(
     "B7: a node that lags says that nobody has it",
     SERVER,
-    "confirmMissing: () => caughtUp(core),",
-    "confirmMissing: async () => core !== null,",
+    "confirmMissing: (what) => confirmMissing(core, what),",
+    "confirmMissing: async () => confirmMissing !== null,",
   ),
   onNodes(
     "B9: a chunk of another pull continues the stream",

@@ -63,3 +63,7 @@ test("a learner of a higher term is reached by who is elected anew, where nothin
 test("a removed node that acknowledged an entry elects nobody who lacks it", () => {
   assert.equal(simulate(517_823, EVENTS), null);
 });
+
+test("who needs the vote of a leader that removed itself learns that it left", () => {
+  assert.equal(simulate(74_679, EVENTS), null);
+});

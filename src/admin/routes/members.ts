@@ -1,5 +1,7 @@
 /** `/v1/members`: who belongs to the cluster, and changing that. Any node takes these. */
+
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
+import { findMember } from "../../cluster/find-member.ts";
 import type { ClusterOperations, MemberStatus } from "../../cluster/operations.ts";
 import { answers, requestBody } from "../answers.ts";
 import {
@@ -8,7 +10,6 @@ import {
   memberStatus,
   replaceMemberRequest,
 } from "../cluster-schema.ts";
-import { findMember } from "../find-member.ts";
 import { emptyRequest } from "../schema.ts";
 
 const params = z.object({ member: memberName });

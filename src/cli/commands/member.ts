@@ -130,8 +130,9 @@ function pathOf(member: string): string {
   return `/v1/members/${encodeURIComponent(member)}`;
 }
 
-function roleOf({ role, leader }: MemberStatus): string {
-  return leader ? `${role}, leader` : role;
+function roleOf({ role, leader, fromNow }: MemberStatus): string {
+  if (leader) return `${role}, leader`;
+  return fromNow ? `${role}, from now` : role;
 }
 
 export function printMembers(output: Output, members: readonly MemberStatus[]): void {

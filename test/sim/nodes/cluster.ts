@@ -12,6 +12,7 @@
  */
 import { SeededRandom } from "../../../runtime/memory/random.ts";
 import { World } from "../../../runtime/memory/world.ts";
+import type { History } from "../../../src/cluster/cluster-settings.ts";
 import type { RunningNode } from "../../../src/cluster/node.ts";
 import { GtidSet } from "../../../src/gtid/gtid-set.ts";
 import type { SemiSyncAck } from "../../../src/mysql/semi-sync.ts";
@@ -59,11 +60,12 @@ export class NodeCluster {
     return { ...this.#faults.counts, leaderChanges: this.leaderChanges, acked: this.acked };
   }
 
-  #nodePlan(bootstrapExpect: number | null): NodePlan {
+  #nodePlan(bootstrapExpect: number | null, history: History): NodePlan {
     const { voters, segmentBytes, syncMs } = this.plan;
     return {
       join: Array.from({ length: voters }, (_, i) => `n${i + 1}`),
       bootstrapExpect,
+      history,
       heartbeatMs: 50,
       electionMs: 500,
       segmentBytes,
@@ -71,10 +73,10 @@ export class NodeCluster {
     };
   }
 
-  addNode(bootstrapExpect: number | null): SimNode {
+  addNode(bootstrapExpect: number | null, history: History = "all"): SimNode {
     const machine = this.world.machine(`n${this.nodes.length + 1}`);
     machine.clock.earlyMs = 0.9;
-    const node = new SimNode(machine, this.#nodePlan(bootstrapExpect), (one, error) =>
+    const node = new SimNode(machine, this.#nodePlan(bootstrapExpect, history), (one, error) =>
       this.#ended(one, error),
     );
     node.onStart = (running) => this.started(node, running);
@@ -121,6 +123,7 @@ export class NodeCluster {
     this.source = await time.run(() => WorldSource.start(this.world, "source", SOURCE_UUID, ""));
     this.source.offerSemiSync("source");
     this.source.onAck = (ack, from) => this.#onAck(ack, from);
+    this.source.onBrokenAck = ({ message }) => this.broken(new Violation("B1", message));
     const { eventDelayMs } = this.plan;
     if (eventDelayMs > 0)
       this.source.eventDelayMs = () =>
@@ -134,20 +137,19 @@ export class NodeCluster {
     const settings = this.source.settings(leader.machine);
     for (const node of this.nodes) this.source.settings(node.machine);
     await time.run(() => leader.node!.setSource(settings));
-    for (let i = 0; i < 2; i++) this.replicas.push(this.#replica(i));
+    for (let at = 0; at < 2; at++)
+      this.replicas.push(this.addReplica(at + 1, () => this.#next(at)));
   }
 
-  #replica(at: number): SimReplica {
-    const name = `replica${at + 1}`;
+  /** Follows the node that it is told of, at each connection anew. */
+  addReplica(number: number, target: () => SimNode): SimReplica {
+    const name = `replica${number}`;
     return new SimReplica(this.world.machine(name), {
       name,
-      uuid: `cccccccc-0000-0000-0000-00000000000${at + 1}`,
+      uuid: `cccccccc-0000-0000-0000-00000000000${number}`,
       sourceUuid: SOURCE_UUID,
       ...ACCOUNT,
-      target: () => {
-        const node = this.nodes[(at + this.#turn++) % this.nodes.length]!;
-        return { host: node.machine.address, port: MYSQL_PORT };
-      },
+      target: () => ({ host: target().machine.address, port: MYSQL_PORT }),
       eventsOf: (gno) => this.#events(gno),
       received: (gno) => {
         this.#given = Math.max(this.#given, gno);
@@ -156,6 +158,11 @@ export class NodeCluster {
     });
   }
   #turn = 0;
+
+  /** Nodes in turn. */
+  #next(at: number): SimNode {
+    return this.nodes[(at + this.#turn++) % this.nodes.length]!;
+  }
 
   #events(gno: number): readonly Uint8Array[] | null {
     return this.#eventsByGno[gno] ?? null;

@@ -3,6 +3,7 @@ import type { Life } from "../../../runtime/memory/life.ts";
 import type { Machine } from "../../../runtime/memory/world.ts";
 import { toHex } from "../../../src/base/bytes.ts";
 import type { Logger } from "../../../src/base/logger.ts";
+import type { History } from "../../../src/cluster/cluster-settings.ts";
 import type { AccountSettings } from "../../../src/cluster/command.ts";
 import type { RunningNode } from "../../../src/cluster/node.ts";
 import { startNode } from "../../../src/cluster/start-node.ts";
@@ -23,6 +24,8 @@ export interface NodePlan {
   readonly bootstrapExpect: number | null;
   /** `--bootstrap`. */
   readonly bootstrap?: boolean;
+  /** "all" when absent. */
+  readonly history?: History;
   readonly heartbeatMs: number;
   readonly electionMs: number;
   readonly segmentBytes: number;
@@ -122,6 +125,7 @@ export class SimNode {
           join: join.map((host) => ({ host, port: PEER_PORT })),
           bootstrapExpect,
           bootstrap: this.#plan.bootstrap ?? false,
+          history: this.#plan.history ?? "all",
           heartbeatMs,
           electionMs,
           tls,

@@ -11,6 +11,7 @@ export function fakeMembers(): MemberStatus[] {
       name: `n${id}`,
       region,
       role: "voter",
+      fromNow: false,
       leader: id === 1,
       self: id === 1,
       diskUuid: `disk-${id}`,

@@ -3,12 +3,14 @@ import { test } from "node:test";
 import { toHex } from "../../../src/base/bytes.ts";
 import type { AccountSettings } from "../../../src/cluster/command.ts";
 import type { RunningNode } from "../../../src/cluster/node.ts";
+import { LogStreamReader } from "../../../src/cluster/stream-reader.ts";
 import { encodeGtidSet } from "../../../src/gtid/binary.ts";
 import { GtidSet } from "../../../src/gtid/gtid-set.ts";
 import { createVerifiers } from "../../../src/mysql/auth/verifier.ts";
 import { connect } from "../../../src/mysql/client.ts";
 import { encodeDumpGtid } from "../../../src/mysql/commands.ts";
 import type { Platform } from "../../../src/platform/platform.ts";
+import { StreamPurged } from "../../../src/server/stream.ts";
 import { loadedCluster } from "./loaded-cluster.ts";
 import { NodeWorld } from "./world-node.ts";
 import { WorldSource } from "./world-source.ts";
@@ -168,4 +170,23 @@ test("A node that stops between a purge and the unlinking of its segments makes 
   node.start();
   await cluster.until("the old segments to go", () => (node.node?.core.log.firstIndex ?? 0) > 1);
   assert.equal(node.node!.files()[0]!.name, second!.name);
+});
+
+test("Who reads in a file that is purged is told so, and never goes on in the next one", async () => {
+  const { cluster, rest } = await loadedCluster(1, 30);
+  const { acked } = cluster;
+  cluster.rotateSource();
+  await cluster.until("more", () => cluster.acked > acked + 30);
+  await rest();
+  const node = cluster.leader()!.node!;
+  const { core } = node;
+  const [first, second] = node.files();
+  const reader = new LogStreamReader(core.log, core.state.stream, first!.startEntry + 1);
+  await cluster.world.time.run(() => node.purge(second!.name, false));
+  assert.ok(core.log.firstIndex < second!.startEntry, "its bytes are still here, in part");
+  await cluster.world.time.run(() => assert.rejects(reader.next(), StreamPurged));
+  const start = new LogStreamReader(core.log, core.state.stream, second!.startEntry);
+  const batch = await cluster.world.time.run(() => start.next());
+  assert.equal(batch!.pieces[0]!.file.name, second!.name);
+  batch!.release();
 });

@@ -45,6 +45,10 @@ export class WorldSource {
   #connections = 0;
   /** Called with each ACK of the dump connection, and with the machine that it came from. */
   onAck: (ack: SemiSyncAck, from: string) => void = () => {};
+  /** An ACK that no source would understand. */
+  onBrokenAck: (error: Error) => void = (error) => {
+    throw error;
+  };
   /** How long to wait before each event of a dump; so a cut finds it inside a transaction. */
   eventDelayMs: () => number = () => 0;
 
@@ -304,7 +308,11 @@ export class WorldSource {
       while (rest.length >= 4) {
         const end = 4 + (rest[0]! | (rest[1]! << 8) | (rest[2]! << 16));
         if (rest.length < end) break;
-        this.onAck(decodeSemiSyncAck(rest.subarray(4, end)), from);
+        try {
+          this.onAck(decodeSemiSyncAck(rest.subarray(4, end)), from);
+        } catch (error) {
+          this.onBrokenAck(error as Error);
+        }
         rest = rest.slice(end);
       }
     }

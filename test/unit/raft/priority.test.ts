@@ -1,12 +1,11 @@
 /** Election priority, which must not cost availability; and who judges a candidate by less than its whole log. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { encodeConfChange } from "../../../src/raft/conf-change.ts";
-import { EntryType, message, NO_BYTES } from "../../../src/raft/types.ts";
+import { message } from "../../../src/raft/types.ts";
 import {
   conf,
   entriesOf,
-  entry,
+  type entry,
   generator,
   Member,
   type Options,
@@ -138,32 +137,51 @@ function outsider(tail: readonly ReturnType<typeof entry>[], committed = 2): Mem
   return new Member(9, [], { options, storage, hardState });
 }
 
-test("who led and left does not insist on what it appended itself and nobody is known to have", () => {
+test("a node that no longer votes insists on what it acknowledged, and tells what is committed", () => {
   const asks = { term: 3, index: 2, logTerm: 1 };
-  const left = (): Member => {
+  for (const type of ["MsgVote", "MsgPreVote"] as const) {
     const member = outsider(entriesOf([2, 2], 2));
-    member.raft.led = { term: 2, from: 3 };
+    const { reject, index, logTerm } = only(member.receive(type, 1, asks));
+    assert.deepEqual({ reject, index, logTerm }, { reject: true, index: 2, logTerm: 1 });
+  }
+  // Also to who asks in a term that has passed.
+  const late = only(outsider(entriesOf([2, 2], 2)).receive("MsgPreVote", 1, { ...asks, term: 1 }));
+  assert.deepEqual([late.reject, late.index, late.logTerm], [true, 2, 1]);
+});
+
+test("a voter refuses without a word of what is committed", () => {
+  const setup = { options: PLAIN, terms: [1, 1, 2, 2], hardState: { term: 2, vote: 0, commit: 2 } };
+  const asks = { term: 3, index: 2, logTerm: 1 };
+  const { reject, index, logTerm } = only(
+    new Member(2, [1, 2, 3], setup).receive("MsgVote", 1, asks),
+  );
+  assert.deepEqual({ reject, index, logTerm }, { reject: true, index: 0, logTerm: 0 });
+});
+
+test("who is refused learns what is committed, if that is in its log, and is no candidate any more", () => {
+  const candidate = (): Member => {
+    const setup = { options: PLAIN, terms: [1, 1, 2], hardState: { term: 2, vote: 0, commit: 1 } };
+    const member = new Member(2, [1, 2], setup);
+    member.node.campaign();
+    assert.equal(member.raft.role, "candidate");
     return member;
   };
-  assert.equal(only(left().receive("MsgVote", 1, asks)).reject, false);
-  const shorter = left().receive("MsgVote", 1, { ...asks, index: 1 });
-  assert.equal(only(shorter).reject, true, "less than committed");
-});
-
-test("a node that no longer votes insists on what it acknowledged: it may have been counted", () => {
-  const asks = { term: 3, index: 2, logTerm: 1 };
-  const member = outsider(entriesOf([2, 2], 2));
-  assert.equal(only(member.receive("MsgVote", 1, asks)).reject, true);
-});
-
-test("a voter insists on its whole log, and so does who may be one again", () => {
-  const asks = { term: 3, index: 2, logTerm: 1 };
-  const setup = { options: PLAIN, terms: [1, 1, 2, 2], hardState: { term: 2, vote: 0, commit: 2 } };
-  assert.equal(only(new Member(2, [1, 2, 3], setup).receive("MsgVote", 1, asks)).reject, true);
-  const step = { type: "add-node", id: 9 } as const;
-  const data = encodeConfChange({ transition: "auto", changes: [step], context: NO_BYTES });
-  const again = outsider([entry(3, 2, data, EntryType.CONF_CHANGE_V2)]);
-  assert.equal(only(again.receive("MsgVote", 1, asks)).reject, true);
+  // The term of the answer does not matter: what is committed stays so.
+  for (const term of [2, 3, 4]) {
+    const member = candidate();
+    member.receive("MsgVoteResp", 1, { term, reject: true, index: 3, logTerm: 2 });
+    assert.equal(member.raft.log.committed, 3, `term ${term}`);
+    assert.equal(member.raft.role, "follower");
+  }
+  for (const known of [
+    { index: 3, logTerm: 1 },
+    { index: 4, logTerm: 2 },
+    { index: 1, logTerm: 1 },
+  ]) {
+    const member = candidate();
+    member.receive("MsgVoteResp", 1, { term: 3, reject: true, ...known });
+    assert.equal(member.raft.log.committed, 1);
+  }
 });
 
 test("equal priorities change nothing", () => {

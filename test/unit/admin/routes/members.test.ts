@@ -18,6 +18,7 @@ test("GET /v1/members lists them, one is found by its id or its name", async () 
     name: "n3",
     region: "syd",
     role: "learner",
+    fromNow: false,
     leader: false,
     self: false,
     diskUuid: "disk-3",
