@@ -16,7 +16,7 @@ const SWEEP_MS = 20;
 export const nodeHttp: HttpHost = {
   serve(address, handler, tls): Promise<HttpServer> {
     const server = createAdaptorServer({
-      fetch: handler,
+      fetch: async (request, { outgoing }) => cutWhenItFails(await handler(request), outgoing),
       // The globals belong to the program that embeds us.
       overrideGlobalObjects: false,
       ...(tls === undefined
@@ -26,6 +26,36 @@ export const nodeHttp: HttpHost = {
     return listen(server, address);
   },
 };
+
+/**
+ * @hono/node-server ends a body that fails with the error's text, so it can look whole to the client.
+ * Here the connection is cut instead.
+ */
+function cutWhenItFails(
+  response: Response,
+  outgoing: { destroy(error: Error): unknown },
+): Response {
+  const { body, status, statusText, headers } = response;
+  if (body === null) return response;
+  const reader = body.getReader();
+  const cut = new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        try {
+          const { done, value } = await reader.read();
+          if (done) controller.close();
+          else controller.enqueue(value);
+        } catch (error) {
+          outgoing.destroy(error as Error);
+          controller.close();
+        }
+      },
+      cancel: (reason) => reader.cancel(reason),
+    },
+    { highWaterMark: 0 },
+  );
+  return new Response(cut, { status, statusText, headers });
+}
 
 function secureOptions(tls: TlsServerOptions): object {
   const required = tls.clientCert === "require";

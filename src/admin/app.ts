@@ -69,7 +69,7 @@ export function createApp(options: AdminOptions): OpenAPIHono {
   memberRoutes(app, node);
   syncerRoutes(app, node);
   serverRoutes(app, node);
-  binlogRoutes(app, node);
+  binlogRoutes(app, node, logger);
   accountRoutes(app, node);
   app.doc31("/openapi.json", { openapi: "3.1.0", info: { title: "binraft", version: VERSION } });
   return app;

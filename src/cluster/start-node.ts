@@ -149,6 +149,6 @@ async function clusterOptions(options: StartOptions, linked: Linked): Promise<Cl
     timing: { heartbeatMs, electionMs },
     identity: place?.identity ?? { raftId: 1 },
     first: place?.first ?? { conf: EMPTY_CONF_STATE, members: [] },
-    head: place === null || place.startsAt === 0 ? null : headFor(place, options, linked),
+    head: place === null || !(place.startsAt > 0) ? null : headFor(place, options, linked),
   };
 }

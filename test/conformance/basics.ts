@@ -122,6 +122,28 @@ export function basicsConformance({ check }: Suite): void {
     await assert.rejects(harness.fetch(port, "/"));
   });
 
+  check("HTTP: a body that fails midway does not look whole", async (harness) => {
+    const { platform } = harness;
+    for (const pieces of [0, 1, 3, 20]) {
+      const server = await platform.http.serve({ host: HOST, port: 0 }, () => {
+        let sent = 0;
+        const body = new ReadableStream<Uint8Array>({
+          pull(controller) {
+            if (sent++ === pieces) throw new Error("the disk is gone");
+            controller.enqueue(new Uint8Array(64 * 1024));
+          },
+        });
+        return new Response(body);
+      });
+      const read = async (): Promise<void> => {
+        const { body } = await harness.fetch(server.address.port, "/");
+        for await (const bytes of body!) assert.ok(bytes.every((byte) => byte === 0));
+      };
+      await assert.rejects(read(), (error: Error) => error.name !== "AssertionError");
+      await server.stop(0);
+    }
+  });
+
   check("HTTP cuts what is not done after the grace", async (harness) => {
     const { platform } = harness;
     const server = await platform.http.serve({ host: HOST, port: 0 }, async () => {

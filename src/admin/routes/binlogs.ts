@@ -1,5 +1,6 @@
 /** `/v1/binlogs`: the files as replicas see them, their bytes, and purging; `/v1/backup`. */
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
+import type { Logger } from "../../base/logger.ts";
 import type { BinlogFile } from "../../binlog/file-view.ts";
 import type { NodeOperations } from "../../cluster/operations.ts";
 import { answers, requestBody } from "../answers.ts";
@@ -7,7 +8,7 @@ import { type BinlogDocument, binlogDocument, purgeRequest } from "../schema.ts"
 
 const name = z.object({ name: z.string().min(1).max(512) });
 
-export function binlogRoutes(app: OpenAPIHono, node: NodeOperations): void {
+export function binlogRoutes(app: OpenAPIHono, node: NodeOperations, logger: Logger): void {
   const items = z.object({ items: z.array(binlogDocument) });
   const list = createRoute({
     method: "get",
@@ -33,7 +34,9 @@ export function binlogRoutes(app: OpenAPIHono, node: NodeOperations): void {
   });
   app.openapi(raw, (context) => {
     const file = node.exportFile(context.req.valid("param").name);
-    return context.body(streamOf(file), 200, { "content-type": "application/octet-stream" });
+    return context.body(streamOf(file, logger), 200, {
+      "content-type": "application/octet-stream",
+    });
   });
 
   const backup = createRoute({
@@ -48,7 +51,9 @@ export function binlogRoutes(app: OpenAPIHono, node: NodeOperations): void {
     },
   });
   app.openapi(backup, (context) =>
-    context.body(streamOf(node.backup()), 200, { "content-type": "application/octet-stream" }),
+    context.body(streamOf(node.backup(), logger), 200, {
+      "content-type": "application/octet-stream",
+    }),
   );
 
   const purged = z.object({ purged: z.array(z.string()), dryRun: z.boolean() });
@@ -82,13 +87,16 @@ function time(seconds: number): string | null {
   return seconds === 0 ? null : new Date(seconds * 1000).toISOString();
 }
 
-/** Pulled as the client reads; ends with the client. */
-function streamOf(chunks: AsyncIterable<Uint8Array>): ReadableStream<Uint8Array> {
+/** Pulled as the client reads; ends with the client. One that fails cuts the client's connection. */
+function streamOf(chunks: AsyncIterable<Uint8Array>, logger: Logger): ReadableStream<Uint8Array> {
   const iterator = chunks[Symbol.asyncIterator]();
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
-        const next = await iterator.next();
+        const next = await iterator.next().catch((error: Error) => {
+          logger.warn("A download ends before its end", { reason: error.message });
+          throw error;
+        });
         if (next.done) controller.close();
         // The node may use its buffer again for the next chunk.
         else controller.enqueue(next.value.slice());

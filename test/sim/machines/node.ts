@@ -102,6 +102,7 @@ export class MachineNode {
         links: this.#setup.links,
         timing: { heartbeatMs: HEARTBEAT_MS, electionMs: ELECTION_MS },
         identity: { raftId: this.id },
+        head: null,
         first: { conf: this.#setup.conf, members: [] },
       },
     });
