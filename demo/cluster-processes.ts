@@ -26,7 +26,7 @@ export interface ClusterProcessesOptions {
 }
 
 /** How a node comes into a cluster; nothing of it matters once it has a place. */
-export type Entrance = "form" | "join" | "wait";
+export type Entrance = "form" | "join" | "from-now" | "wait";
 
 export class ClusterProcesses {
   readonly folder: string;
@@ -82,6 +82,7 @@ export class ClusterProcesses {
       `secret_file = ${JSON.stringify(this.secretFile)}`,
       `advertise = "${advertised}"`,
       entrance === "wait" ? "" : `join = ${JSON.stringify(join)}`,
+      entrance === "from-now" ? 'history = "from-now"' : "",
       entrance === "form" ? `bootstrap_expect = ${voters.length}` : "",
       timing === undefined ? "" : `heartbeat_ms = ${timing.heartbeatMs}`,
       timing === undefined ? "" : `election_ms = ${timing.electionMs}`,

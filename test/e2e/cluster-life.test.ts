@@ -217,6 +217,13 @@ test("the source fails over to a promoted replica", async () => {
   assert.equal(await checksums(replica), await checksums(next));
 });
 
+async function listed(one: NodeProcess): Promise<string[]> {
+  const { items } = JSON.parse(await http(one, "GET", "/v1/binlogs")) as {
+    items: { name: string }[];
+  };
+  return items.map(({ name }) => name);
+}
+
 test("accounts and retention are set, old binlogs are purged on all nodes", async () => {
   const source = servers[2]!;
   const at = await follower();
@@ -240,12 +247,6 @@ test("accounts and retention are set, old binlogs are purged on all nodes", asyn
     await source.exec("FLUSH BINARY LOGS; INSERT INTO shop.orders (region) VALUES ('f')");
   await stored(source);
   await waitForReplica(source, servers[1]!, DEADLINE_MS);
-  const listed = async (one: NodeProcess): Promise<string[]> => {
-    const { items } = JSON.parse(await http(one, "GET", "/v1/binlogs")) as {
-      items: { name: string }[];
-    };
-    return items.map(({ name }) => name);
-  };
   const files = await listed(at);
   assert.ok(files.length >= 4, files.join());
   await binraft(at, "binlog", "purge", "--to", files[1]!);
@@ -253,6 +254,48 @@ test("accounts and retention are set, old binlogs are purged on all nodes", asyn
   for (const one of cluster.nodes) {
     await soon(`${one.name} to purge`, async () => (await listed(one))[0] === files[2]);
   }
+});
+
+test("a learner joins from now: it has the newest file, whole, and may not vote", async () => {
+  const source = servers[2]!;
+  const at = await follower();
+  const files = await listed(at);
+  const fresh = await cluster.add("l3", "from-now");
+  await fresh.start();
+  assert.deepEqual(await listed(fresh), files.slice(-1));
+  assert.match(await binraft(at, "member", "list"), /l3 .* learner, from now/);
+  const refused = await runBinraft(at.folder, ["member", "promote", "l3"]);
+  assert.notEqual(refused.exit, 0);
+  assert.match(refused.stderr, new RegExp(`joined from now and lacks files from "${files[0]}" on`));
+
+  await source.exec("INSERT INTO shop.orders (region) VALUES ('now'); FLUSH BINARY LOGS");
+  await stored(source);
+  const bytes = async (one: NodeProcess): Promise<Buffer> => {
+    const answer = await one.fetch(`/v1/binlogs/${files.at(-1)}/raw`);
+    return Buffer.from(await answer.arrayBuffer());
+  };
+  assert.ok((await bytes(fresh)).equals(await bytes(at)));
+  // A replica that has all but that follows it; where others have more, none is refused for good.
+  const replica = servers[1]!;
+  const { host, port } = { host: "127.0.0.1", port: fresh.mysqlPort };
+  await replica.exec("STOP REPLICA");
+  await startReplica(replica, { host, port, ...ACCOUNT });
+  await source.exec("INSERT INTO shop.orders (region) VALUES ('from now')");
+  await waitForReplica(source, replica, DEADLINE_MS);
+  assert.equal(await checksums(replica), await checksums(source));
+  await replica.exec("STOP REPLICA; RESET REPLICA ALL; RESET BINARY LOGS AND GTIDS");
+  await startReplica(replica, { host, port, ...ACCOUNT });
+  await soon("a replica with nothing to be sent away", async () =>
+    /A dump waits|purged transactions|Dump ends/.test(await fresh.said()),
+  );
+  const [error] = await replica.query(
+    "SELECT LAST_ERROR_NUMBER FROM performance_schema.replication_connection_status",
+  );
+  assert.notEqual(error![0], "13114", "1236 would have stopped it");
+  await replica.exec("STOP REPLICA; RESET REPLICA ALL");
+  await binraft(at, "member", "remove", "l3", "--confirm", "l3");
+  await soon("l3 to know that it was removed", async () => !(await fresh.ready()));
+  await fresh.kill();
 });
 
 test("members are removed and replaced, the leader too", async () => {

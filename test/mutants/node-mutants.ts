@@ -63,6 +63,18 @@ export const NODE_MUTANTS: readonly Mutant[] = [
     "confirmMissing: async () => confirmMissing !== null,",
   ),
   onNodes(
+    "B7: a node that joined from now refuses for good what others have",
+    SERVER,
+    '  if (what === "older" && state.startsAt > 0) return false;\n',
+    "",
+  ),
+  onNodes(
+    "B4: what is left of a purged file is passed over",
+    READER,
+    "if (file === null) throw new StreamPurged(entry.index);",
+    "if (file === null) {\n            this.#entry = entry.index + 1;\n            continue;\n          }",
+  ),
+  onNodes(
     "B9: a chunk of another pull continues the stream",
     STATE,
     'if (term !== this.pull.term || id !== this.pull.id) return "its pull is not the current one";',
