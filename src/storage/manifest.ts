@@ -1,6 +1,7 @@
 /**
- * Which segments there are. Two slots written in turn, each with a sequence number and a CRC: a
- * crash while one is written leaves the other. The newest whole slot counts.
+ * Which segments there are. Two slots written one after the other, each with a sequence number and a
+ * CRC: a crash while one is written leaves the other, and afterwards both say the same, so that what
+ * becomes unreadable in one later costs nothing. The newest whole slot counts.
  *
  *   "BRMANIF\0" · u32 format · u32 crc of what follows · u64 sequence · JSON, spaces to the slot's end
  *
@@ -92,11 +93,13 @@ export class ManifestStore {
   }
 
   /**
-   * Durable when it resolves. Written one after the other, each as `manifest` is when its turn comes:
+   * Durable, twice, when it resolves. Written one after the other, each as `manifest` is when its turn comes:
    * a list that grows meanwhile is not replaced by what it was before.
    */
   write(manifest: Manifest): Promise<void> {
-    const written = this.#writing.then(() => this.#write(manifest));
+    const written = this.#writing
+      .then(() => this.#write(manifest))
+      .then(() => this.#write(manifest));
     this.#writing = written.catch(() => {});
     return written;
   }

@@ -41,6 +41,7 @@ import {
   segmentPath,
 } from "./segment-file.ts";
 import { type Checkpoint, type DamagedRange, LogCorrupt, type StorageOptions } from "./storage.ts";
+import { removeStrays } from "./strays.ts";
 
 export interface OpenOptions extends StorageOptions {
   /** Of the node that an empty directory becomes; what is left out is made up. */
@@ -126,8 +127,6 @@ async function createLog(
   await next.install(segmentPath(1, 1));
   await disk.syncDir("");
   const manifest = { identity, segments: [{ id: 1, firstIndex: 1, firstBatch: 1, footer: null }] };
-  // Both slots, so that their space is taken.
-  await store.write(manifest);
   await store.write(manifest);
   return manifest;
 }
@@ -153,12 +152,11 @@ async function loadLog(
   manifest: Manifest,
   report: (message: string) => void,
 ): Promise<DurableLog> {
-  const { disk } = parts;
   const index = new LogIndex();
   const files = new Map<number, DiskFile>();
   const damage: DamagedRange[] = [];
   try {
-    await removeStrays(disk, manifest, report);
+    await removeStrays(parts, manifest, report);
     const checkpoints = new Checkpoints();
     const segments = [...manifest.segments];
     index.firstIndex = segments[0]!.firstIndex;
@@ -221,22 +219,6 @@ async function newestWhole(
       "was before can be read: restore the directory from a backup, or start with " +
       "an empty one, which pulls again what the source still has",
   );
-}
-
-async function removeStrays(
-  disk: Disk,
-  manifest: Manifest,
-  report: (m: string) => void,
-): Promise<void> {
-  const known = new Set(manifest.segments.map((s) => segmentPath(s.firstIndex, s.id)));
-  for (const name of await disk.list(LOG_DIR)) {
-    const path = `${LOG_DIR}/${name}`;
-    if (!name.endsWith(".seg") || known.has(path)) continue;
-    report(
-      `Removing segment "${name}": the manifest does not name it, so it never held an entry or was purged`,
-    );
-    await disk.remove(path);
-  }
 }
 
 async function openSegment(parts: LogParts, segment: SegmentEntry): Promise<DiskFile> {

@@ -80,3 +80,44 @@ test("a lost batch may have replaced what was not known as committed: that is no
   );
   assert.deepEqual(read[2]!.data, payload(33, 1000));
 });
+
+test("a bit that changes in either slot of the manifest loses no segment", async () => {
+  for (const slot of ["MANIFEST.0", "MANIFEST.1"]) {
+    const world = new LogWorld(23);
+    let log = await world.open(SEGMENT);
+    while (log.segmentCount < 4) await world.append([payload(log.lastIndex + 1, 1000)]);
+    const { lastIndex } = log;
+    const file = world.disk.image.get(slot);
+    assert.ok(file instanceof FileImage);
+    for (const image of [file.visible, file.durable]) image.write(40, Uint8Array.of(0x80));
+    world.world.machine("a").kill();
+    log = await world.open(SEGMENT);
+    assert.deepEqual([log.segmentCount, log.lastIndex], [4, lastIndex], slot);
+    assert.equal((await world.readAll()).length, lastIndex);
+  }
+});
+
+test("a segment that was used is never removed, whatever the manifest says", async () => {
+  const world = new LogWorld(24);
+  const log = await world.open(SEGMENT);
+  const older = ["MANIFEST.0", "MANIFEST.1"].map((slot) => bytesOf(world, slot));
+  while (log.segmentCount < 2) await world.append([payload(log.lastIndex + 1, 1000)]);
+  world.world.machine("a").kill();
+  // As if both slots that name the second segment had been lost, and a copy of older ones put there.
+  for (const [at, bytes] of older.entries()) {
+    const file = world.disk.image.get(`MANIFEST.${at}`);
+    assert.ok(file instanceof FileImage);
+    for (const image of [file.visible, file.durable]) image.write(0, bytes);
+  }
+  const names = world.disk.image.list("log");
+  await assert.rejects(world.open(SEGMENT), /holds entries and the manifest does not name it/);
+  assert.deepEqual(world.disk.image.list("log"), names);
+});
+
+function bytesOf(world: LogWorld, path: string): Uint8Array {
+  const file = world.disk.image.get(path);
+  assert.ok(file instanceof FileImage);
+  const bytes = new Uint8Array(file.visible.size);
+  file.visible.read(0, bytes);
+  return bytes;
+}
