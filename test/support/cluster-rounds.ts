@@ -207,7 +207,7 @@ class Rounds {
     const { load } = this.#made;
     await load.stop();
     await this.#made.check();
-    assert.deepEqual(load.failures, []);
+    assert.equal(load.failure, null);
     const kinds: Record<string, KindReport> = {};
     for (const [kind, count] of this.#turns) {
       const list = this.#recoveries.get(kind) ?? [];
