@@ -20,9 +20,10 @@ import { delay } from "../platform/clock.ts";
 import type { HttpServer } from "../platform/http.ts";
 import type { Platform } from "../platform/platform.ts";
 import { adminToken, tokenPath } from "./admin-token.ts";
-import { adminCredentials, peerCredentials, replicaCredentials } from "./certificate.ts";
+import { adminCredentials, replicaCredentials } from "./certificate.ts";
 import { type CliContext, ExitCode, type GlobalOptions } from "./context.ts";
 import { createLogger } from "./logger.ts";
+import { peerCredentials } from "./peer-credentials.ts";
 import { readSecret } from "./secrets.ts";
 import { loadSettings } from "./settings.ts";
 import { describeFatal, describeStartError } from "./start-error.ts";
@@ -112,11 +113,7 @@ async function clusterSettings(
 ): Promise<ClusterSettings | null> {
   const { cluster, listen } = config;
   if (cluster === null) return null;
-  const { secretRef, advertise, join, bootstrapExpect, heartbeatMs, electionMs } = cluster;
-  const secrets = async (): Promise<readonly string[]> =>
-    clusterSecrets(await readSecret(platform.process, secretRef, "cluster.secret_file"));
-  // Now, so that a mistake shows before anything is listened on.
-  await secrets();
+  const { advertise, join, bootstrapExpect, heartbeatMs, electionMs } = cluster;
   const scheme = config.admin.tlsCert === null ? "http" : "https";
   const reachable = (address: HostPort): string =>
     formatHostPort(isAnyAddress(address.host) ? { ...address, host: advertise.host } : address);
@@ -132,30 +129,12 @@ async function clusterSettings(
     bootstrap,
     heartbeatMs,
     electionMs,
-    tls: await peerCredentials(platform, config),
-    secrets,
+    credentials: await peerCredentials(platform, config, cluster),
   };
 }
 
 function isAnyAddress(host: string): boolean {
   return host === "0.0.0.0" || host === "::";
-}
-
-const LEAST_SECRET = 16;
-
-/** One a line; the first is used, all are accepted. */
-function clusterSecrets(text: string): string[] {
-  const secrets = text
-    .split(/\r?\n/)
-    .map((line) => line.trim())
-    .filter((line) => line !== "");
-  if (secrets.length > 0 && secrets.every((secret) => secret.length >= LEAST_SECRET))
-    return secrets;
-  throw new BinraftError(
-    "BR1006",
-    `The cluster secret is too short: it needs ${LEAST_SECRET} characters or more`,
-    "write 32 random hex digits into the file, for instance of openssl rand -hex 16",
-  );
 }
 
 /** What the node takes, with the accounts' passwords turned into verifiers. */

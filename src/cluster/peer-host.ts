@@ -64,9 +64,8 @@ export class PeerHost implements PeersHost {
     return this.#core?.log.identity.raftId ?? 0;
   }
 
-  async credentials(): Promise<PeerCredentials> {
-    const { tls, secrets } = this.#parts.settings;
-    return { ...tls, secrets: await secrets() };
+  credentials(): Promise<PeerCredentials> {
+    return this.#parts.settings.credentials();
   }
 
   hello(): Hello {

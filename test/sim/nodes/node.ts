@@ -124,8 +124,7 @@ export class SimNode {
           bootstrap: this.#plan.bootstrap ?? false,
           heartbeatMs,
           electionMs,
-          tls,
-          secrets: async () => [SECRET],
+          credentials: async () => ({ ...tls, ca: null, secrets: [SECRET] }),
         },
       },
     });
