@@ -1,10 +1,10 @@
 /**
  * `binraft start`: the node with its admin API, from the configuration to the exit code.
  *
- * Order: configuration → secrets and certificate → node (takes the data directory's lock) → admin
- * API → wait for a signal or a failed log. A signal drains and ends with 0 within 25 s.
+ * Order: configuration → secrets and certificates → admin API (answers that the node starts) → node, which
+ * may wait for its place in a cluster → wait for a signal or a failed log. A signal drains and ends with
+ * 0 within 25 s.
  */
-import { createApp } from "../admin/app.ts";
 import { toHex } from "../base/bytes.ts";
 import { BinraftError } from "../base/errors.ts";
 import type { Logger } from "../base/logger.ts";
@@ -17,10 +17,10 @@ import { formatHostPort, type HostPort } from "../config/kinds.ts";
 import type { NodeConfig } from "../config/node-config.ts";
 import { createVerifiers } from "../mysql/auth/verifier.ts";
 import { delay } from "../platform/clock.ts";
-import type { HttpServer } from "../platform/http.ts";
 import type { Platform } from "../platform/platform.ts";
-import { adminToken, tokenPath } from "./admin-token.ts";
-import { adminCredentials, replicaCredentials } from "./certificate.ts";
+import { type AdminPort, openAdminPort } from "./admin-port.ts";
+import { tokenPath } from "./admin-token.ts";
+import { replicaCredentials } from "./certificate.ts";
 import { type CliContext, ExitCode, type GlobalOptions } from "./context.ts";
 import { createLogger } from "./logger.ts";
 import { peerCredentials } from "./peer-credentials.ts";
@@ -64,7 +64,7 @@ export async function runStart({ platform }: CliContext, options: StartFlags): P
 
 interface Running {
   readonly node: RunningNode;
-  readonly admin: HttpServer;
+  readonly admin: AdminPort;
 }
 
 async function startAll(
@@ -81,26 +81,15 @@ async function startAll(
   }
   const cluster = await clusterSettings(platform, config, bootstrap);
   const settings = { ...(await nodeSettings(platform, config)), cluster };
-  const adminTls = await adminCredentials(platform, config);
   const tls = await replicaCredentials(platform, config);
-  const node = await startNode({ platform, logger, settings, tls });
+  const admin = await openAdminPort(platform, config, logger.with({ part: "admin" }));
   try {
-    const app = createApp({
-      node,
-      crypto: platform.crypto,
-      token: await adminToken(platform, config),
-      hostNames: [config.listen.admin.host, platform.process.hostname()],
-      logger: logger.with({ part: "admin" }),
-    });
-    const handler = (request: Request): Response | Promise<Response> => app.fetch(request);
-    const admin = await platform.http.serve(
-      config.listen.admin,
-      handler,
-      adminTls === null ? undefined : { role: "server", clientCert: "none", ...adminTls },
-    );
+    const { onWaiting } = admin;
+    const node = await startNode({ platform, logger, settings, tls, onWaiting });
+    admin.answerFor(node);
     return { node, admin };
   } catch (error) {
-    await node.stop();
+    await admin.stop(0);
     throw error;
   }
 }

@@ -1,6 +1,6 @@
 /**
- * A cluster whose nodes know each other by certificates of one CA, without a secret: formed, closed
- * to whoever has no such certificate, renewed while it runs.
+ * A cluster whose nodes know each other by certificates of one CA, without a secret: formed, grown by a
+ * node that waits to be invited, closed to whoever has no such certificate, renewed while it runs.
  */
 import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
@@ -8,6 +8,7 @@ import path from "node:path";
 import { after, before, test } from "node:test";
 import { ClusterProcesses, type Entrance } from "../../demo/cluster-processes.ts";
 import type { NodeProcess } from "../../demo/node-process.ts";
+import type { ProblemDocument } from "../../src/admin/problem.ts";
 import {
   type Authority,
   type Credentials,
@@ -102,6 +103,28 @@ test("three nodes form a cluster by certificates alone", async () => {
     { deadlineMs: DEADLINE_MS, what: "v1 to hear of all" },
   );
   assert.deepEqual([quorum, votersConnected], [2, 3]);
+});
+
+test("a fresh node says that it waits, and answers as usual once it was invited", async () => {
+  const fresh = await launch("l1", "wait", authority);
+  const url = `http://127.0.0.1:${fresh.adminPort}`;
+  const waiting = await waitFor(
+    async () => {
+      const problem = (await (await fetch(`${url}/readyz`)).json()) as ProblemDocument;
+      return /no place in a cluster yet/.test(problem.detail) ? problem : null;
+    },
+    { deadlineMs: DEADLINE_MS, what: "l1 to wait" },
+  );
+  assert.deepEqual([waiting.status, waiting.code], [503, "BR4009"]);
+  assert.equal((await fetch(`${url}/livez`)).status, 200);
+  assert.equal((await fetch(`${url}/v1/status`)).status, 401);
+  const asked = await runBinraft(fresh.folder, ["status"]);
+  assert.match(asked.stderr, /no place in a cluster yet.*BR4009.*next: .*member add/s);
+  const added = await runBinraft(v1.folder, ["member", "add", cluster.peerAddress("l1")]);
+  assert.equal(added.exit, 0, added.stderr);
+  await fresh.untilReady();
+  assert.equal((await fresh.status()).node.name, "l1");
+  assert.deepEqual(await members(), ["v1 voter", "v2 voter", "v3 voter", "l1 learner"]);
 });
 
 test("whoever has no certificate of the CA, or a secret besides, stays out, and is told why", async () => {
