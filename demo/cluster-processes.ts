@@ -18,6 +18,8 @@ export interface ClusterProcessesOptions {
   readonly toml: string;
   readonly account: { readonly user: string; readonly password: string };
   readonly secret?: string;
+  /** Lines of [cluster] by which a node proves itself, instead of that secret. */
+  readonly proof?: (name: string) => string;
   readonly timing?: { readonly heartbeatMs: number; readonly electionMs: number };
   /** Where the others reach a node instead of its peer port, such as a proxy in front of it. */
   readonly advertise?: (name: string, peerPort: number) => Promise<string>;
@@ -73,13 +75,13 @@ export class ClusterProcesses {
 
   /** Another node; it is not started. */
   async add(name: string, entrance: Entrance, port?: number): Promise<NodeProcess> {
-    const { account, toml, voters, timing, dataDir } = this.#options;
+    const { account, toml, voters, timing, dataDir, proof } = this.#options;
     const peerPort = port ?? (await freePort());
     const advertised = this.#addresses.get(name) ?? (await this.#addressOf(name, peerPort));
     const join = voters.map((voter) => this.#addresses.get(voter)!);
     const lines = [
       "[cluster]",
-      `secret_file = ${JSON.stringify(this.secretFile)}`,
+      proof?.(name) ?? `secret_file = ${JSON.stringify(this.secretFile)}`,
       `advertise = "${advertised}"`,
       entrance === "wait" ? "" : `join = ${JSON.stringify(join)}`,
       entrance === "from-now" ? 'history = "from-now"' : "",

@@ -219,11 +219,12 @@ JSON over HTTP at \`listen.admin\`. \`/openapi.json\` has every shape.
 - GTID sets are strings; times are RFC 3339 or milliseconds, and say so in their name.
 - Reads are local. Writes are entries in the log and are answered once they are applied; 503 means
   that they could not be.
+- While a node reads its log, or waits for its place in a cluster, all but \`/livez\` is 503 (BR4009).
 
 ${table(
   ["route", "what"],
   [
-    ["`GET /livez`", "200 while the process answers"],
+    ["`GET /livez`", "200 while the process answers, also while it starts"],
     [
       "`GET /readyz`",
       "200 when the node serves, else 503 and why; `?verbose` has a line for each part",

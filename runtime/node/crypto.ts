@@ -33,6 +33,8 @@ export const nodeCrypto: Crypto = {
   rsaOaepDecrypt: (privateKeyPem, ciphertext) =>
     plain(crypto.privateDecrypt(oaep(privateKeyPem), ciphertext)),
   certificateFingerprint256: (pem) => new crypto.X509Certificate(pem).fingerprint256,
+  keyFits: (certPem, keyPem) =>
+    new crypto.X509Certificate(certPem).checkPrivateKey(crypto.createPrivateKey(keyPem)),
   async generateRsaKey() {
     const { privateKey, publicKey } = await generateKeyPair("rsa", {
       modulusLength: 2048,

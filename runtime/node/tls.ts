@@ -9,7 +9,7 @@ import type { Duplex } from "node:stream";
 import tls, { type TLSSocket } from "node:tls";
 import type { TlsInfo, TlsServerOptions } from "../../src/platform/net.ts";
 import { NetError, type TlsClientOptions } from "../../src/platform/net.ts";
-import { netError } from "./errors.ts";
+import { codeOf, netError } from "./errors.ts";
 
 /** A peer that opens a connection and then says nothing must not hold it for ever. */
 const HANDSHAKE_TIMEOUT_MS = 10_000;
@@ -33,15 +33,16 @@ export function secureServer(stream: Duplex, options: TlsServerOptions): Promise
       stream.destroy();
       reject(netError(error, "TLS handshake with the client failed"));
     };
+    // Not at once: when the server itself closes it, why is told a moment later.
     const onClose = (): void =>
-      fail(new NetError("ECONNRESET", "the client closed the connection"));
+      void setImmediate(() => fail(new NetError("ECONNRESET", "the client closed the connection")));
     stream.once("close", onClose);
-    server.once("tlsClientError", fail);
+    server.once("tlsClientError", (error, socket) => fail(refusal(socket) ?? error));
     server.once("secureConnection", (socket: TLSSocket) => {
       stream.off("close", onClose);
       if (required && !socket.authorized) {
         socket.destroy();
-        return fail(socket.authorizationError);
+        return fail(refusal(socket));
       }
       resolve(socket);
     });
@@ -75,7 +76,7 @@ export function secureClient(stream: Duplex, options: TlsClientOptions): Promise
       socket.on("error", () => {});
       socket.destroy();
       stream.destroy();
-      reject(netError(error, `TLS handshake with ${name} failed`));
+      reject(netError(error, `TLS handshake with ${name || "the server"} failed`));
     };
     const onClose = (): void =>
       fail(new NetError("ECONNRESET", "the server closed the connection"));
@@ -85,10 +86,18 @@ export function secureClient(stream: Duplex, options: TlsClientOptions): Promise
       clearTimeout(timer);
       socket.off("error", fail);
       socket.off("close", onClose);
-      if (options.verify !== "none" && !socket.authorized) return fail(socket.authorizationError);
+      if (options.verify !== "none" && !socket.authorized) return fail(refusal(socket));
       resolve(socket);
     });
   });
+}
+
+/** Why the other side's certificate was not accepted, if that is known. */
+function refusal({ authorizationError }: TLSSocket): Error | null {
+  // Typed as an Error; Node gives the code alone.
+  const given = authorizationError as Error | string | null | undefined;
+  if (!given) return null;
+  return new NetError(codeOf(given, String(given)), `The certificate is not accepted: ${given}`);
 }
 
 export function tlsInfo(socket: TLSSocket, verified: boolean): TlsInfo {

@@ -8,22 +8,21 @@ import { OpenAPIHono } from "@hono/zod-openapi";
 import { HTTPException } from "hono/http-exception";
 import type { Logger } from "../base/logger.ts";
 import { VERSION } from "../base/version.ts";
-import type { ClusterOperations, NodeOperations } from "../cluster/operations.ts";
+import type { ClusterOperations, NodeOperations, Waiting } from "../cluster/operations.ts";
 import type { Crypto } from "../platform/crypto.ts";
 import { hostGuard, jsonGuard, siteGuard, sizeGuard, tokenGuard } from "./guards.ts";
 import { ApiError, answerError } from "./problem.ts";
 import { accountRoutes } from "./routes/accounts.ts";
 import { binlogRoutes } from "./routes/binlogs.ts";
 import { clusterRoutes } from "./routes/cluster.ts";
-import { healthRoutes, isOpenPath } from "./routes/health.ts";
+import { isOpenPath, liveRoutes, readyRoute } from "./routes/health.ts";
 import { memberRoutes } from "./routes/members.ts";
 import { metricsRoutes } from "./routes/metrics.ts";
 import { serverRoutes } from "./routes/server.ts";
 import { statusRoutes } from "./routes/status.ts";
 import { syncerRoutes } from "./routes/syncer.ts";
 
-export interface AdminOptions {
-  readonly node: NodeOperations & ClusterOperations;
+export interface GuardOptions {
   readonly crypto: Crypto;
   readonly token: string;
   /** Names and addresses by which this node is called, beside the loopback ones. */
@@ -31,9 +30,38 @@ export interface AdminOptions {
   readonly logger: Logger;
 }
 
+export interface AdminOptions extends GuardOptions {
+  readonly node: NodeOperations & ClusterOperations;
+}
+
 /** A web-standard handler for the platform's HTTP server. */
 export function createApp(options: AdminOptions): OpenAPIHono {
-  const { node, crypto, token, logger } = options;
+  const { node, logger } = options;
+  const app = guardedApp(options);
+  readyRoute(app, node);
+  metricsRoutes(app, node);
+  statusRoutes(app, node);
+  clusterRoutes(app, node);
+  memberRoutes(app, node);
+  syncerRoutes(app, node);
+  serverRoutes(app, node);
+  binlogRoutes(app, node, logger);
+  accountRoutes(app, node);
+  app.doc31("/openapi.json", { openapi: "3.1.0", info: { title: "binraft", version: VERSION } });
+  return app;
+}
+
+/** The same for a node that starts: it lives, and says to everything else what it waits for. */
+export function createStartingApp(options: GuardOptions, waiting: () => Waiting): OpenAPIHono {
+  const app = guardedApp(options);
+  app.all("*", () => {
+    const { reason, next } = waiting();
+    throw new ApiError(503, "BR4009", reason, next);
+  });
+  return app;
+}
+
+function guardedApp({ crypto, token, hostNames, logger }: GuardOptions): OpenAPIHono {
   const app = new OpenAPIHono({
     defaultHook: (result) => {
       if (!result.success) throw new ApiError(400, "BR4006", describeIssues(result.error.issues));
@@ -59,19 +87,10 @@ export function createApp(options: AdminOptions): OpenAPIHono {
     context.header("X-Content-Type-Options", "nosniff");
     context.header("Content-Security-Policy", "default-src 'self'; frame-ancestors 'none'");
   });
-  app.use(hostGuard(options.hostNames), siteGuard(), tokenGuard(crypto, token, isOpenPath));
+  app.use(hostGuard(hostNames), siteGuard(), tokenGuard(crypto, token, isOpenPath));
   app.use(jsonGuard(), sizeGuard());
 
-  healthRoutes(app, node);
-  metricsRoutes(app, node);
-  statusRoutes(app, node);
-  clusterRoutes(app, node);
-  memberRoutes(app, node);
-  syncerRoutes(app, node);
-  serverRoutes(app, node);
-  binlogRoutes(app, node, logger);
-  accountRoutes(app, node);
-  app.doc31("/openapi.json", { openapi: "3.1.0", info: { title: "binraft", version: VERSION } });
+  liveRoutes(app);
   return app;
 }
 

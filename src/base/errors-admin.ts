@@ -61,7 +61,9 @@ export const ADMIN: readonly CatalogueEntry[] = [
   {
     code: "BR4009",
     title: "Not available now",
-    cause: "The node cannot do it at present: it starts or stops, or its disk is full.",
+    cause:
+      "The node cannot do it at present: it starts or stops, waits for its place in a cluster, or its disk " +
+      "is full.",
     normal: "While a node starts or stops.",
     todo: "Try again; look at `binraft status`.",
   },

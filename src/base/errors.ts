@@ -81,7 +81,9 @@ const CONFIGURATION: readonly CatalogueEntry[] = [
   {
     code: "BR1006",
     title: "A secret cannot be read",
-    cause: "A password, token, certificate or key file is missing, empty or not readable.",
+    cause:
+      "A password, token, certificate or key file is missing, empty or not readable, or a key is not that " +
+      "of its certificate.",
     normal: "No.",
     todo: "Create the file with mode 0600 for the user that runs binraft.",
   },

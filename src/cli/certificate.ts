@@ -1,7 +1,6 @@
 /**
- * The certificates that replicas and peers see. Without one of the operator's for replicas, the node
- * makes its own at the first start and keeps it: `tls/server.crt` can be handed to replicas as
- * SOURCE_SSL_CA. The one for peers is always its own.
+ * The certificates that replicas and peers see. Without one of the operator's the node makes its own at
+ * the first start and keeps it: `tls/server.crt` can be handed to replicas as SOURCE_SSL_CA.
  */
 import type { NodeConfig } from "../config/node-config.ts";
 import { DiskError } from "../platform/disk.ts";
@@ -25,8 +24,8 @@ export async function replicaCredentials(
   return keptOrMade(platform, config, "server", config.listen.mysql.host);
 }
 
-/** What this node shows to its peers: nobody signs it, the proof of the cluster secret binds it. */
-export function peerCredentials(platform: Platform, config: NodeConfig): Promise<Credentials> {
+/** What this node shows to its peers without one of the operator's; the proof of the secret binds it. */
+export function ownPeerCertificate(platform: Platform, config: NodeConfig): Promise<Credentials> {
   return keptOrMade(platform, config, "peer", config.listen.peer.host);
 }
 

@@ -1,10 +1,10 @@
 /**
  * `binraft start`: the node with its admin API, from the configuration to the exit code.
  *
- * Order: configuration → secrets and certificate → node (takes the data directory's lock) → admin
- * API → wait for a signal or a failed log. A signal drains and ends with 0 within 25 s.
+ * Order: configuration → secrets and certificates → admin API (answers that the node starts) → node, which
+ * may wait for its place in a cluster → wait for a signal or a failed log. A signal drains and ends with
+ * 0 within 25 s; during the start at once.
  */
-import { createApp } from "../admin/app.ts";
 import { toHex } from "../base/bytes.ts";
 import { BinraftError } from "../base/errors.ts";
 import type { Logger } from "../base/logger.ts";
@@ -17,12 +17,13 @@ import { formatHostPort, type HostPort } from "../config/kinds.ts";
 import type { NodeConfig } from "../config/node-config.ts";
 import { createVerifiers } from "../mysql/auth/verifier.ts";
 import { delay } from "../platform/clock.ts";
-import type { HttpServer } from "../platform/http.ts";
 import type { Platform } from "../platform/platform.ts";
-import { adminToken, tokenPath } from "./admin-token.ts";
-import { adminCredentials, peerCredentials, replicaCredentials } from "./certificate.ts";
+import { type AdminPort, openAdminPort } from "./admin-port.ts";
+import { tokenPath } from "./admin-token.ts";
+import { replicaCredentials } from "./certificate.ts";
 import { type CliContext, ExitCode, type GlobalOptions } from "./context.ts";
 import { createLogger } from "./logger.ts";
+import { peerCredentials } from "./peer-credentials.ts";
 import { readSecret } from "./secrets.ts";
 import { loadSettings } from "./settings.ts";
 import { describeFatal, describeStartError } from "./start-error.ts";
@@ -37,11 +38,19 @@ interface StartFlags extends GlobalOptions {
 export async function runStart({ platform }: CliContext, options: StartFlags): Promise<ExitCode> {
   const { config, file } = await loadSettings(platform, options);
   const logger = await createLogger({ process: platform.process, debug: options.debug === true });
-  const running = await startAll(platform, config, logger, options.bootstrap === true).catch(
+  const signalled = untilSignal(platform, logger);
+  const starting = startAll(platform, config, logger, options.bootstrap === true).catch(
     (error: unknown) => {
       throw describeStartError(error);
     },
   );
+  // It may wait for its place in a cluster for ever, and as the first process of a container would not
+  // end by a signal that nobody takes. There is nobody yet who would have to be told.
+  const running = await Promise.race([starting, signalled]);
+  if (running === null) {
+    logger.info("binraft has stopped before it was ready");
+    return ExitCode.OK;
+  }
   const { node, admin } = running;
   logger.info("binraft is ready", {
     version: VERSION,
@@ -53,7 +62,7 @@ export async function runStart({ platform }: CliContext, options: StartFlags): P
     config: file === "" ? "none" : file,
     adminToken: config.admin.tokenRef ?? `file:${tokenPath(config)}`,
   });
-  const failure = await Promise.race([node.failed, untilSignal(platform, logger)]);
+  const failure = await Promise.race([node.failed, signalled]);
   const stopped = await stopAll(platform, running, logger);
   if (failure !== null) throw describeFatal(failure);
   if (!stopped) logger.warn("Some connections did not end in time: they were cut");
@@ -63,7 +72,7 @@ export async function runStart({ platform }: CliContext, options: StartFlags): P
 
 interface Running {
   readonly node: RunningNode;
-  readonly admin: HttpServer;
+  readonly admin: AdminPort;
 }
 
 async function startAll(
@@ -80,26 +89,15 @@ async function startAll(
   }
   const cluster = await clusterSettings(platform, config, bootstrap);
   const settings = { ...(await nodeSettings(platform, config)), cluster };
-  const adminTls = await adminCredentials(platform, config);
   const tls = await replicaCredentials(platform, config);
-  const node = await startNode({ platform, logger, settings, tls });
+  const admin = await openAdminPort(platform, config, logger.with({ part: "admin" }));
   try {
-    const app = createApp({
-      node,
-      crypto: platform.crypto,
-      token: await adminToken(platform, config),
-      hostNames: [config.listen.admin.host, platform.process.hostname()],
-      logger: logger.with({ part: "admin" }),
-    });
-    const handler = (request: Request): Response | Promise<Response> => app.fetch(request);
-    const admin = await platform.http.serve(
-      config.listen.admin,
-      handler,
-      adminTls === null ? undefined : { role: "server", clientCert: "none", ...adminTls },
-    );
+    const { onWaiting } = admin;
+    const node = await startNode({ platform, logger, settings, tls, onWaiting });
+    admin.answerFor(node);
     return { node, admin };
   } catch (error) {
-    await node.stop();
+    await admin.stop(0);
     throw error;
   }
 }
@@ -112,11 +110,7 @@ async function clusterSettings(
 ): Promise<ClusterSettings | null> {
   const { cluster, listen } = config;
   if (cluster === null) return null;
-  const { secretRef, advertise, join, bootstrapExpect, heartbeatMs, electionMs, history } = cluster;
-  const secrets = async (): Promise<readonly string[]> =>
-    clusterSecrets(await readSecret(platform.process, secretRef, "cluster.secret_file"));
-  // Now, so that a mistake shows before anything is listened on.
-  await secrets();
+  const { advertise, join, bootstrapExpect, heartbeatMs, electionMs, history } = cluster;
   const scheme = config.admin.tlsCert === null ? "http" : "https";
   const reachable = (address: HostPort): string =>
     formatHostPort(isAnyAddress(address.host) ? { ...address, host: advertise.host } : address);
@@ -133,30 +127,12 @@ async function clusterSettings(
     history,
     heartbeatMs,
     electionMs,
-    tls: await peerCredentials(platform, config),
-    secrets,
+    credentials: await peerCredentials(platform, config, cluster),
   };
 }
 
 function isAnyAddress(host: string): boolean {
   return host === "0.0.0.0" || host === "::";
-}
-
-const LEAST_SECRET = 16;
-
-/** One a line; the first is used, all are accepted. */
-function clusterSecrets(text: string): string[] {
-  const secrets = text
-    .split(/\r?\n/)
-    .map((line) => line.trim())
-    .filter((line) => line !== "");
-  if (secrets.length > 0 && secrets.every((secret) => secret.length >= LEAST_SECRET))
-    return secrets;
-  throw new BinraftError(
-    "BR1006",
-    `The cluster secret is too short: it needs ${LEAST_SECRET} characters or more`,
-    "write 32 random hex digits into the file, for instance of openssl rand -hex 16",
-  );
 }
 
 /** What the node takes, with the accounts' passwords turned into verifiers. */

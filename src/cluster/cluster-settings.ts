@@ -1,4 +1,5 @@
 /** What a node of a cluster is told by its configuration. */
+import type { PeerCredentials } from "../peers/handshake.ts";
 import type { Address } from "../platform/net.ts";
 
 export type History = "all" | "from-now";
@@ -17,8 +18,6 @@ export interface ClusterSettings {
   readonly history: History;
   readonly heartbeatMs: number;
   readonly electionMs: number;
-  /** PEM; this node's own, made at the first start. */
-  readonly tls: { readonly cert: string; readonly key: string };
-  /** The cluster secret, and others that are accepted while it is changed. Read anew at each use. */
-  readonly secrets: () => Promise<readonly string[]>;
+  /** What this node shows to its peers and accepts of them (peers/host.ts). */
+  readonly credentials: () => Promise<PeerCredentials>;
 }

@@ -116,7 +116,7 @@ export class Membership {
         : new OperationError(
             "unavailable",
             `The node at ${peerAddress} cannot be invited: ${text}`,
-            "start it with [cluster] secret_file and an empty data directory",
+            "start it with [cluster] secret_file or tls_cert as on this node, and an empty data directory",
           );
     }
     const deadline = clock.mono() + JOIN_MS;

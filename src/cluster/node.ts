@@ -36,6 +36,7 @@ import type {
   ReplicaStatus,
   ServerStatus,
   SourceChange,
+  Waiting,
 } from "./operations.ts";
 import type { RetentionPolicy } from "./retention.ts";
 import { RetentionWatch } from "./retention-watch.ts";
@@ -70,6 +71,8 @@ export interface StartOptions {
   readonly settings: NodeSettings;
   /** For replicas; null serves without TLS. */
   readonly tls: { readonly cert: string; readonly key: string } | null;
+  /** Told what the start waits for, when that is not its log. */
+  readonly onWaiting?: (waiting: Waiting) => void;
 }
 
 const DRAIN_MS = 5_000;

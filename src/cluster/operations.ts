@@ -20,6 +20,21 @@ export class OperationError extends Error {
   }
 }
 
+/** Why a node that starts can be asked nothing yet; sentences as those of OperationError. */
+export interface Waiting {
+  readonly reason: string;
+  readonly next: string;
+}
+
+export const READS_LOG: Waiting = {
+  reason: "This node starts: it reads its log",
+  next: "try again in a moment",
+};
+export const NO_PLACE: Waiting = {
+  reason: "This node has no place in a cluster yet",
+  next: "its log says what it waits for; binraft member add on a node of the cluster invites it",
+};
+
 export interface NodeStatus {
   readonly node: {
     readonly name: string;

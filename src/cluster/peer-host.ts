@@ -15,6 +15,8 @@ import type { NodeCore } from "./node-core.ts";
 import type { PeerMemory, Shown } from "./peer-memory.ts";
 
 const FETCH_BYTES = 1024 * 1024;
+/** Reasons that are not said again. */
+const MAX_TOLD = 64;
 /** Refusals that are about this node's disk, not about a moment or an address. */
 const FINAL: ReadonlySet<Refusal["code"]> = new Set(["removed", "other-disk", "clone", "reverted"]);
 
@@ -51,6 +53,8 @@ export class PeerHost implements PeersHost {
   readonly mismatched: Map<number, number> = new Map();
   onLinks: () => void = () => {};
 
+  readonly #told = new Set<string>();
+
   constructor(parts: PeerHostParts) {
     this.#parts = parts;
   }
@@ -64,9 +68,8 @@ export class PeerHost implements PeersHost {
     return this.#core?.log.identity.raftId ?? 0;
   }
 
-  async credentials(): Promise<PeerCredentials> {
-    const { tls, secrets } = this.#parts.settings;
-    return { ...tls, secrets: await secrets() };
+  credentials(): Promise<PeerCredentials> {
+    return this.#parts.settings.credentials();
   }
 
   hello(): Hello {
@@ -101,8 +104,7 @@ export class PeerHost implements PeersHost {
       highestId,
       remembered: (uuid) => this.#parts.memory.of(uuid),
     });
-    if (refusal !== null && refusal.code !== "unknown")
-      this.#parts.logger.warn("A node is not let in", { reason: refusal.message });
+    if (refusal !== null && refusal.code !== "unknown") this.#tellOf(refusal.message);
     const { heartbeatMs, electionMs } = this.#parts.settings;
     if (hello.heartbeatMs !== heartbeatMs || hello.electionMs !== electionMs) {
       this.#parts.logger.warn(
@@ -111,6 +113,14 @@ export class PeerHost implements PeersHost {
       );
     }
     return refusal;
+  }
+
+  /** It comes again and again; what is the matter with it is said once, until it is another matter. */
+  #tellOf(reason: string): void {
+    if (this.#told.has(reason)) return;
+    if (this.#told.size >= MAX_TOLD) this.#told.clear();
+    this.#told.add(reason);
+    this.#parts.logger.warn("A node is not let in", { reason });
   }
 
   remember(hello: Hello): Promise<void> {

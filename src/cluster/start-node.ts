@@ -12,6 +12,7 @@ import { type Announcement, parseAddress } from "./members.ts";
 import { RunningNode, type StartOptions } from "./node.ts";
 import { type ClusterOptions, type NodeCore, openCore } from "./node-core.ts";
 import { NodeServer } from "./node-server.ts";
+import { NO_PLACE, READS_LOG } from "./operations.ts";
 import { PeerHost } from "./peer-host.ts";
 import { PeerMemory } from "./peer-memory.ts";
 import { KNOWN_FORMAT, mustKnowFormat } from "./version-gate.ts";
@@ -139,7 +140,9 @@ async function clusterOptions(options: StartOptions, linked: Linked): Promise<Cl
   const manifest = await new ManifestStore(disk, platform.crypto.crc32).read();
   let place: Place | null = memory.place;
   if (place === null && manifest === null) {
+    options.onWaiting?.(NO_PLACE);
     place = await form({ platform, logger, settings, peers, host, announcement });
+    options.onWaiting?.(READS_LOG);
     await memory.takePlace(place);
     const { raftId, clusterId } = place.identity;
     logger.info("This node has its place in a cluster", { id: raftId, clusterId });

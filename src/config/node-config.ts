@@ -46,7 +46,10 @@ export interface NodeConfig {
 }
 
 export interface ClusterSection {
-  readonly secretRef: string;
+  /** Null: certificates are to do, and `tls` is there. */
+  readonly secretRef: string | null;
+  /** Files; null: nodes make their own certificates. */
+  readonly tls: { readonly ca: string; readonly cert: string; readonly key: string } | null;
   /** Where other nodes reach this one. */
   readonly advertise: HostPort;
   readonly heartbeatMs: number;

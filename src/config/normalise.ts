@@ -125,11 +125,12 @@ function clusterSection(values: Values): ClusterSection | null {
   const given = OPTIONS.filter((option) => option.section === "cluster").map(optionName);
   if (!given.some((name) => values.given(name))) return null;
   const secretRef = values.secret("cluster.secret_file");
-  if (secretRef === null) {
+  const tls = clusterTls(values);
+  if (secretRef === null && !CLUSTER_TLS.some((name) => values.given(name))) {
     values.problem(
       "BR1005",
       "[cluster] is set and cluster.secret_file is not: write 32 random hex digits into a file with mode 0600, " +
-        "the same on all nodes, and name it there",
+        `the same on all nodes, and name it there; or set ${listed(CLUSTER_TLS)}`,
     );
   }
   const listen = values.address("listen.peer");
@@ -162,7 +163,8 @@ function clusterSection(values: Values): ClusterSection | null {
       'cluster.history "from-now" is for a node that joins: leave out cluster.bootstrap_expect',
     );
   return {
-    secretRef: secretRef ?? "",
+    secretRef,
+    tls,
     advertise,
     heartbeatMs,
     electionMs,
@@ -171,6 +173,27 @@ function clusterSection(values: Values): ClusterSection | null {
     history,
     discovery: values.text("cluster.discovery") as ClusterSection["discovery"],
   };
+}
+
+const CLUSTER_TLS = ["cluster.tls_ca", "cluster.tls_cert", "cluster.tls_key"] as const;
+
+function clusterTls(values: Values): ClusterSection["tls"] {
+  const [ca, cert, key] = CLUSTER_TLS.map((name) => values.path(name));
+  if (ca && cert && key) return { ca, cert, key };
+  const set = CLUSTER_TLS.filter((name) => values.given(name));
+  const unset = CLUSTER_TLS.filter((name) => !values.given(name));
+  if (set.length > 0) {
+    const [are, areNot] = [set, unset].map(({ length }) => (length === 1 ? "is" : "are"));
+    values.problem(
+      "BR1005",
+      `${listed(set)} ${are} set and ${listed(unset)} ${areNot} not: set all three or none`,
+    );
+  }
+  return null;
+}
+
+function listed(names: readonly string[]): string {
+  return names.join(", ").replace(/, ([^,]*)$/, " and $1");
 }
 
 function sourceSection(values: Values): SourceSection | null {

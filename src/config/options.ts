@@ -99,8 +99,23 @@ export const OPTIONS: readonly Option[] = [
     "cluster",
     "secret_file",
     "File with the secret that all nodes of the cluster share: 16 characters or more. Further lines " +
-      "hold secrets that are accepted too, while it is changed.",
+      "hold secrets that are accepted too, while it is changed. Not needed with certificates.",
   ),
+  option(
+    "cluster",
+    "tls_ca",
+    path,
+    null,
+    "PEM file of the CA that signs the nodes' certificates; whoever has one of it may join.",
+  ),
+  option(
+    "cluster",
+    "tls_cert",
+    path,
+    null,
+    "PEM file of the certificate that this node shows to the others; self-made when left out.",
+  ),
+  option("cluster", "tls_key", path, null, "PEM file of that certificate's key."),
   option(
     "cluster",
     "join",

@@ -1,5 +1,5 @@
-/** A link to whoever listens at an address: connection, TLS, proof, hellos. */
-import type { Address } from "../platform/net.ts";
+/** The first steps of a link at both ends: connection, TLS, proof, hellos. */
+import type { Address, Conn } from "../platform/net.ts";
 import type { Platform } from "../platform/platform.ts";
 import { secure } from "./handshake.ts";
 import type { PeersHost } from "./host.ts";
@@ -8,14 +8,18 @@ import type { Hello } from "./protocol.ts";
 
 const CONNECT_MS = 5_000;
 
-/** Rejects with NetError, ProofFailed, LinkRefused or MalformedBytes; nothing is left open then. */
+/**
+ * Rejects with NetError, ProofFailed, LinkRefused, MalformedBytes, or BinraftError when the credentials
+ * cannot be read; nothing is left open then.
+ */
 export async function dial(
   platform: Platform,
   host: PeersHost,
   address: Address,
 ): Promise<{ link: PeerLink; hello: Hello }> {
+  const credentials = await host.credentials();
   const conn = await platform.net.connect(address, CONNECT_MS);
-  const secured = await secure(platform, conn, "client", await host.credentials());
+  const secured = await secure(platform, conn, "client", credentials);
   const link = new PeerLink(platform, secured);
   try {
     link.sendHello(host.hello());
@@ -24,4 +28,13 @@ export async function dial(
     link.close();
     throw error;
   }
+}
+
+/** The other end: TLS and proof; the hello comes next. Rejects and closes as `dial` does. */
+export async function accept(platform: Platform, host: PeersHost, conn: Conn): Promise<PeerLink> {
+  const credentials = await host.credentials().catch((error: unknown) => {
+    conn.destroy();
+    throw error;
+  });
+  return new PeerLink(platform, await secure(platform, conn, "server", credentials));
 }

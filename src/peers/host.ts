@@ -4,7 +4,10 @@ import type { PeerCredentials } from "./handshake.ts";
 import type { Hello, Refusal } from "./protocol.ts";
 
 export interface PeersHost {
-  /** Read anew for each connection: secrets are rotated in their files. */
+  /**
+   * Read anew for each connection: secrets and certificates are changed in their files. Rejects with
+   * BinraftError when they cannot be used.
+   */
   credentials(): Promise<PeerCredentials>;
   /** 0 while this node has no place in a cluster. */
   readonly raftId: number;

@@ -6,6 +6,7 @@
  * member is replaced by a newer one; of a fresh node nothing is kept, it may only call.
  */
 import { backoffMs } from "../base/backoff.ts";
+import { BinraftError } from "../base/errors.ts";
 import type { Logger } from "../base/logger.ts";
 import { printable } from "../base/logger.ts";
 import type { Service } from "../base/service.ts";
@@ -13,11 +14,11 @@ import { delay } from "../platform/clock.ts";
 import type { Address, Conn, Listener } from "../platform/net.ts";
 import type { Platform } from "../platform/platform.ts";
 import type { Entry, Message } from "../raft/types.ts";
-import { dial } from "./dial.ts";
+import { accept, dial } from "./dial.ts";
 import { linkHandler } from "./handler.ts";
-import { ProofFailed, secure } from "./handshake.ts";
+import { ProofFailed } from "./handshake.ts";
 import type { PeersHost } from "./host.ts";
-import { CallFailed, PeerLink } from "./link.ts";
+import { CallFailed, type PeerLink } from "./link.ts";
 import {
   besides,
   elsewhere,
@@ -278,7 +279,7 @@ export class Peers implements Service {
     this.#welcome(conn, proved)
       .catch((error: Error) => {
         const fields = { address: conn.peer, reason: printable(error.message, 512) };
-        if (error instanceof ProofFailed)
+        if (error instanceof ProofFailed || error instanceof BinraftError)
           this.#logger.warn("A connection to the peer port was refused", fields);
         else this.#logger.debug("A connection to the peer port ended", fields);
       })
@@ -286,8 +287,7 @@ export class Peers implements Service {
   }
 
   async #welcome(conn: Conn, proved: () => void): Promise<void> {
-    const secured = await secure(this.#platform, conn, "server", await this.#host.credentials());
-    const link = new PeerLink(this.#platform, secured);
+    const link = await accept(this.#platform, this.#host, conn);
     this.#open.add(link);
     try {
       const hello = await link.receiveHello();

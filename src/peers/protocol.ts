@@ -2,7 +2,7 @@
  * How two nodes talk: the contract of this folder.
  *
  *   TCP → TLS 1.3, both sides with a certificate
- *   → proof (handshake.ts): both know the cluster secret, bound to both certificates
+ *   → proof (handshake.ts): certificates of the cluster's CA, or the cluster secret bound to both
  *   → Hello each way; each side judges the other's and may refuse it, with a sentence
  *   → frames, until either side closes
  *

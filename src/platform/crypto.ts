@@ -11,8 +11,10 @@ export interface Crypto {
   rsaOaepEncrypt(publicKeyPem: string, message: Uint8Array): Uint8Array;
   /** Throws on anything that is not a valid ciphertext. `privateKeyPem` is PKCS#8. */
   rsaOaepDecrypt(privateKeyPem: string, ciphertext: Uint8Array): Uint8Array;
-  /** SHA-256 of the first certificate of a PEM, as TlsInfo.peerFingerprint256 has it. */
+  /** SHA-256 of the first certificate of a PEM, as TlsInfo.peerFingerprint256 has it. Throws without one. */
   certificateFingerprint256(pem: string): string;
+  /** Whether this is the key of the PEM's first certificate. Throws when one of them cannot be read. */
+  keyFits(certPem: string, keyPem: string): boolean;
   /** A 2048-bit RSA key pair as PEM. */
   generateRsaKey(): Promise<{ privateKey: string; publicKey: string }>;
   /** A self-signed server certificate (ECDSA P-256) for these names and IP addresses. */

@@ -53,7 +53,8 @@ export interface Conn {
   /**
    * Starts TLS on this connection and returns its successor; this Conn must not be used after.
    * Bytes put back with `unread` are the first of the handshake. Rejects unless the peer is
-   * verified as asked, and closes the connection then.
+   * verified as asked, and closes the connection then; the code is OpenSSL's, such as
+   * CERT_HAS_EXPIRED. A client learns of a refusal afterwards, and only that the stream ended.
    */
   startTls(options: TlsServerOptions | TlsClientOptions): Promise<Conn>;
   /** Sends what is queued, then closes both ways. */

@@ -6,6 +6,7 @@
 import { test } from "node:test";
 import type { Disk } from "../../src/platform/disk.ts";
 import type { Platform } from "../../src/platform/platform.ts";
+import type { Authority } from "../support/authority.ts";
 
 export interface Harness {
   readonly platform: Platform;
@@ -17,6 +18,8 @@ export interface Harness {
   smallDisk(bytes: number): Promise<Disk>;
   /** Another process that holds the lock of this directory until it is killed without notice. */
   lockElsewhere(root: string): Promise<{ kill(): Promise<void> }>;
+  /** A CA whose certificates this platform's TLS understands. */
+  authority(commonName: string): Promise<Authority>;
   fetch(port: number, path: string, init?: RequestInit): Promise<Response>;
   close(): Promise<void>;
 }

@@ -1,5 +1,6 @@
 /** The platform contract on the simulation, over several seeds and with fragmented streams. */
 import { World } from "../../runtime/memory/world.ts";
+import { toyAuthority } from "../support/toy-authority.ts";
 import { conformance } from "./conformance.ts";
 import type { Harness } from "./harness.ts";
 
@@ -23,6 +24,7 @@ async function memoryHarness(seed: number): Promise<Harness> {
       await other.platform.disk(root).lock();
       return { kill: async () => other.end() };
     },
+    authority: async (commonName) => toyAuthority(platform, commonName),
     fetch: (port, path, init) =>
       world.http.fetch("a", port, new Request(`http://127.0.0.1:${port}${path}`, init)),
     close: async () => machine.kill(),

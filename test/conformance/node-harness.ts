@@ -4,6 +4,7 @@ import { randomUUID } from "node:crypto";
 import * as fs from "node:fs/promises";
 import path from "node:path";
 import type { Platform } from "../../src/platform/platform.ts";
+import { createAuthority } from "../support/authority.ts";
 import { tempDir } from "../support/temp-dir.ts";
 import type { Gaps, Harness } from "./harness.ts";
 
@@ -39,6 +40,7 @@ export async function realHarness(platform: Platform): Promise<Harness> {
         },
       };
     },
+    authority: createAuthority,
     fetch: (port, name, init) => fetch(`http://127.0.0.1:${port}${name}`, init),
     async close() {
       for (const root of mounts) execFileSync("umount", [root]);

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import type { Conn, TlsClientOptions, TlsServerOptions } from "../../src/platform/net.ts";
 import type { Platform } from "../../src/platform/platform.ts";
+import { before } from "../support/authority.ts";
 import type { Suite } from "./harness.ts";
 import {
   connectedPair,
@@ -169,6 +170,33 @@ export function tlsConformance({ check }: Suite): void {
       await up.close();
     }
   });
+
+  check(
+    "STARTTLS: of a CA both sides require each other's certificate, and a server that refuses knows why",
+    async ({ platform, authority }) => {
+      const [{ ca, issue }, another] = [await authority("one CA"), await authority("another CA")];
+      const own = await issue("server");
+      const cases: [Credentials | null, string][] = [
+        [await issue("client"), ""],
+        [await another.issue("client"), "UNABLE_TO_VERIFY_LEAF_SIGNATURE"],
+        [await issue("client", before(platform.clock.wall())), "CERT_HAS_EXPIRED"],
+        [null, "ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE"],
+      ];
+      for (const [theirs, code] of cases) {
+        const up = await upgrade(
+          platform,
+          { ...own, clientCert: "require", ca, minVersion: "TLSv1.3" },
+          { ...theirs, serverName: "", verify: "ca", ca },
+        );
+        const { server } = up;
+        assert.equal(server.status === "rejected" ? server.reason.code : "", code);
+        if (code === "") assert.equal(connOf(server).tls?.authorized, true);
+        assert.equal(connOf(up.client).tls?.authorized, true);
+        if (code !== "") assert.equal(await connOf(up.client).read(), null);
+        await up.close();
+      }
+    },
+  );
 
   check("STARTTLS: the client refuses as it was told to", async ({ platform }) => {
     const [own, other] = [

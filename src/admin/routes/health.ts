@@ -1,6 +1,7 @@
 /**
  * `/livez`: the process answers. `/readyz`: replicas can be served here. Both are open, since
- * load balancers have no token, and tell nothing but that. `/errors/{code}`: the catalogue.
+ * load balancers have no token, and tell nothing but that. `/errors/{code}`: the catalogue. Of a
+ * node that starts there is no more than this (app.ts).
  */
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import { catalogueEntry } from "../../base/errors.ts";
@@ -11,9 +12,17 @@ export function isOpenPath(path: string): boolean {
   return path === "/livez" || path === "/readyz" || /^\/errors\/BR[0-9]{4}$/.test(path);
 }
 
-export function healthRoutes(app: OpenAPIHono, node: NodeOperations): void {
+export function liveRoutes(app: OpenAPIHono): void {
   app.get("/livez", (context) => context.text("ok\n"));
 
+  app.get("/errors/:code", (context) => {
+    const entry = catalogueEntry(context.req.param("code"));
+    if (entry === undefined) throw new ApiError(404, "BR4007", "There is no such code");
+    return context.json(entry);
+  });
+}
+
+export function readyRoute(app: OpenAPIHono, node: NodeOperations): void {
   app.get("/readyz", (context) => {
     const why = node.notReady();
     const status = why === null ? 200 : 503;
@@ -32,12 +41,6 @@ export function healthRoutes(app: OpenAPIHono, node: NodeOperations): void {
       line(syncer.state === "RUNNING", "syncer", syncer.state),
     ];
     return context.text(`${lines.join("\n")}\n`, status);
-  });
-
-  app.get("/errors/:code", (context) => {
-    const entry = catalogueEntry(context.req.param("code"));
-    if (entry === undefined) throw new ApiError(404, "BR4007", "There is no such code");
-    return context.json(entry);
   });
 }
 

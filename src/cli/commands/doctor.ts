@@ -12,6 +12,7 @@ import type { Platform } from "../../platform/platform.ts";
 import type { SourceCheck } from "../../syncer/host.ts";
 import { CliError, ExitCode, type GlobalOptions } from "../context.ts";
 import { formatBytes } from "../output.ts";
+import { readPeerCertificates } from "../peer-credentials.ts";
 import { readSecret } from "../secrets.ts";
 import { addConfigFlags, loadSettings } from "../settings.ts";
 import { act, type Verb, type VerbTable } from "../verb.ts";
@@ -160,6 +161,7 @@ async function checkPorts(platform: Platform, config: NodeConfig, add: Add): Pro
 
 async function checkSecrets(platform: Platform, config: NodeConfig, add: Add): Promise<void> {
   const references: [string, string | null][] = [
+    ["cluster.secret_file", config.cluster?.secretRef ?? null],
     ["source.password_file", config.source?.passwordRef ?? null],
     ["admin.token_file", config.admin.tokenRef],
     ...config.accounts.map((account): [string, string] => [
@@ -175,6 +177,14 @@ async function checkSecrets(platform: Platform, config: NodeConfig, add: Add): P
     } catch (error) {
       add("secrets", "fail", (error as Error).message);
     }
+  }
+  const tls = config.cluster?.tls ?? null;
+  if (tls === null) return;
+  try {
+    await readPeerCertificates(platform, tls);
+    add("secrets", "ok", "cluster.tls_ca, cluster.tls_cert and cluster.tls_key can be used");
+  } catch (error) {
+    add("secrets", "fail", (error as Error).message);
   }
 }
 

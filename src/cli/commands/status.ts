@@ -63,8 +63,9 @@ async function watch(
         printStatus(output, status);
       }
     } catch (error) {
-      // A restart of the node is what one watches for.
-      if (!(error instanceof CliError) || error.exit !== ExitCode.UNREACHABLE) throw error;
+      // A restart of the node is what one watches for: it is away, then it reads its log (BR4009).
+      const isAway = error instanceof CliError && error.exit === ExitCode.UNREACHABLE;
+      if (!isAway && !(error instanceof CliError && error.code === "BR4009")) throw error;
       if (output.json) output.jsonLine({ unreachable: error.message });
       else output.line(error.message);
     }

@@ -128,8 +128,7 @@ export class SimNode {
           history: this.#plan.history ?? "all",
           heartbeatMs,
           electionMs,
-          tls,
-          secrets: async () => [SECRET],
+          credentials: async () => ({ ...tls, ca: null, secrets: [SECRET] }),
         },
       },
     });

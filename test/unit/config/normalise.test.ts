@@ -67,6 +67,23 @@ test("normalise wants of a cluster's node what the others need of it", async () 
   assert.match((await cluster('secret_file = "s"\ndiscovery = "fly"'))[0]!, /cluster\.join/);
 });
 
+test("normalise takes a cluster's certificates all three or none, and then needs no secret", async () => {
+  const tls = (...keys: string[]): string =>
+    `[cluster]\n${keys.map((key) => `${key} = "/${key}"`).join("\n")}`;
+  const { cluster } = (await load({ toml: tls("tls_ca", "tls_cert", "tls_key") })).config;
+  assert.equal(cluster!.secretRef, null);
+  assert.deepEqual(cluster!.tls, { ca: "/tls_ca", cert: "/tls_cert", key: "/tls_key" });
+  assert.deepEqual(await problems({ toml: tls("tls_ca", "tls_key") }), [
+    "cluster.tls_ca and cluster.tls_key are set and cluster.tls_cert is not: set all three or none",
+  ]);
+  assert.deepEqual(await problems({ toml: tls("secret_file", "tls_ca") }), [
+    "cluster.tls_ca is set and cluster.tls_cert and cluster.tls_key are not: set all three or none",
+  ]);
+  const both = await load({ toml: tls("secret_file", "tls_ca", "tls_cert", "tls_key") });
+  assert.equal(both.config.cluster!.secretRef, "file:/secret_file");
+  assert.equal((await load({ toml: tls("secret_file") })).config.cluster!.tls, null);
+});
+
 test("normalise gives the source the shape of the replicated settings", async () => {
   const toml =
     '[source]\nurl = "mysql://us%40er@[::1]:3310"\npassword_file = "/p"\nnative_password = true';

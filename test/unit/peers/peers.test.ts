@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { BinraftError } from "../../../src/base/errors.ts";
 import { CallFailed } from "../../../src/peers/link.ts";
 import { message } from "../../../src/raft/types.ts";
+import { before } from "../../support/authority.ts";
+import { toyAuthority } from "../../support/toy-authority.ts";
 import { PeersWorld, PORT } from "./world-peers.ts";
 
 async function pair(seed: number): Promise<PeersWorld> {
@@ -66,6 +69,53 @@ test("a node with another secret is not linked, and costs the others nothing", a
   );
   const report = a!.peers.reports().find(({ id }) => id === 3);
   assert.match(report!.trouble, /cluster secret/);
+});
+
+test("a node whose certificate expired is linked again once its file is renewed", async () => {
+  const world = new PeersWorld(10);
+  for (const id of [1, 2, 3]) await world.start(id);
+  const [a, b, c] = world.nodes;
+  const { clock } = a!.platform;
+  const { ca, issue } = toyAuthority(a!.platform, "the CA");
+  for (const node of world.nodes)
+    node.given = async () => ({ ...(await issue("node")), ca, secrets: [] });
+  const { given } = c!;
+  c!.given = async () => ({ ...(await issue("c", before(clock.wall()))), ca, secrets: [] });
+  world.introduce();
+  assert.ok(await world.until(() => a!.peers.isConnected(2) && b!.peers.isConnected(1)));
+  await world.world.time.advance(20_000);
+  assert.deepEqual([...a!.peers.connected(), ...c!.peers.connected()], [2]);
+  assert.match(a!.lines.join("\n"), /warn No link to a node .*"id":3.* has expired: renew it/);
+  assert.match(
+    a!.lines.join("\n"),
+    /warn A connection to the peer port was refused .* has expired/,
+  );
+  assert.match(
+    c!.lines.join("\n"),
+    /warn No link to a node .*does not accept this node's certificate/,
+  );
+  c!.given = given;
+  assert.ok(await world.until(() => a!.peers.isConnected(3) && c!.peers.isConnected(1)));
+});
+
+test("a node that cannot read its credentials has no new links, keeps those it has, and says why", async () => {
+  const world = await pair(11);
+  const [a] = world.nodes;
+  const { given } = a!;
+  a!.given = async () => {
+    throw new BinraftError("BR1006", "Cannot read its file");
+  };
+  const c = await world.start(3);
+  world.introduce();
+  await world.world.time.advance(20_000);
+  assert.deepEqual([a!.peers.isConnected(2), a!.peers.isConnected(3)], [true, false]);
+  assert.match(a!.lines.join("\n"), /warn No link to a node .*"id":3.*Cannot read its file/);
+  assert.match(
+    a!.lines.join("\n"),
+    /warn A connection to the peer port was refused .*Cannot read its/,
+  );
+  a!.given = given;
+  assert.ok(await world.until(() => a!.peers.isConnected(3) && c.peers.isConnected(1)));
 });
 
 test("a refusal reaches the node that is refused, with its sentence", async () => {

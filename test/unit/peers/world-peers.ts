@@ -1,12 +1,12 @@
 /** Nodes with links and nothing behind them, on simulated machines. */
 import { World } from "../../../runtime/memory/world.ts";
-import { silentLogger } from "../../../src/base/logger.ts";
 import type { PeerCredentials } from "../../../src/peers/handshake.ts";
 import type { PeersHost } from "../../../src/peers/host.ts";
 import { Peers } from "../../../src/peers/peers.ts";
 import { type Hello, PROTOCOL_VERSION, type Refusal } from "../../../src/peers/protocol.ts";
 import type { Platform } from "../../../src/platform/platform.ts";
 import type { Message } from "../../../src/raft/types.ts";
+import { recordingLogger } from "../../sim/nodes/recording-logger.ts";
 
 export const PORT = 4306;
 
@@ -21,7 +21,7 @@ export async function credentials(
     notBefore: new Date(now - 1000),
     notAfter: new Date(now + 1e10),
   });
-  return { ...made, secrets };
+  return { ...made, ca: null, secrets };
 }
 
 export class PeersWorld {
@@ -63,9 +63,12 @@ export class PeersWorld {
 
 export class LinkedNode implements PeersHost {
   readonly id: number;
+  readonly platform: Platform;
   readonly address: string;
   readonly peers: Peers;
-  readonly #credentials: PeerCredentials;
+  /** Read at each connection. */
+  given: () => Promise<PeerCredentials>;
+  readonly lines: string[] = [];
   readonly stop = new AbortController();
   readonly messages: Message[] = [];
   readonly dropped: number[] = [];
@@ -75,9 +78,11 @@ export class LinkedNode implements PeersHost {
 
   constructor(platform: Platform, address: string, id: number, given: PeerCredentials) {
     this.id = id;
+    this.platform = platform;
     this.address = address;
-    this.#credentials = given;
-    this.peers = new Peers(platform, silentLogger, { host: address, port: PORT }, this);
+    this.given = async () => given;
+    const logger = recordingLogger(this.lines, () => platform.clock.mono());
+    this.peers = new Peers(platform, logger, { host: address, port: PORT }, this);
   }
 
   async begin(): Promise<void> {
@@ -88,8 +93,8 @@ export class LinkedNode implements PeersHost {
   get raftId(): number {
     return this.id;
   }
-  async credentials(): Promise<PeerCredentials> {
-    return this.#credentials;
+  credentials(): Promise<PeerCredentials> {
+    return this.given();
   }
   hello(): Hello {
     return {
