@@ -8,6 +8,7 @@ import { BinlogServer, type BinlogServerStatus } from "../server/server.ts";
 import type { ServerIdentity } from "../server/shared.ts";
 import type { Missing } from "../server/start-position.ts";
 import type { AccountSettings } from "./command.ts";
+import { isVoter } from "./members.ts";
 import type { StartOptions } from "./node.ts";
 import type { NodeCore } from "./node-core.ts";
 import { NodeStream } from "./node-stream.ts";
@@ -171,8 +172,10 @@ export class NodeServer {
 const BARRIER_MS = 5_000;
 
 /** All that the cluster has committed is here: what this node lacks nobody has. */
-async function confirmMissing({ driver, state }: NodeCore, what: Missing): Promise<boolean> {
-  if (what === "older" && state.startsAt > 0) return false;
+async function confirmMissing({ driver, log, state }: NodeCore, what: Missing): Promise<boolean> {
+  // Who votes has all that there is, be it that it was made the only one (recover).
+  const joinedFromNow = state.startsAt > 0 && !isVoter(state.conf, log.identity.raftId);
+  if (what === "older" && joinedFromNow) return false;
   if (driver.damaged !== null || driver.consensus.fenced !== null) return false;
   return driver.barrier(BARRIER_MS).then(
     () => true,

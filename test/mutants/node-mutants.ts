@@ -65,8 +65,8 @@ export const NODE_MUTANTS: readonly Mutant[] = [
   onNodes(
     "B7: a node that joined from now refuses for good what others have",
     SERVER,
-    '  if (what === "older" && state.startsAt > 0) return false;\n',
-    "",
+    'if (what === "older" && joinedFromNow) return false;',
+    "if (joinedFromNow && state.startsAt < 0) return false;",
   ),
   onNodes(
     "B4: what is left of a purged file is passed over",

@@ -61,6 +61,27 @@ test("after a lost quorum one node goes on alone, the others are not let in, a f
   assert.equal(b!.node!.core.driver.consensus.node.leader, 0, "the old one is on its own");
 });
 
+test("a learner that joined from now goes on alone: what it lacks is gone for good then", async () => {
+  const { cluster } = await loadedCluster(1, 50);
+  const { time } = cluster.world;
+  const { acked } = cluster;
+  cluster.rotateSource();
+  await cluster.until("more", () => cluster.acked > acked + 50);
+  const node = cluster.addNode(null, "from-now");
+  cluster.source.settings(node.machine);
+  await cluster.until("it is there", () => node.node?.notReady() === null);
+  const [first] = node.node!.files();
+  for (const one of cluster.nodes) one.kill();
+  await time.run(() => refound(partsOf(node.machine.start(), node)));
+  node.kill();
+  node.start();
+  await cluster.until("it leads alone", () => node.leads);
+  assert.equal(node.node!.files()[0]!.name, first!.name);
+  const late = cluster.addReplica(3, () => node);
+  await cluster.until("its replica is told", () => late.fatal !== "");
+  assert.match(late.fatal, /purged/);
+});
+
 test("a backup is restored as a cluster of its own, with every file as it was", async () => {
   const { cluster } = await loadedCluster(1, 200);
   const { time } = cluster.world;
