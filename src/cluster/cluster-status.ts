@@ -2,8 +2,8 @@
 import type { ServerCounters } from "../server/shared.ts";
 import type { ClusterPart } from "./cluster-part.ts";
 import { isVoter, type Member } from "./members.ts";
-import type { NodeSettings } from "./node.ts";
 import type { NodeCore } from "./node-core.ts";
+import type { NodeSettings } from "./node-settings.ts";
 import {
   type ClusterStatus,
   type MemberStatus,

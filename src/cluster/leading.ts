@@ -7,8 +7,8 @@ import type { Service } from "../base/service.ts";
 import { type Clock, delay } from "../platform/clock.ts";
 import { ProposalDropped } from "../raft/errors.ts";
 import type { Syncer } from "../syncer/syncer.ts";
-import type { NodeSettings } from "./node.ts";
 import type { NodeCore } from "./node-core.ts";
+import type { NodeSettings } from "./node-settings.ts";
 import { describeSource } from "./source-config.ts";
 
 export interface LeadingParts {

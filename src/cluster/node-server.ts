@@ -9,8 +9,8 @@ import type { ServerIdentity } from "../server/shared.ts";
 import type { Missing } from "../server/start-position.ts";
 import type { AccountSettings } from "./command.ts";
 import { isVoter } from "./members.ts";
-import type { StartOptions } from "./node.ts";
 import type { NodeCore } from "./node-core.ts";
+import type { StartOptions } from "./node-settings.ts";
 import { NodeStream } from "./node-stream.ts";
 import type { ReplicaStatus, ServerStatus } from "./operations.ts";
 

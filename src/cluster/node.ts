@@ -11,20 +11,21 @@ import type { BinlogFile } from "../binlog/file-view.ts";
 import type { Address } from "../platform/net.ts";
 import type { Platform } from "../platform/platform.ts";
 import { Scrub } from "../storage/scrub.ts";
-import type { SourceCheck, SourceConfig, SyncerStatus } from "../syncer/host.ts";
+import type { SourceConfig, SyncerStatus } from "../syncer/host.ts";
 import { Syncer } from "../syncer/syncer.ts";
 import { backupBytes } from "./backup.ts";
 import type { ClusterPart } from "./cluster-part.ts";
-import type { ClusterSettings } from "./cluster-settings.ts";
 import { clusterStatus, memberStatus, nodeMetrics } from "./cluster-status.ts";
-import type { AccountSettings, Command, RetentionSettings, SourceSettings } from "./command.ts";
+import type { Command, SourceSettings } from "./command.ts";
 import { exportBytes } from "./export.ts";
 import { LeaderCalls } from "./leader-calls.ts";
 import { LeaderOperations, noFile, type Provide, provideOperations } from "./leader-operations.ts";
+import { LeaderWrites } from "./leader-writes.ts";
 import { Leading } from "./leading.ts";
 import { membersOf } from "./members.ts";
 import { checkpointOf, type NodeCore } from "./node-core.ts";
 import type { NodeServer } from "./node-server.ts";
+import type { NodeSettings, StartOptions } from "./node-settings.ts";
 import type {
   ClusterOperations,
   ClusterStatus,
@@ -35,45 +36,11 @@ import type {
   NodeStatus,
   ReplicaStatus,
   ServerStatus,
-  SourceChange,
-  Waiting,
 } from "./operations.ts";
-import type { RetentionPolicy } from "./retention.ts";
 import { RetentionWatch } from "./retention-watch.ts";
 import { describeSource, resolveSource } from "./source-config.ts";
 import { nodeStatus } from "./status.ts";
 import { NodeSyncerHost } from "./syncer-host.ts";
-
-export interface NodeSettings extends RetentionPolicy {
-  readonly name: string;
-  readonly region: string;
-  readonly version: string;
-  readonly dataDir: string;
-  /** Null: derived from the disk's identity. */
-  readonly serverId: number | null;
-  readonly mysqlAddress: Address;
-  readonly segmentBytes: number;
-  /** For so long purge keeps what a replica will ask for that left; 0: not at all. */
-  readonly keepForAbsentHours: number;
-  readonly requireTls: boolean;
-  readonly maxConnections: number;
-  readonly allowOriginServerIds: boolean;
-  /** Seeds of the replicated settings: they count once, then the log holds. */
-  readonly source: SourceSettings | null;
-  readonly accounts: ReadonlyMap<string, AccountSettings>;
-  /** Null: a node of its own. */
-  readonly cluster: ClusterSettings | null;
-}
-
-export interface StartOptions {
-  readonly platform: Platform;
-  readonly logger: Logger;
-  readonly settings: NodeSettings;
-  /** For replicas; null serves without TLS. */
-  readonly tls: { readonly cert: string; readonly key: string } | null;
-  /** Told what the start waits for, when that is not its log. */
-  readonly onWaiting?: (waiting: Waiting) => void;
-}
 
 const DRAIN_MS = 5_000;
 
@@ -87,7 +54,7 @@ export interface NodeParts {
   readonly fail: (error: Error) => void;
 }
 
-export class RunningNode implements NodeOperations, ClusterOperations {
+export class RunningNode extends LeaderWrites implements NodeOperations, ClusterOperations {
   /** For embedders, and for who checks it. */
   readonly core: NodeCore;
   readonly #server: NodeServer;
@@ -96,7 +63,7 @@ export class RunningNode implements NodeOperations, ClusterOperations {
   readonly #logger: Logger;
   readonly #settings: NodeSettings;
   readonly #syncer: Syncer;
-  readonly #leader: LeaderCalls;
+  protected readonly leader: LeaderCalls;
   readonly #stopSyncer = new AbortController();
   readonly #stopDriver = new AbortController();
   readonly #stopScrub = new AbortController();
@@ -112,6 +79,7 @@ export class RunningNode implements NodeOperations, ClusterOperations {
   readonly failed: Promise<Error>;
 
   constructor({ core, server, cluster, options, failed, fail }: NodeParts) {
+    super();
     this.core = core;
     this.#server = server;
     this.#cluster = cluster;
@@ -130,10 +98,10 @@ export class RunningNode implements NodeOperations, ClusterOperations {
       describe: () => describeSource(core.state.settings.source),
     });
     const { platform, logger } = options;
-    this.#leader = new LeaderCalls(core, platform.clock, cluster?.peers ?? null);
+    this.leader = new LeaderCalls(core, platform.clock, cluster?.peers ?? null);
     const sourceConfig = (): Promise<SourceConfig | null> => this.#sourceConfig();
     const operations = new LeaderOperations({ core, platform, logger, host, sourceConfig });
-    const provide: Provide = (name, method) => this.#leader.provide(name, method);
+    const provide: Provide = (name, method) => this.leader.provide(name, method);
     provideOperations(provide, operations);
     provide("syncer", async () => this.#syncer.status());
     cluster?.provide(provide, operations);
@@ -148,7 +116,7 @@ export class RunningNode implements NodeOperations, ClusterOperations {
     });
     // It would go on serving what it has and get nothing new: replicas are to go elsewhere.
     core.driver.consensus.onFenced = () => void server.want(false, DRAIN_MS);
-    cluster?.begin(this.#leader, () => server.slowestEntry());
+    cluster?.begin(this.leader, () => server.slowestEntry());
     this.#driverRun = core.driver.run(this.#stopDriver.signal).catch((error: Error) => fail(error));
     const { clock } = platform;
     this.#syncerRun = new Leading({
@@ -293,10 +261,6 @@ export class RunningNode implements NodeOperations, ClusterOperations {
     return backupBytes(this.core, this.#settings.version, this.#platform.crypto.crc32);
   }
 
-  async purge(firstKept: string, dryRun: boolean): Promise<readonly string[]> {
-    return (await this.#leader.onLeader("purge", firstKept, dryRun)) as string[];
-  }
-
   source(): SourceSettings | null {
     return this.core.state.settings.source;
   }
@@ -307,45 +271,15 @@ export class RunningNode implements NodeOperations, ClusterOperations {
     return resolveSource(source, this.#platform.process, this.#server.clusterUuid);
   }
 
-  async setSource(change: SourceChange): Promise<void> {
-    await this.#leader.onLeader("setSource", change);
-  }
-  async startSyncer(): Promise<void> {
-    await this.#leader.onLeader("startSyncer");
-  }
-  async stopSyncer(): Promise<void> {
-    await this.#leader.onLeader("stopSyncer");
-  }
-  async checkSource(): Promise<readonly SourceCheck[]> {
-    return (await this.#leader.onLeader("checkSource")) as SourceCheck[];
-  }
-  async acceptGap(gtids: string, confirm: string): Promise<void> {
-    await this.#leader.onLeader("acceptGap", gtids, confirm);
-  }
-  async newTimeline(confirm: string): Promise<void> {
-    await this.#leader.onLeader("newTimeline", confirm);
-  }
-
   async syncer(): Promise<SyncerStatus> {
     if (this.core.driver.consensus.node.leader === 0) return this.#syncer.status();
-    return (await this.#leader.onLeader("syncer")) as SyncerStatus;
+    return (await this.leader.onLeader("syncer")) as SyncerStatus;
   }
 
   accounts(): readonly { readonly name: string; readonly native: boolean }[] {
     const { accounts } = this.core.state.settings;
     return [...accounts].map(([name, account]) => ({ name, native: account.native !== null }));
   }
-  async setAccount(name: string, account: AccountSettings): Promise<void> {
-    await this.#leader.onLeader("setAccount", name, account);
-  }
-  async removeAccount(name: string): Promise<void> {
-    await this.#leader.onLeader("removeAccount", name);
-  }
-
-  async setRetention(retention: RetentionSettings): Promise<void> {
-    await this.#leader.onLeader("setRetention", retention);
-  }
-
   startServer(): Promise<ServerStatus> {
     return this.#wantServer("running");
   }
@@ -353,7 +287,7 @@ export class RunningNode implements NodeOperations, ClusterOperations {
     return this.#wantServer("stopped");
   }
   async #wantServer(wanted: "running" | "stopped"): Promise<ServerStatus> {
-    await this.#leader.onLeader("setServer", this.core.log.identity.raftId, wanted);
+    await this.leader.onLeader("setServer", this.core.log.identity.raftId, wanted);
     // The entry may not be applied here yet.
     await this.#server.want(wanted === "running", DRAIN_MS);
     return this.#server.status();
@@ -366,27 +300,8 @@ export class RunningNode implements NodeOperations, ClusterOperations {
     return nodeMetrics(this.core, this.#server.counters().counters, this.#cluster);
   }
 
-  async addMember(peerAddress: string): Promise<MemberStatus> {
-    return this.#member(await this.#leader.onLeader("addMember", peerAddress));
-  }
-  async promoteMember(member: string): Promise<MemberStatus> {
-    return this.#member(await this.#leader.onLeader("promoteMember", member));
-  }
-  async demoteMember(member: string): Promise<MemberStatus> {
-    return this.#member(await this.#leader.onLeader("demoteMember", member));
-  }
-  async removeMember(member: string): Promise<void> {
-    await this.#leader.onLeader("removeMember", member);
-  }
-  async replaceMember(old: string, fresh: string): Promise<MemberStatus> {
-    return this.#member(await this.#leader.onLeader("replaceMember", old, fresh));
-  }
-  async transferLeader(member: string): Promise<number> {
-    return (await this.#leader.onLeader("transferLeader", member)) as number;
-  }
-
   /** As this node knows it, once it has applied what made it. */
-  async #member(id: unknown): Promise<MemberStatus> {
+  protected async member(id: unknown): Promise<MemberStatus> {
     await this.core.driver.barrier(10_000).catch(() => {});
     return memberStatus(this.core, this.#settings, this.#cluster, id as number);
   }

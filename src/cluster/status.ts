@@ -3,8 +3,8 @@ import type { Platform } from "../platform/platform.ts";
 import type { SyncerStatus } from "../syncer/host.ts";
 import type { ClusterPart } from "./cluster-part.ts";
 import { isVoter } from "./members.ts";
-import type { NodeSettings } from "./node.ts";
 import type { NodeCore } from "./node-core.ts";
+import type { NodeSettings } from "./node-settings.ts";
 import type { NodeStatus, ServerStatus } from "./operations.ts";
 
 export interface StatusParts {

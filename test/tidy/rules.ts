@@ -81,7 +81,6 @@ export const MAX_COLUMNS = 120;
 /** Longer than MAX_LINES for now. */
 export const LONG_FILES: ReadonlySet<string> = new Set([
   "src/binlog/stream-state.ts",
-  "src/cluster/node.ts",
   "src/server/cursor.ts",
   "src/server/dump.ts",
   "src/server/server.ts",

@@ -1,7 +1,8 @@
 /** A node on the simulated platform, and the lines that it logs. */
 import { type Machine, World } from "../../../runtime/memory/world.ts";
 import type { Logger } from "../../../src/base/logger.ts";
-import type { NodeSettings, RunningNode } from "../../../src/cluster/node.ts";
+import type { RunningNode } from "../../../src/cluster/node.ts";
+import type { NodeSettings } from "../../../src/cluster/node-settings.ts";
 import { startNode } from "../../../src/cluster/start-node.ts";
 
 export class NodeWorld {

@@ -1,0 +1,65 @@
+/** The writes of the admin API that only the leader can do: asked of any node, done there. */
+import type { SourceCheck } from "../syncer/host.ts";
+import type { AccountSettings, RetentionSettings } from "./command.ts";
+import type { LeaderCalls } from "./leader-calls.ts";
+import type { MemberStatus, SourceChange } from "./operations.ts";
+
+/** What each does: operations.ts. */
+export abstract class LeaderWrites {
+  protected abstract readonly leader: LeaderCalls;
+  /** As this node knows it, once it has applied what made it. */
+  protected abstract member(id: unknown): Promise<MemberStatus>;
+
+  async purge(firstKept: string, dryRun: boolean): Promise<readonly string[]> {
+    return (await this.leader.onLeader("purge", firstKept, dryRun)) as string[];
+  }
+
+  async setSource(change: SourceChange): Promise<void> {
+    await this.leader.onLeader("setSource", change);
+  }
+  async startSyncer(): Promise<void> {
+    await this.leader.onLeader("startSyncer");
+  }
+  async stopSyncer(): Promise<void> {
+    await this.leader.onLeader("stopSyncer");
+  }
+  async checkSource(): Promise<readonly SourceCheck[]> {
+    return (await this.leader.onLeader("checkSource")) as SourceCheck[];
+  }
+  async acceptGap(gtids: string, confirm: string): Promise<void> {
+    await this.leader.onLeader("acceptGap", gtids, confirm);
+  }
+  async newTimeline(confirm: string): Promise<void> {
+    await this.leader.onLeader("newTimeline", confirm);
+  }
+
+  async setAccount(name: string, account: AccountSettings): Promise<void> {
+    await this.leader.onLeader("setAccount", name, account);
+  }
+  async removeAccount(name: string): Promise<void> {
+    await this.leader.onLeader("removeAccount", name);
+  }
+
+  async setRetention(retention: RetentionSettings): Promise<void> {
+    await this.leader.onLeader("setRetention", retention);
+  }
+
+  async addMember(peerAddress: string): Promise<MemberStatus> {
+    return this.member(await this.leader.onLeader("addMember", peerAddress));
+  }
+  async promoteMember(member: string): Promise<MemberStatus> {
+    return this.member(await this.leader.onLeader("promoteMember", member));
+  }
+  async demoteMember(member: string): Promise<MemberStatus> {
+    return this.member(await this.leader.onLeader("demoteMember", member));
+  }
+  async removeMember(member: string): Promise<void> {
+    await this.leader.onLeader("removeMember", member);
+  }
+  async replaceMember(old: string, fresh: string): Promise<MemberStatus> {
+    return this.member(await this.leader.onLeader("replaceMember", old, fresh));
+  }
+  async transferLeader(member: string): Promise<number> {
+    return (await this.leader.onLeader("transferLeader", member)) as number;
+  }
+}

@@ -1,0 +1,39 @@
+/** What a node is started with. */
+import type { Logger } from "../base/logger.ts";
+import type { Address } from "../platform/net.ts";
+import type { Platform } from "../platform/platform.ts";
+import type { ClusterSettings } from "./cluster-settings.ts";
+import type { AccountSettings, SourceSettings } from "./command.ts";
+import type { Waiting } from "./operations.ts";
+import type { RetentionPolicy } from "./retention.ts";
+
+export interface NodeSettings extends RetentionPolicy {
+  readonly name: string;
+  readonly region: string;
+  readonly version: string;
+  readonly dataDir: string;
+  /** Null: derived from the disk's identity. */
+  readonly serverId: number | null;
+  readonly mysqlAddress: Address;
+  readonly segmentBytes: number;
+  /** For so long purge keeps what a replica will ask for that left; 0: not at all. */
+  readonly keepForAbsentHours: number;
+  readonly requireTls: boolean;
+  readonly maxConnections: number;
+  readonly allowOriginServerIds: boolean;
+  /** Seeds of the replicated settings: they count once, then the log holds. */
+  readonly source: SourceSettings | null;
+  readonly accounts: ReadonlyMap<string, AccountSettings>;
+  /** Null: a node of its own. */
+  readonly cluster: ClusterSettings | null;
+}
+
+export interface StartOptions {
+  readonly platform: Platform;
+  readonly logger: Logger;
+  readonly settings: NodeSettings;
+  /** For replicas; null serves without TLS. */
+  readonly tls: { readonly cert: string; readonly key: string } | null;
+  /** Told what the start waits for, when that is not its log. */
+  readonly onWaiting?: (waiting: Waiting) => void;
+}
