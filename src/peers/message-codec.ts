@@ -3,7 +3,7 @@
  * before anything is allocated. What stays on a node (storage threads, local messages) has no form.
  *
  *   u8 format (1) · u8 type · u8 reject · u64 from · to · term · logTerm · index · commit · vote ·
- *   rejectHint · priority · u32 length, context · u32 count of entries ·
+ *   rejectHint · priority · known index · known term · u32 length, context · u32 count of entries ·
  *   each: u64 term · u8 type · u32 length, payload (indexes follow `index`) ·
  *   u8 1 when a snapshot follows: u64 index · term · the configuration · u32 length, data
  *
@@ -55,7 +55,7 @@ export function encodeMessage(m: Message): Uint8Array {
     .u8(number)
     .u8(m.reject ? 1 : 0);
   out.u64(m.from).u64(m.to).u64(m.term).u64(m.logTerm).u64(m.index).u64(m.commit);
-  out.u64(m.vote).u64(m.rejectHint).u64(m.priority);
+  out.u64(m.vote).u64(m.rejectHint).u64(m.priority).u64(m.known.index).u64(m.known.term);
   out.u32(m.context.length).raw(m.context);
   out.u32(m.entries.length);
   for (const { term, type, data } of m.entries) {
@@ -81,6 +81,7 @@ export function decodeMessage(
   const head = { from: n("from"), to: n("to"), term: n("term"), logTerm: n("log term") };
   const places = { index: n("index"), commit: n("commit"), vote: n("vote") };
   const hints = { rejectHint: n("reject hint"), priority: n("priority") };
+  const known = { index: n("known index"), term: n("known term") };
   const context = readBytes(reader, "context", MAX_CONTEXT_BYTES).slice();
   const entries = readEntries(reader, places.index, own);
   const snapshot = reader.u8("snapshot") === 0 ? null : readSnapshot(reader);
@@ -90,6 +91,7 @@ export function decodeMessage(
     ...head,
     ...places,
     ...hints,
+    known,
     reject,
     context,
     entries,

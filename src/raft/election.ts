@@ -8,7 +8,7 @@
 import { hex } from "./describe.ts";
 import type { VoteResult } from "./quorum.ts";
 import type { Raft } from "./raft.ts";
-import { type Message, type MessageType, message, NO_BYTES, NONE } from "./types.ts";
+import { type EntryId, type Message, type MessageType, message, NO_BYTES, NONE } from "./types.ts";
 
 export type CampaignKind = "pre-election" | "election" | "transfer";
 
@@ -83,7 +83,8 @@ export function campaign(raft: Raft, kind: CampaignKind): void {
         `${hex(to)} at term ${raft.term}`,
     );
     const { priority } = raft.config;
-    raft.send(type, to, { term, logTerm: last.term, index: last.index, context, priority });
+    const known = knownOf(raft);
+    raft.send(type, to, { term, logTerm: last.term, index: last.index, context, priority, known });
   }
 }
 
@@ -132,26 +133,31 @@ function logVote(raft: Raft, verb: string, preposition: string, m: Message): voi
 }
 
 /**
- * Who has no vote refuses with what it knows to be committed. It insists on its whole log like
- * everybody, since what it acknowledged may have been counted by who had not applied its removal yet;
- * but it cannot be elected itself, and who needs its vote may only not know yet that it left.
+ * Who has no vote, as far as it knows, and a candidate that asks for it know different configurations.
+ * If that log is the longer one it insists on it like everybody, and cannot be elected itself: both
+ * could wait for ever. So each tells the other what it knows to be committed: the candidate may learn
+ * that the other left, or the other that it came to vote.
  */
 export function refuseVote(raft: Raft, request: Message): void {
-  const { log, term } = raft;
   logVote(raft, "rejected", "from", request);
   const hasVote = raft.tracker.voterIds().includes(raft.id);
-  const known = hasVote ? {} : { index: log.committed, logTerm: log.termOrZero(log.committed) };
-  raft.send(responseType(request.type), request.from, { term, reject: true, ...known });
+  const known = hasVote ? {} : { known: knownOf(raft) };
+  raft.send(responseType(request.type), request.from, { term: raft.term, reject: true, ...known });
+  if (!hasVote) learnCommitted(raft, request);
 }
 
-/** Takes in what a refusal knows to be committed; of whichever term, for it stays so. */
-export function learnCommitted(raft: Raft, m: Message): void {
+function knownOf({ log }: Raft): EntryId {
+  return { index: log.committed, term: log.termOrZero(log.committed) };
+}
+
+/** Takes in what the sender knows to be committed, of whichever term: it stays so. */
+export function learnCommitted(raft: Raft, { from, known }: Message): void {
   const { log } = raft;
-  const isNews = m.logTerm > 0 && m.index > log.committed;
-  if (raft.leads || !isNews || !log.matchTerm({ index: m.index, term: m.logTerm })) return;
-  raft.logger.info(`${hex(raft.id)} learned from ${hex(m.from)} that ${m.index} is committed`);
-  log.commitTo(m.index);
-  // A change of the configuration may be among it: then these are the wrong votes.
+  const isNews = known.term > 0 && known.index > log.committed;
+  if (raft.leads || !isNews || !log.matchTerm(known)) return;
+  raft.logger.info(`${hex(raft.id)} learned from ${hex(from)} that ${known.index} is committed`);
+  log.commitTo(known.index);
+  // A change of the configuration may be among it: then a candidate asked for the wrong votes.
   if (raft.role !== "follower") raft.becomeFollower(raft.term, NONE);
 }
 

@@ -152,6 +152,8 @@ export interface Message {
   readonly context: Uint8Array;
   /** Of a candidate (election.ts). */
   readonly priority: number;
+  /** Of vote requests, and refusals of who has no vote: what the sender knows to be committed. */
+  readonly known: EntryId;
   /** To be delivered once the storage did what this message asks for. */
   readonly responses: readonly Message[];
 }
@@ -170,6 +172,7 @@ const BLANK: Omit<Message, "type"> = {
   rejectHint: 0,
   context: NO_BYTES,
   priority: 0,
+  known: { index: 0, term: 0 },
   responses: [],
 };
 

@@ -239,14 +239,20 @@ export const MUTANTS: readonly Mutant[] = [
   mutant(
     "who was removed does not say what is committed",
     ELECTION,
-    "const known = hasVote ? {} :",
-    "const known = hasVote || term > 0 ? {} :",
+    "const known = hasVote ? {} : { known: knownOf(raft) };",
+    "const known = {};",
+  ),
+  mutant(
+    "who does not know that it votes does not learn it from a candidate",
+    ELECTION,
+    "  if (!hasVote) learnCommitted(raft, request);\n",
+    "",
   ),
   mutant(
     "what a refusal knows to be committed is taken for whatever stands there",
     ELECTION,
-    "|| !log.matchTerm({ index: m.index, term: m.logTerm })) return;",
-    "|| m.index > log.lastIndex()) return;",
+    "|| !log.matchTerm(known)) return;",
+    "|| known.index > log.lastIndex()) return;",
   ),
   mutant(
     "an old snapshot is restored",

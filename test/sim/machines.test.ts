@@ -28,6 +28,10 @@ test(`${SEEDS} seeds on simulated machines violate nothing, go on within a fault
     assert.match(said, new RegExp(`${kind} [1-9]`), said);
 });
 
+test("who does not know that it came to vote learns it from the candidate that it refuses", async () => {
+  assert.equal((await simulateMachines(301_982)).report, null);
+});
+
 test("a seed run twice on simulated machines leaves the same trace", async () => {
   const traces = new Set<number>();
   for (let seed = 1; seed <= 4; seed++) {

@@ -31,6 +31,7 @@ const anyMessage: fc.Arbitrary<Message> = fc
     vote: number,
     rejectHint: number,
     priority: fc.nat(),
+    known: fc.record({ index: number, term: number }).map((known) => ({ ...known })),
     reject: fc.boolean(),
     context: bytes(20),
     payloads: fc.array(fc.tuple(number, fc.nat(2), bytes(40)), { maxLength: 6 }),

@@ -141,21 +141,33 @@ test("a node that no longer votes insists on what it acknowledged, and tells wha
   const asks = { term: 3, index: 2, logTerm: 1 };
   for (const type of ["MsgVote", "MsgPreVote"] as const) {
     const member = outsider(entriesOf([2, 2], 2));
-    const { reject, index, logTerm } = only(member.receive(type, 1, asks));
-    assert.deepEqual({ reject, index, logTerm }, { reject: true, index: 2, logTerm: 1 });
+    const { reject, known } = only(member.receive(type, 1, asks));
+    assert.deepEqual({ reject, known }, { reject: true, known: { index: 2, term: 1 } });
   }
   // Also to who asks in a term that has passed.
   const late = only(outsider(entriesOf([2, 2], 2)).receive("MsgPreVote", 1, { ...asks, term: 1 }));
-  assert.deepEqual([late.reject, late.index, late.logTerm], [true, 2, 1]);
+  assert.deepEqual([late.reject, late.known], [true, { index: 2, term: 1 }]);
 });
 
-test("a voter refuses without a word of what is committed", () => {
-  const setup = { options: PLAIN, terms: [1, 1, 2, 2], hardState: { term: 2, vote: 0, commit: 2 } };
-  const asks = { term: 3, index: 2, logTerm: 1 };
-  const { reject, index, logTerm } = only(
-    new Member(2, [1, 2, 3], setup).receive("MsgVote", 1, asks),
-  );
-  assert.deepEqual({ reject, index, logTerm }, { reject: true, index: 0, logTerm: 0 });
+test("a voter refuses without a word of what is committed, and learns nothing by the request", () => {
+  const setup = { options: PLAIN, terms: [1, 1, 2, 2], hardState: { term: 2, vote: 0, commit: 1 } };
+  const asks = { term: 3, index: 2, logTerm: 1, known: { index: 2, term: 1 } };
+  const member = new Member(2, [1, 2, 3], setup);
+  const { reject, known } = only(member.receive("MsgVote", 1, asks));
+  assert.deepEqual({ reject, known }, { reject: true, known: { index: 0, term: 0 } });
+  assert.equal(member.raft.log.committed, 1);
+});
+
+test("who has no vote learns from the candidate that it refuses what is committed", () => {
+  const asks = { term: 3, index: 3, logTerm: 2, known: { index: 3, term: 2 } };
+  for (const type of ["MsgVote", "MsgPreVote"] as const) {
+    const member = outsider(entriesOf([2, 2], 2));
+    assert.equal(only(member.receive(type, 1, asks)).reject, true);
+    assert.equal(member.raft.log.committed, 3);
+  }
+  const others = outsider(entriesOf([2, 2], 2));
+  others.receive("MsgVote", 1, { ...asks, known: { index: 3, term: 1 } });
+  assert.equal(others.raft.log.committed, 2);
 });
 
 test("who is refused learns what is committed, if that is in its log, and is no candidate any more", () => {
@@ -169,17 +181,17 @@ test("who is refused learns what is committed, if that is in its log, and is no 
   // The term of the answer does not matter: what is committed stays so.
   for (const term of [2, 3, 4]) {
     const member = candidate();
-    member.receive("MsgVoteResp", 1, { term, reject: true, index: 3, logTerm: 2 });
+    member.receive("MsgVoteResp", 1, { term, reject: true, known: { index: 3, term: 2 } });
     assert.equal(member.raft.log.committed, 3, `term ${term}`);
     assert.equal(member.raft.role, "follower");
   }
   for (const known of [
-    { index: 3, logTerm: 1 },
-    { index: 4, logTerm: 2 },
-    { index: 1, logTerm: 1 },
+    { index: 3, term: 1 },
+    { index: 4, term: 2 },
+    { index: 1, term: 1 },
   ]) {
     const member = candidate();
-    member.receive("MsgVoteResp", 1, { term: 3, reject: true, ...known });
+    member.receive("MsgVoteResp", 1, { term: 3, reject: true, known });
     assert.equal(member.raft.log.committed, 1);
   }
 });
