@@ -222,6 +222,20 @@ function sleep(ms: number): Promise<void> {
   });
 }
 
+/** The first one ends the load, after which all is checked; the second one ends everything. */
+function untilSignal(): Promise<void> {
+  return new Promise((resolve) => {
+    let seen = false;
+    const onSignal = (): void => {
+      if (seen) process.exit(130);
+      seen = true;
+      resolve();
+    };
+    // Not `once`: whoever listens must still be there when the others are told (children.ts).
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, onSignal);
+  });
+}
+
 /** Runs the demo; resolves with the exit code. */
 export async function demo(args: readonly string[]): Promise<number> {
   const { values } = parseArgs({
@@ -238,9 +252,7 @@ export async function demo(args: readonly string[]): Promise<number> {
   const say = (line: string): void => (options.json ? console.error(line) : console.log(line));
   const folder = await mkdtemp(path.join(os.tmpdir(), "binraft-demo-"));
   const run = new Demo(folder, say, (options.json ? process.stderr : process.stdout).isTTY);
-  const ended = new Promise<void>((resolve) => {
-    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve());
-  });
+  const ended = untilSignal();
   // Timers here do not hold the process; the demo itself does.
   const alive = setInterval(() => {}, 1000);
   try {

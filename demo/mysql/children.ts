@@ -22,7 +22,9 @@ export function spawnTracked(command: Command, options: SpawnOptions): ChildProc
   const node = !("Bun" in globalThis) && !("Deno" in globalThis);
   const bound = node && existsSync(SETPRIV) ? [SETPRIV, "--pdeathsig", "KILL", "--"] : [];
   const [file, ...args] = [...bound, command.file, ...command.args];
-  const child = spawn(file!, args, { ...options, env: { ...process.env, ...command.env } });
+  // In a group of its own: Ctrl-C is for us, and we decide what it means for them.
+  const env = { ...process.env, ...command.env };
+  const child = spawn(file!, args, { ...options, env, detached: true });
   children.add(child);
   const forget = (): void => void children.delete(child);
   child.once("exit", forget);
