@@ -2,6 +2,8 @@
 import { type Mutant, patch } from "./patch.ts";
 
 const SESSION = "src/syncer/source-session.ts";
+const EXCLUSION = "src/server/exclusion.ts";
+const EVENTS = "src/syncer/event-stream.ts";
 const HOST = "src/cluster/syncer-host.ts";
 const READER = "src/cluster/stream-reader.ts";
 const STATE = "src/binlog/stream-state.ts";
@@ -33,16 +35,16 @@ export const NODE_MUTANTS: readonly Mutant[] = [
     'return node.role === "leader" && termStart > 0;',
   ),
   onNodes(
-    "B3: the rest of a chunk is read from its beginning",
-    READER,
-    "pieces.push({ entry: entry.index, chunk, from: this.#offset, to, file });",
-    "pieces.push({ entry: entry.index, chunk, from: 0, to, file });",
+    "B3: an event stays where it was received, while its frame moves",
+    EVENTS,
+    "if (w + FRAME_BYTES !== event) buffer.copyWithin(w + FRAME_BYTES, event, event + size);",
+    "if (w > event) buffer.copyWithin(w + FRAME_BYTES, event, event + size);",
   ),
   onNodes(
-    "B4: a pull that is not newer restarts the stream",
-    STATE,
-    "if (!isNewer(chunk.pull, this.pull))",
-    "if (this.pull.term > chunk.pull.term)",
+    "B4: a replica that comes back gets its last transaction again",
+    EXCLUSION,
+    'if (at >= 0 && lasts[at]! >= last) return "all";',
+    'if (at >= 0 && lasts[at]! > last) return "all";',
   ),
   onNodes(
     "B4, B6: a broken tail is not dead",

@@ -27,6 +27,7 @@ const COPIED = [
   "test/sim",
   "test/unit/raft",
   "test/unit/storage",
+  "test/unit/binlog",
   "test/unit/cluster",
   "test/unit/peers",
   "test/unit/server",
@@ -39,7 +40,7 @@ const COPIED = [
 const TESTS = {
   cores: "test/unit/raft/!(behaviours|purity).test.ts",
   machines: "test/{sim/bad-disks,unit/storage/log}.test.ts",
-  nodes: "test/unit/{cluster,peers,syncer}/*.test.ts",
+  nodes: "test/unit/{binlog,cluster,peers,syncer}/*.test.ts",
 } as const;
 /** Seeds and seconds for one mutant. */
 const LIMITS = {

@@ -11,7 +11,8 @@ import { connect } from "../../../src/mysql/client.ts";
 import { encodeDumpGtid } from "../../../src/mysql/commands.ts";
 import type { Platform } from "../../../src/platform/platform.ts";
 import { StreamPurged } from "../../../src/server/stream.ts";
-import { loadedCluster } from "./loaded-cluster.ts";
+import { hasFiles, loadedCluster } from "./loaded-cluster.ts";
+import { running } from "./sim-nodes.ts";
 import { NodeWorld } from "./world-node.ts";
 import { WorldSource } from "./world-source.ts";
 
@@ -189,4 +190,27 @@ test("Who reads in a file that is purged is told so, and never goes on in the ne
   const batch = await cluster.world.time.run(() => start.next());
   assert.equal(batch!.pieces[0]!.file.name, second!.name);
   batch!.release();
+});
+
+test("A pull that breaks inside a large transaction leaves a tail that no replica gets", async () => {
+  const { cluster, rest } = await loadedCluster(1, 20);
+  const plan = cluster.plan as { largeBytes: number; commitEveryMs: number };
+  plan.largeBytes = 2_500_000;
+  plan.commitEveryMs = 100;
+  const stream = () => running(cluster.leader()!).core.state.stream;
+  // What begins the transaction has come when the connection breaks, and its end has not.
+  cluster.source.eventDelayMs = () => 20;
+  for (let broken = 0; broken < 2; broken++) {
+    await cluster.until("a chunk of an unfinished transaction", () => stream().open !== null);
+    cluster.source.cutDumps();
+    await cluster.until("the next pull", () => stream().open === null);
+  }
+  cluster.source.eventDelayMs = () => 0;
+  assert.ok(stream().dead.length >= 2);
+  await rest();
+  const { gno } = stream().last!;
+  await cluster.until("replicas have all", () =>
+    cluster.replicas.every(({ last }) => last === Number(gno)),
+  );
+  for (const node of cluster.nodes) assert.equal((await hasFiles(cluster, node)).length, 1);
 });
