@@ -240,7 +240,7 @@ test("the end of the file is a place to wait, also while a large transaction arr
 
 test("a dump that is told to stop ends with its transaction", async () => {
   const stream = new MemoryStream(SOURCE);
-  const made = new FileMaker("").transaction({ gno: 1, bytes: 15_000_000 }).transactions(2, 3);
+  const made = new FileMaker("").transaction({ gno: 1, bytes: 6_000_000 }).transactions(2, 3);
   stream.addFile(made.file, "binlog.000001");
   await using run = await serve(stream);
   const reader = await (
