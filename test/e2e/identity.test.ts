@@ -213,17 +213,11 @@ test("a removed node that comes back is fenced and disturbs nobody", async () =>
   const { term, leaderId } = await v1.cluster();
   removed.launch();
   await isFenced(removed, /removed/);
-  await write();
-  // It knocks again and again, and is refused each time.
-  const refusals = async (): Promise<number> => {
-    const said = await Promise.all([v1, v2].map((node) => node.said()));
-    return said.join("\n").split("A node is not let in").length - 1;
-  };
-  const enough = (await refusals()) + 3;
-  await waitFor(async () => (await refusals()) >= enough, {
-    deadlineMs: DEADLINE_MS,
-    what: "the removed node to be refused three times more",
-  });
+  // It knocks again and again, which is said once; nobody is elected because of it.
+  for (let i = 0; i < 20; i++) await write();
+  const said = await Promise.all([v1, v2].map((node) => node.said()));
+  const refusals = said.join("\n").match(/A node is not let in.*was removed/g) ?? [];
+  assert.ok(refusals.length >= 1 && refusals.length <= 2, refusals.join("\n"));
   const now = await v1.cluster();
   assert.deepEqual([now.term, now.leaderId], [term, leaderId]);
   await removed.kill();
