@@ -40,6 +40,8 @@ export interface Place {
   readonly first: FirstState;
   /** The entry that begins its first file; 0: it has the whole history (head.ts). */
   readonly startsAt: number;
+  /** Where members are reached, as of then, for who has to ask them before it has a log. */
+  readonly peers: readonly string[];
 }
 
 /** Of a fresh node, as it tells the others. */
@@ -241,6 +243,7 @@ function placeOf(fresh: readonly Announcement[], diskUuid: string, clusterId: st
     identity: { raftId: own.id, clusterId, diskUuid },
     first: { conf, members },
     startsAt: 0,
+    peers: [],
   };
 }
 
@@ -255,7 +258,7 @@ export function introduce(
   const place =
     member === undefined
       ? null
-      : { identity: { raftId: member.id, clusterId, diskUuid }, first, startsAt: 0 };
+      : { identity: { raftId: member.id, clusterId, diskUuid }, first, startsAt: 0, peers: [] };
   return { clusterId, leader, place };
 }
 

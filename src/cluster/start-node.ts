@@ -125,10 +125,10 @@ async function link(options: StartOptions, settings: ClusterSettings): Promise<L
   return { peers, host, memory, announcement, settings, stop };
 }
 
-/** Asks those that this node was told to join, and those that the cluster began with. */
+/** Asks those that this node was told to join, and those that were members when it did. */
 function headFor(place: Place, { platform, logger }: StartOptions, linked: Linked) {
   const { peers, settings } = linked;
-  const known = place.first.members.map(({ peer }) => parseAddress(peer));
+  const known = place.peers.map(parseAddress);
   const addresses = [...settings.join, ...known.filter((address) => address !== null)];
   return () => fetchHead({ peers, clock: platform.clock, logger, addresses }, place.startsAt);
 }

@@ -60,10 +60,14 @@ export class NodeCluster {
     return { ...this.#faults.counts, leaderChanges: this.leaderChanges, acked: this.acked };
   }
 
-  #nodePlan(bootstrapExpect: number | null, history: History): NodePlan {
+  #nodePlan(
+    bootstrapExpect: number | null,
+    history: History,
+    join: readonly string[] | undefined,
+  ): NodePlan {
     const { voters, segmentBytes, syncMs } = this.plan;
     return {
-      join: Array.from({ length: voters }, (_, i) => `n${i + 1}`),
+      join: join ?? Array.from({ length: voters }, (_, i) => `n${i + 1}`),
       bootstrapExpect,
       history,
       heartbeatMs: 50,
@@ -73,12 +77,16 @@ export class NodeCluster {
     };
   }
 
-  addNode(bootstrapExpect: number | null, history: History = "all"): SimNode {
+  /** `join`: names of machines; those that form the cluster when absent. */
+  addNode(
+    bootstrapExpect: number | null,
+    history: History = "all",
+    join?: readonly string[],
+  ): SimNode {
     const machine = this.world.machine(`n${this.nodes.length + 1}`);
     machine.clock.earlyMs = 0.9;
-    const node = new SimNode(machine, this.#nodePlan(bootstrapExpect, history), (one, error) =>
-      this.#ended(one, error),
-    );
+    const plan = this.#nodePlan(bootstrapExpect, history, join);
+    const node = new SimNode(machine, plan, (one, error) => this.#ended(one, error));
     node.onStart = (running) => this.started(node, running);
     this.nodes.push(node);
     node.start();

@@ -156,7 +156,12 @@ test("peer memory: its place is kept until the log says it", async () => {
   let memory = await world.open();
   assert.equal(memory.place, null);
   const identity = { raftId: 3, clusterId: "c1".repeat(16), diskUuid: memory.diskUuid };
-  const place: Place = { identity, first: { conf: EMPTY_CONF_STATE, members: [] }, startsAt: 0 };
+  const place: Place = {
+    identity,
+    first: { conf: EMPTY_CONF_STATE, members: [] },
+    startsAt: 0,
+    peers: [],
+  };
   await world.run(() => memory.takePlace(place));
   world.machine.powerLoss("dropPending");
   memory = await world.reopen();

@@ -80,6 +80,17 @@ test("a learner that joined from now goes on alone: what it lacks is gone for go
   const late = cluster.addReplica(3, () => node);
   await cluster.until("its replica is told", () => late.fatal !== "");
   assert.match(late.fatal, /purged/);
+
+  // One that is invited, and told of nobody: those that the cluster began with are gone.
+  const { file } = node.node!.core.state.stream;
+  cluster.rotateSource();
+  await cluster.until("a next file", () => node.node!.core.state.stream.file !== file);
+  const invited = cluster.addNode(null, "from-now", []);
+  cluster.source.settings(invited.machine);
+  await cluster.until("it waits", () => invited.lines.some((line) => /no place/.test(line)));
+  await time.run(() => node.node!.addMember(`${invited.machine.address}:${PEER_PORT}`));
+  await cluster.until("it is there", () => invited.node?.notReady() === null);
+  assert.equal(invited.node!.files()[0]!.startEntry, node.node!.files().at(-1)!.startEntry);
 });
 
 test("a backup is restored as a cluster of its own, with every file as it was", async () => {
