@@ -95,9 +95,7 @@ export class Membership {
         identity: { raftId: member.id, clusterId, diskUuid: member.diskUuid },
         first: state.first,
         startsAt: member.startsAt ?? 0,
-        peers: [...state.members.values()]
-          .filter(({ id }) => id !== member.id)
-          .map(({ peer }) => peer),
+        peers: [...state.members.values()].map(({ peer }) => peer),
       };
     });
   }

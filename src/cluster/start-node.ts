@@ -128,7 +128,8 @@ async function link(options: StartOptions, settings: ClusterSettings): Promise<L
 /** Asks those that this node was told to join, and those that were members when it did. */
 function headFor(place: Place, { platform, logger }: StartOptions, linked: Linked) {
   const { peers, settings } = linked;
-  const known = place.peers.map(parseAddress);
+  const others = place.peers.filter((peer) => peer !== settings.advertised.peer);
+  const known = others.map(parseAddress);
   const addresses = [...settings.join, ...known.filter((address) => address !== null)];
   return () => fetchHead({ peers, clock: platform.clock, logger, addresses }, place.startsAt);
 }
