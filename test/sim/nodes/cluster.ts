@@ -12,7 +12,6 @@
  */
 import { SeededRandom } from "../../../runtime/memory/random.ts";
 import { World } from "../../../runtime/memory/world.ts";
-import type { History } from "../../../src/cluster/cluster-settings.ts";
 import type { RunningNode } from "../../../src/cluster/node.ts";
 import { GtidSet } from "../../../src/gtid/gtid-set.ts";
 import type { SemiSyncAck } from "../../../src/mysql/semi-sync.ts";
@@ -60,16 +59,11 @@ export class NodeCluster {
     return { ...this.#faults.counts, leaderChanges: this.leaderChanges, acked: this.acked };
   }
 
-  #nodePlan(
-    bootstrapExpect: number | null,
-    history: History,
-    join: readonly string[] | undefined,
-  ): NodePlan {
+  #nodePlan(bootstrapExpect: number | null): NodePlan {
     const { voters, segmentBytes, syncMs } = this.plan;
     return {
-      join: join ?? Array.from({ length: voters }, (_, i) => `n${i + 1}`),
+      join: Array.from({ length: voters }, (_, i) => `n${i + 1}`),
       bootstrapExpect,
-      history,
       heartbeatMs: 50,
       electionMs: 500,
       segmentBytes,
@@ -77,15 +71,10 @@ export class NodeCluster {
     };
   }
 
-  /** `join`: names of machines; those that form the cluster when absent. */
-  addNode(
-    bootstrapExpect: number | null,
-    history: History = "all",
-    join?: readonly string[],
-  ): SimNode {
+  addNode(bootstrapExpect: number | null, more: Partial<NodePlan> = {}): SimNode {
     const machine = this.world.machine(`n${this.nodes.length + 1}`);
     machine.clock.earlyMs = 0.9;
-    const plan = this.#nodePlan(bootstrapExpect, history, join);
+    const plan = { ...this.#nodePlan(bootstrapExpect), ...more };
     const node = new SimNode(machine, plan, (one, error) => this.#ended(one, error));
     node.onStart = (running) => this.started(node, running);
     this.nodes.push(node);

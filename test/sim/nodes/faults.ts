@@ -106,7 +106,7 @@ export class NodeFaults {
       }
       case "join":
         if (nodes.length >= this.#cluster.plan.voters + 2) return false;
-        this.#cluster.addNode(null, b % 2 === 0 ? "all" : "from-now");
+        this.#cluster.addNode(null, { history: b % 2 === 0 ? "all" : "from-now" });
         source.settings(nodes[nodes.length - 1]!.machine);
         return true;
       case "promote":

@@ -20,7 +20,7 @@ async function withThreeFiles(seed: number): Promise<Loaded> {
 
 /** A fourth machine, which the source lets in, too. */
 function join(cluster: NodeCluster): SimNode {
-  const node = cluster.addNode(null, "from-now");
+  const node = cluster.addNode(null, { history: "from-now" });
   cluster.source.settings(node.machine);
   return node;
 }

@@ -67,7 +67,7 @@ test("a learner that joined from now goes on alone: what it lacks is gone for go
   const { acked } = cluster;
   cluster.rotateSource();
   await cluster.until("more", () => cluster.acked > acked + 50);
-  const node = cluster.addNode(null, "from-now");
+  const node = cluster.addNode(null, { history: "from-now" });
   cluster.source.settings(node.machine);
   await cluster.until("it is there", () => node.node?.notReady() === null);
   const [first] = node.node!.files();
@@ -85,7 +85,7 @@ test("a learner that joined from now goes on alone: what it lacks is gone for go
   const { file } = node.node!.core.state.stream;
   cluster.rotateSource();
   await cluster.until("a next file", () => node.node!.core.state.stream.file !== file);
-  const invited = cluster.addNode(null, "from-now", []);
+  const invited = cluster.addNode(null, { history: "from-now", join: [] });
   cluster.source.settings(invited.machine);
   await cluster.until("it waits", () => invited.lines.some((line) => /no place/.test(line)));
   await time.run(() => node.node!.addMember(`${invited.machine.address}:${PEER_PORT}`));
