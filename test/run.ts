@@ -14,6 +14,7 @@ import { run } from "node:test";
 import { inspect, parseArgs } from "node:util";
 
 const ROOT = path.join(import.meta.dirname, "..");
+const FLUSH_AT_EXIT = path.join(ROOT, "test/support/flush-at-exit.ts");
 
 interface Group {
   readonly name: string;
@@ -174,9 +175,10 @@ async function runFiles(
     concurrency: group.concurrency,
     timeout: group.fileTimeoutMs,
     // Node's own cleanup at the end of a process can spin for ever on a TLS socket that was reset.
-    execArgv: ["--test-force-exit"],
+    execArgv: ["--test-force-exit", "--import", FLUSH_AT_EXIT],
   });
   const output = new Map<string, string>();
+  const silent = new Set(files);
   for await (const { type, data } of events) {
     if (type === "test:stdout" || type === "test:stderr") {
       // Shown with the failure, if there is one.
@@ -196,6 +198,7 @@ async function runFiles(
       }
     } else if (type === "test:summary" && data.file !== undefined) {
       const { counts, success, duration_ms: ms } = data;
+      silent.delete(data.file);
       tests += counts.passed + counts.failed;
       const skipped = counts.skipped === 0 ? "" : `, ${counts.skipped} skipped`;
       const line = `${relative(data.file)}  ${counts.tests} tests${skipped}, ${seconds(ms)}`;
@@ -203,6 +206,11 @@ async function runFiles(
       const said = output.get(data.file) ?? "";
       if (!success && said !== "") console.log(indent(`what it printed last:\n${said}`));
     }
+  }
+  // A green run that lacks a file says nothing about it.
+  for (const file of silent) {
+    console.log(`FAIL  ${relative(file)}  did not report`);
+    failures.push(`${relative(file)}: did not report`);
   }
   return tests;
 }
