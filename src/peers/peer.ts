@@ -64,9 +64,10 @@ export function reportOf(peer: Peer): PeerReport {
   };
 }
 
-/** Another node answers at a member's address, or the member before it has a place. */
+/** Another node answers at a member's address, or the member before it has read its place. */
 export function elsewhere({ raftId }: Hello, { address, name }: PeerMember): Refusal {
-  const who = raftId === 0 ? "a node that has no place in the cluster yet" : `node ${raftId}`;
+  const who =
+    raftId === 0 ? "a node that starts, or has no place in the cluster yet" : `node ${raftId}`;
   const place = address === null ? "the other end" : `${address.host}:${address.port}`;
   const message = `At ${place}, where "${name}" is looked for, is ${who}`;
   return { code: "unknown", message };

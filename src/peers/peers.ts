@@ -30,8 +30,11 @@ import {
 } from "./peer.ts";
 import { type Hello, LinkRefused } from "./protocol.ts";
 
-/** One that is away may be back any moment: until it is linked the cluster stands one failure less. */
-const BACKOFF = { baseMs: 100, maxMs: 1_000 };
+/**
+ * One that is away may be back any moment, and one that is starting is ready any moment: until it is
+ * linked the cluster stands one failure less, for the two that are left must reach each other.
+ */
+const BACKOFF = { baseMs: 50, maxMs: 250 };
 const REFUSED_BACKOFF = { baseMs: 1_000, maxMs: 5_000 };
 const HELD_MS = 5_000;
 /** After so long without a link the node with the higher id dials, too. */
@@ -48,7 +51,7 @@ const LINGER_MS = 1_000;
 /** Links of fresh nodes. */
 const MAX_GUESTS = 32;
 
-/** This node refuses the other one. */
+/** This node refuses the other one, which will not be another soon. */
 class NotTaken extends Error {}
 /** Failures that time alone does not mend. */
 const NOT_AWAY = [LinkRefused, ProofFailed, NotTaken];
@@ -324,7 +327,7 @@ export class Peers implements Service {
         : elsewhere(hello, peer.member);
     if (refusal !== null) {
       link.refuse(refusal);
-      throw new NotTaken(refusal.message);
+      throw hello.raftId === 0 ? new Error(refusal.message) : new NotTaken(refusal.message);
     }
     await this.#host.remember(hello);
     if (peer.stop.signal.aborted) return link.close();

@@ -17,6 +17,8 @@ export interface FailoverReport {
 }
 
 const DEADLINE_MS = 60_000;
+/** A round that takes longer shows what the nodes said. */
+const SLOW_ELECTIONS = 3;
 
 export async function failovers(
   rounds: number,
@@ -39,7 +41,10 @@ export async function failovers(
           throw new Error(`Round ${round}: ${error.message}\n${await made.lastWords(20)}`);
         },
       );
-      times.push(load.longestSilence(killed).endedMs - killed);
+      const tookMs = load.longestSilence(killed).endedMs - killed;
+      times.push(tookMs);
+      if (tookMs > SLOW_ELECTIONS * electionMs)
+        say(`Round ${round}: ${Math.round(tookMs)} ms\n${await made.lastWords(12)}`);
       await leader.start();
       if (round % 10 === 0)
         say(`${round} kills, ${load.committed} commits, p50 ${percentile(times, 50)} ms`);
