@@ -214,8 +214,13 @@ export class NodeConn implements Conn {
       onSent?.();
       return false;
     }
-    if (parts.length === 1 && onSent === undefined) {
-      stream.write(parts[0], this.#onWritten);
+    if (parts.length === 1) {
+      // By itself: TLS encrypts it from where it is, while several at once are joined in a copy first.
+      const done = (error?: Error | null): void => {
+        onSent?.();
+        this.#onWritten(error);
+      };
+      stream.write(parts[0], onSent === undefined ? this.#onWritten : done);
     } else {
       stream.cork();
       let from = 0;

@@ -216,13 +216,16 @@ export class ByteReader {
   }
 }
 
-/** A growing little-endian writer. `finish` returns a view of its buffer: do not write after it. */
+/**
+ * A growing little-endian writer, into memory of its own or, as long as that is enough, into what it
+ * is given. `finish` returns a view of its buffer: do not write after it.
+ */
 export class ByteWriter {
   #bytes: Uint8Array;
   #length = 0;
 
-  constructor(capacity = 64) {
-    this.#bytes = new Uint8Array(capacity);
+  constructor(memory: number | Uint8Array = 64) {
+    this.#bytes = typeof memory === "number" ? new Uint8Array(memory) : memory;
   }
 
   get length(): number {
@@ -294,7 +297,8 @@ export class ByteWriter {
   }
 
   zeros(length: number): this {
-    this.#grow(length);
+    const at = this.#grow(length);
+    this.#bytes.fill(0, at, at + length);
     return this;
   }
 

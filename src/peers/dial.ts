@@ -1,6 +1,7 @@
 /** The first steps of a link at both ends: connection, TLS, proof, hellos. */
 import type { Address, Conn } from "../platform/net.ts";
 import type { Platform } from "../platform/platform.ts";
+import type { FrameBuffers } from "./frames.ts";
 import { secure } from "./handshake.ts";
 import type { PeersHost } from "./host.ts";
 import { PeerLink } from "./link.ts";
@@ -16,11 +17,12 @@ export async function dial(
   platform: Platform,
   host: PeersHost,
   address: Address,
+  buffers: FrameBuffers,
 ): Promise<{ link: PeerLink; hello: Hello }> {
   const credentials = await host.credentials();
   const conn = await platform.net.connect(address, CONNECT_MS);
   const secured = await secure(platform, conn, "client", credentials);
-  const link = new PeerLink(platform, secured);
+  const link = new PeerLink(platform, secured, buffers);
   try {
     link.sendHello(host.hello());
     return { link, hello: await link.receiveHello() };
@@ -31,10 +33,15 @@ export async function dial(
 }
 
 /** The other end: TLS and proof; the hello comes next. Rejects and closes as `dial` does. */
-export async function accept(platform: Platform, host: PeersHost, conn: Conn): Promise<PeerLink> {
+export async function accept(
+  platform: Platform,
+  host: PeersHost,
+  conn: Conn,
+  buffers: FrameBuffers,
+): Promise<PeerLink> {
   const credentials = await host.credentials().catch((error: unknown) => {
     conn.destroy();
     throw error;
   });
-  return new PeerLink(platform, await secure(platform, conn, "server", credentials));
+  return new PeerLink(platform, await secure(platform, conn, "server", credentials), buffers);
 }

@@ -1,4 +1,5 @@
-/** Frames out of a byte stream (layout and caps: protocol.ts). */
+/** Frames out of a byte stream, and memory for those on their way out (layout and caps: protocol.ts). */
+import { BufferPool } from "../base/buffer-pool.ts";
 import {
   concatBytes,
   decodeText,
@@ -19,9 +20,39 @@ export interface Frame {
 
 export function frameHead(kind: FrameKind, bodyBytes: number): Uint8Array {
   const head = new Uint8Array(FRAME_HEAD_BYTES);
-  writeU32(head, 0, 1 + bodyBytes);
-  head[4] = kind;
+  writeFrameHead(head, kind, bodyBytes);
   return head;
+}
+
+export function writeFrameHead(frame: Uint8Array, kind: FrameKind, bodyBytes: number): void {
+  writeU32(frame, 0, 1 + bodyBytes);
+  frame[4] = kind;
+}
+
+/** A message with as many entries as the core puts into one. */
+const LARGE_FRAME_BYTES = 1280 * 1024;
+/** Smaller ones are soon gone by themselves. */
+const SMALL_FRAME_BYTES = 32 * 1024;
+/** What two busy peers have waiting. */
+const SPARE_FRAMES = 8;
+
+/**
+ * Memory for frames, used again once they are sent: a new MiB for each peer and message would have
+ * the collector run ten times a second.
+ */
+export class FrameBuffers {
+  readonly #pool = new BufferPool(LARGE_FRAME_BYTES, SPARE_FRAMES);
+
+  /** At least so many bytes; their content is whatever it was. */
+  take(bytes: number): Uint8Array {
+    const pooled = bytes > SMALL_FRAME_BYTES && bytes <= LARGE_FRAME_BYTES;
+    return pooled ? this.#pool.take() : new Uint8Array(bytes);
+  }
+
+  /** Nobody reads it any more. */
+  give(frame: Uint8Array): void {
+    this.#pool.give(frame);
+  }
 }
 
 /** Parses what arrives; a frame that came in pieces is put together in a buffer that is used again. */

@@ -2,16 +2,26 @@
  * One link to a node that has proved itself: frames both ways, calls with answers, and the end when
  * nothing is heard any more (contract: protocol.ts).
  */
-import { concatBytes, MalformedBytes, readU32 } from "../base/bytes.ts";
+import { ByteWriter, concatBytes, MalformedBytes, readU32 } from "../base/bytes.ts";
 import { printable } from "../base/logger.ts";
 import type { Cancel } from "../platform/clock.ts";
 import type { Conn } from "../platform/net.ts";
 import type { Platform } from "../platform/platform.ts";
 import type { Entry, Message } from "../raft/types.ts";
 import { message } from "../raft/types.ts";
-import { decodeJson, encodeJson, type Frame, FrameReader, frameHead, numbered } from "./frames.ts";
+import {
+  decodeJson,
+  encodeJson,
+  FRAME_HEAD_BYTES,
+  type Frame,
+  type FrameBuffers,
+  FrameReader,
+  frameHead,
+  numbered,
+  writeFrameHead,
+} from "./frames.ts";
 import { helloOf, refusalOf } from "./hello.ts";
-import { decodeMessage, encodeMessage } from "./message-codec.ts";
+import { decodeMessage, encodeMessage, messageBytes, writeMessage } from "./message-codec.ts";
 import { FRAME_CAPS, FrameKind, type Hello, LinkRefused, type Refusal } from "./protocol.ts";
 
 const HELLO_MS = 10_000;
@@ -52,6 +62,7 @@ interface Pending {
 export class PeerLink {
   readonly #platform: Platform;
   readonly #conn: Conn;
+  readonly #buffers: FrameBuffers;
   readonly #reader = new FrameReader();
   readonly #pending = new Map<number, Pending>();
   #lastNumber = 0;
@@ -71,9 +82,10 @@ export class PeerLink {
   /** Set when the other side refused us, or broke the protocol. */
   ended: Error | null = null;
 
-  constructor(platform: Platform, conn: Conn) {
+  constructor(platform: Platform, conn: Conn, buffers: FrameBuffers) {
     this.#platform = platform;
     this.#conn = conn;
+    this.#buffers = buffers;
     this.heardMs = platform.clock.mono();
   }
 
@@ -228,8 +240,15 @@ export class PeerLink {
     };
   }
 
+  /** What is sent is a copy: payloads may change once this has returned. */
   sendRaft(m: Message): void {
-    this.#send(FrameKind.RAFT, encodeMessage(m));
+    const out = new ByteWriter(this.#buffers.take(FRAME_HEAD_BYTES + messageBytes(m)));
+    writeMessage(out.zeros(FRAME_HEAD_BYTES), m);
+    const frame = out.finish();
+    const bodyBytes = frame.length - FRAME_HEAD_BYTES;
+    writeFrameHead(frame, FrameKind.RAFT, bodyBytes);
+    this.sentBytes += bodyBytes;
+    this.#conn.write([frame], () => this.#buffers.give(frame));
   }
 
   sendStatus(status: unknown): void {

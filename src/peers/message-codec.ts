@@ -43,13 +43,17 @@ const TYPES: readonly MessageType[] = [
 ];
 const NUMBERS: ReadonlyMap<MessageType, number> = new Map(TYPES.map((type, at) => [type, at + 1]));
 
-/** The frame is a copy: payloads may change once this has returned. */
-export function encodeMessage(m: Message): Uint8Array {
+/** About so many bytes; only a configuration of very many members makes it more. */
+export function messageBytes(m: Message): number {
+  let bytes = 128 + m.context.length + (m.snapshot?.data.length ?? 0);
+  for (const { data } of m.entries) bytes += 13 + data.length;
+  return bytes;
+}
+
+/** What is written is a copy: payloads may change once this has returned. */
+export function writeMessage(out: ByteWriter, m: Message): void {
   const number = NUMBERS.get(m.type);
   if (number === undefined) throw new Error(`${m.type} is no message for a peer`);
-  let size = 128 + m.context.length + (m.snapshot?.data.length ?? 0);
-  for (const { data } of m.entries) size += 13 + data.length;
-  const out = new ByteWriter(size);
   out
     .u8(FORMAT)
     .u8(number)
@@ -63,6 +67,11 @@ export function encodeMessage(m: Message): Uint8Array {
   }
   out.u8(m.snapshot === null ? 0 : 1);
   if (m.snapshot !== null) writeSnapshot(out, m.snapshot);
+}
+
+export function encodeMessage(m: Message): Uint8Array {
+  const out = new ByteWriter(messageBytes(m));
+  writeMessage(out, m);
   return out.finish();
 }
 

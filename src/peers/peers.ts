@@ -15,6 +15,7 @@ import type { Address, Conn, Listener } from "../platform/net.ts";
 import type { Platform } from "../platform/platform.ts";
 import type { Entry, Message } from "../raft/types.ts";
 import { accept, dial } from "./dial.ts";
+import { FrameBuffers } from "./frames.ts";
 import { linkHandler } from "./handler.ts";
 import { ProofFailed } from "./handshake.ts";
 import type { PeersHost } from "./host.ts";
@@ -65,6 +66,7 @@ export class Peers implements Service {
   readonly #leaving = new Set<Peer>();
   readonly #dials = new Set<Promise<void>>();
   readonly #open = new Set<PeerLink>();
+  readonly #buffers = new FrameBuffers();
   #pending = 0;
   #guests = 0;
   #listener: Listener | null = null;
@@ -209,7 +211,7 @@ export class Peers implements Service {
    * with NetError, ProofFailed, LinkRefused or CallFailed.
    */
   async ask(address: Address, method: string, args: unknown, timeoutMs: number): Promise<unknown> {
-    const { link } = await dial(this.#platform, this.#host, address);
+    const { link } = await dial(this.#platform, this.#host, address, this.#buffers);
     this.#open.add(link);
     const done = link.run(linkHandler(this.#host, this.#platform.clock, null));
     try {
@@ -234,7 +236,8 @@ export class Peers implements Service {
       const startedMs = clock.mono();
       let backoff = BACKOFF;
       try {
-        const { link, hello } = await dial(this.#platform, this.#host, peer.member.address!);
+        const { address } = peer.member;
+        const { link, hello } = await dial(this.#platform, this.#host, address!, this.#buffers);
         await this.#serveMember(link, hello, peer);
       } catch (error) {
         this.#note(peer, error as Error);
@@ -290,7 +293,7 @@ export class Peers implements Service {
   }
 
   async #welcome(conn: Conn, proved: () => void): Promise<void> {
-    const link = await accept(this.#platform, this.#host, conn);
+    const link = await accept(this.#platform, this.#host, conn, this.#buffers);
     this.#open.add(link);
     try {
       const hello = await link.receiveHello();

@@ -8,7 +8,9 @@ import {
   consumeHash,
   HOST,
   readExactly,
+  receiveBlocks,
   receiveHash,
+  sendAgainAndAgain,
   sendStream,
 } from "./streams.ts";
 
@@ -93,6 +95,29 @@ export function netConformance({ check }: Suite): void {
       },
     );
   }
+
+  for (const partsOfBlock of [1, 2, 256]) {
+    check(
+      `memory is free once it is sent, ${partsOfBlock} parts at a time`,
+      async ({ platform }) => {
+        const pair = await connectedPair(platform);
+        const [told, blocks] = await Promise.all([
+          sendAgainAndAgain(pair.client, { blocks: 64, partsOfBlock }),
+          receiveBlocks(pair.server),
+        ]);
+        assert.equal(blocks, 64);
+        assert.deepEqual(told, new Array<number>(64).fill(1));
+        await pair.close();
+      },
+    );
+  }
+
+  check("memory is free once the connection is gone, and told of once", async ({ platform }) => {
+    const pair = await connectedPair(platform);
+    const told = await sendAgainAndAgain(pair.client, { blocks: 64, partsOfBlock: 1, breakAt: 20 });
+    assert.deepEqual(told, new Array<number>(64).fill(1));
+    await pair.close();
+  });
 
   check("readNow gives what is there and never waits; unread comes first", async ({ platform }) => {
     const pair = await connectedPair(platform);

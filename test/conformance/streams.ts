@@ -107,3 +107,54 @@ export async function consumeHash(conn: Conn, platform: Platform, bytes: number)
 function hexOf(bytes: Uint8Array): string {
   return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
+
+/**
+ * Sends numbered blocks out of a few buffers, each used again as soon as it is said to be sent. Ends
+ * the connection behind the last, or in the middle; resolves with how often each block was told of.
+ */
+export async function sendAgainAndAgain(
+  conn: Conn,
+  { blocks, partsOfBlock, breakAt }: { blocks: number; partsOfBlock: number; breakAt?: number },
+): Promise<number[]> {
+  const told = new Array<number>(blocks).fill(0);
+  const spare = Array.from({ length: 4 }, () => new Uint8Array(BLOCK_BYTES));
+  let wake: () => void = () => {};
+  for (let block = 0; block < blocks; block++) {
+    while (spare.length === 0) {
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+    }
+    const buffer = spare.pop()!.fill(block & 0xff);
+    const size = BLOCK_BYTES / partsOfBlock;
+    const parts = Array.from({ length: partsOfBlock }, (_, i) =>
+      buffer.subarray(i * size, (i + 1) * size),
+    );
+    conn.write(parts, () => {
+      told[block]!++;
+      // What is read from now on is not what was sent.
+      buffer.fill(0xee);
+      spare.push(buffer);
+      wake();
+    });
+    if (block === breakAt) conn.destroy();
+  }
+  conn.end();
+  await conn.closed;
+  return told;
+}
+
+const BLOCK_BYTES = 256 * 1024;
+
+/** Reads what `sendAgainAndAgain` sends, to the end; rejects at the first byte that is not as sent. */
+export async function receiveBlocks(conn: Conn): Promise<number> {
+  let at = 0;
+  for (;;) {
+    const bytes = await conn.read();
+    if (bytes === null) return at / BLOCK_BYTES;
+    for (const byte of bytes) {
+      const wanted = Math.floor(at++ / BLOCK_BYTES) & 0xff;
+      if (byte !== wanted) throw new Error(`byte ${at - 1} is ${byte}, sent was ${wanted}`);
+    }
+  }
+}

@@ -9,7 +9,9 @@ import {
   consumeHash,
   HOST,
   readExactly,
+  receiveBlocks,
   receiveHash,
+  sendAgainAndAgain,
   sendStream,
 } from "./streams.ts";
 
@@ -105,6 +107,27 @@ export function tlsConformance({ check }: Suite): void {
     assert.equal((await client.closed).kind, "eof");
     await up.close();
   });
+
+  for (const partsOfBlock of [1, 2, 256]) {
+    check(
+      `TLS: memory is free once it is sent, ${partsOfBlock} parts at a time`,
+      async ({ platform }) => {
+        const own = await certificate(platform, "localhost");
+        const up = await upgrade(
+          platform,
+          { ...own, clientCert: "none" },
+          { serverName: HOST, verify: "none" },
+        );
+        const [told, blocks] = await Promise.all([
+          sendAgainAndAgain(connOf(up.server), { blocks: 64, partsOfBlock }),
+          receiveBlocks(connOf(up.client)),
+        ]);
+        assert.equal(blocks, 64);
+        assert.deepEqual(told, new Array<number>(64).fill(1));
+        await up.close();
+      },
+    );
+  }
 
   check("STARTTLS: a peer that does not read stalls the writer", async ({ platform }) => {
     const own = await certificate(platform, "localhost");
