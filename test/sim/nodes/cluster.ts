@@ -303,6 +303,12 @@ export class NodeCluster {
       if (core?.state.stream.executed.toString() !== all) return false;
       if (core.driver.applied !== leader.node!.core.driver.commit) return false;
     }
+    // Who was removed has been told: until then it may serve what it has, which is not all.
+    for (const { node } of this.nodes) {
+      const { driver, log } = node?.core ?? {};
+      if (log === undefined || state.members.has(log.identity.raftId)) continue;
+      if (driver!.consensus.fenced === null) return false;
+    }
     return this.replicas.every(({ last }) => last === this.#committed);
   }
 
