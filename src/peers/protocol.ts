@@ -85,8 +85,7 @@ export type RefusalCode =
   | "other-disk"
   | "clone"
   | "reverted"
-  | "protocol"
-  | "superseded";
+  | "protocol";
 
 /** Why a node is not taken for a member; the sentence is for its operator. */
 export interface Refusal {
