@@ -84,7 +84,7 @@ export class Consensus implements Service {
     this.#clock = parts.clock;
     this.#logger = parts.logger;
     this.#timing = parts.timing;
-    this.#writer = new LogWriter(parts.log, parts.clock, {
+    this.#writer = new LogWriter(parts.log, parts.clock, parts.logger, {
       onDurable: (responses) => this.#durable(responses),
       onInstalled: (snapshot) => this.onInstalled(snapshot),
     });

@@ -8,6 +8,7 @@
  * - When the disk is full the batch in hand waits, nothing of it being written. Terms and votes go
  *   on, through the reserve that the log keeps for them, so that the others can elect a leader.
  */
+import type { Logger } from "../base/logger.ts";
 import { type Service, Wakeup } from "../base/service.ts";
 import type { Clock } from "../platform/clock.ts";
 import { payloadsSize } from "../raft/sizes.ts";
@@ -45,6 +46,7 @@ export interface LogWriterEvents {
 export class LogWriter implements Service {
   readonly #log: DurableLog;
   readonly #clock: Clock;
+  readonly #logger: Logger;
   readonly #events: LogWriterEvents;
   readonly #work = new Wakeup();
   #queue: Append[] = [];
@@ -56,10 +58,11 @@ export class LogWriter implements Service {
   /** The batch in hand waits for space. */
   full = false;
 
-  constructor(log: DurableLog, clock: Clock, events: LogWriterEvents) {
+  constructor(log: DurableLog, clock: Clock, logger: Logger, events: LogWriterEvents) {
     this.#log = log;
     this.#hardState = log.hardState;
     this.#clock = clock;
+    this.#logger = logger;
     this.#events = events;
   }
 
@@ -171,6 +174,7 @@ export class LogWriter implements Service {
       try {
         this.#writingSinceMs = this.#clock.mono();
         await write();
+        this.#setFull(false);
         return true;
       } catch (error) {
         if (!(error instanceof LogFull)) throw error;
@@ -178,10 +182,20 @@ export class LogWriter implements Service {
         this.#writingSinceMs = null;
       }
       if (signal.aborted) return false;
-      this.full = true;
+      this.#setFull(true);
       await this.#waitForSpace(before, signal);
-      this.full = false;
     }
+  }
+
+  #setFull(full: boolean): void {
+    if (full === this.full) return;
+    this.full = full;
+    if (!full) this.#logger.info("There is space on the disk again: this node goes on");
+    else
+      this.#logger.error(
+        "The disk is full (BR1203): this node takes nothing in, acknowledges nothing and does not lead until " +
+          "there is space; it goes on by itself then. Free some, or purge binlogs",
+      );
   }
 
   /** Until it is time to try again; what comes meanwhile of terms and votes is not kept waiting. */

@@ -39,7 +39,9 @@ const ACKS_UNDER_WAY_MS = 50;
 const RECOVERY_MS = 60_000;
 const ELECTION_MS = 1_000;
 const CATCH_UP_MS = 60_000;
+/** For what is written before the first round, and in each. */
 const SMALL_DISK_MIB = 256;
+const ROUND_MIB = 2;
 /** On the small disk, so that a full one is noticed soon. */
 const TOML = '[storage]\nsegment_bytes = "128KiB"';
 const SMALL = "v2";
@@ -53,7 +55,7 @@ export interface RoundsOptions {
 
 export async function clusterRounds({ rounds, only, say }: RoundsOptions): Promise<ClusterReport> {
   const noDisk = await whyNoMount("tmpfs");
-  const small = noDisk === null ? await SmallDisk.make(SMALL_DISK_MIB) : null;
+  const small = noDisk === null ? await SmallDisk.make(SMALL_DISK_MIB + rounds * ROUND_MIB) : null;
   let made: MysqlCluster | null = null;
   try {
     made = await MysqlCluster.start({

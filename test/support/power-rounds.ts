@@ -20,7 +20,9 @@ export interface PowerReport {
   readonly lost: number;
 }
 
+/** For what is written before the first round, and in each. */
 const IMAGE_MIB = 96;
+const ROUND_MIB = 2;
 const DEADLINE_MS = 60_000;
 
 /** A sentence when it cannot be done here. */
@@ -33,7 +35,7 @@ export async function powerRounds(
   const disks = new Map<string, LoopDisk>();
   let made: MysqlCluster | null = null;
   try {
-    for (const name of VOTERS) disks.set(name, await LoopDisk.make(IMAGE_MIB));
+    for (const name of VOTERS) disks.set(name, await LoopDisk.make(IMAGE_MIB + rounds * ROUND_MIB));
     made = await MysqlCluster.start({
       replicas: ["v1"],
       toml: '[storage]\nsegment_bytes = "1MiB"',

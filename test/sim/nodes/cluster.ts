@@ -338,9 +338,8 @@ export class NodeCluster {
     return Math.min(...this.replicas.map(({ last }) => last));
   }
 
-  /** The last transaction before the source's file of this number. */
-  lastOf(file: number): number {
-    const name = this.source.files[file]?.name ?? "";
+  /** The last transaction before the source's file of this name. */
+  lastBefore(name: string): number {
     return this.#ends.findLast((one) => one.file < name)?.gno ?? 0;
   }
 

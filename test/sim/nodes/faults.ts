@@ -96,12 +96,10 @@ export class NodeFaults {
       case "purge": {
         const files = leader?.node?.files() ?? [];
         // Only what both replicas have: a real operator's retention waits for them, too.
-        if (
-          files.length < 2 ||
-          this.#cluster.slowestReplica < this.#cluster.lastOf(files.length - 1)
-        )
+        const newest = files.at(-1)?.name ?? "";
+        if (files.length < 2 || this.#cluster.slowestReplica < this.#cluster.lastBefore(newest))
           return false;
-        leader!.node!.purge(files[files.length - 1]!.name, false).catch(() => {});
+        leader!.node!.purge(newest, false).catch(() => {});
         return true;
       }
       case "join":

@@ -50,6 +50,28 @@ test("A node scrubs its log until it stops, and shows what was found", async () 
   assert.equal(time.steps, steps, "nothing is left running");
 });
 
+test("A full disk is said once, and once that there is space again", async () => {
+  const world = new NodeWorld(8);
+  const { time } = world.world;
+  const node = await world.start();
+  assert.ok(await time.runUntil(() => node.notReady() === null, 10_000));
+  const { faults, image } = world.machine.disk("data");
+  faults.capacityBytes = image.usedBytes();
+  const waiting: Promise<void>[] = [];
+  const said = (text: RegExp): number => world.lines.filter((line) => text.test(line)).length;
+  for (let i = 0; i < 1000 && said(/disk is full/) === 0; i++) {
+    waiting.push(node.setAccount(`account${i}`, { sha2: "ab".repeat(32), native: null }));
+    await time.advance(10);
+  }
+  await time.advance(60_000);
+  assert.equal(said(/^error The disk is full \(BR1203\)/), 1);
+  assert.equal(said(/There is space on the disk again/), 0);
+  faults.capacityBytes = Number.POSITIVE_INFINITY;
+  await time.run(() => Promise.all(waiting));
+  assert.equal(said(/^info There is space on the disk again/), 1);
+  await time.run(() => node.stop());
+});
+
 const A = "aaaaaaaa-0000-0000-0000-000000000001";
 const B = "bbbbbbbb-0000-0000-0000-000000000002";
 
