@@ -31,8 +31,8 @@ export function writeFrameHead(frame: Uint8Array, kind: FrameKind, bodyBytes: nu
 
 /** A message with as many entries as the core puts into one. */
 const LARGE_FRAME_BYTES = 1280 * 1024;
-/** Smaller ones are soon gone by themselves. */
-const SMALL_FRAME_BYTES = 32 * 1024;
+/** Smaller ones would leave most of that unused while they wait, hundreds of them for a slow peer. */
+const SMALL_FRAME_BYTES = LARGE_FRAME_BYTES / 4;
 /** What two busy peers have waiting. */
 const SPARE_FRAMES = 8;
 
