@@ -58,7 +58,7 @@ export const FAULTS: Readonly<Record<string, Kind>> = {
     const names = [...VOTERS, LEARNER];
     await Promise.all(names.map((name) => made.cluster.node(name).kill()));
     const heal = (): Promise<void> => made.cluster.start();
-    return { what: "SIGKILL to all nodes", quorumStays: false, holdMs: 0, heal };
+    return { what: "SIGKILL to all nodes", quorumStays: false, holdMs: 1_500, heal };
   },
   "stop leader": async ({ leader }) => paused(leader),
   "stop follower": async (context) => paused(follower(context)),

@@ -230,6 +230,9 @@ export class NodeCluster {
   /** What each configuration followed. */
   readonly #confBefore = new Map<string, ConfState>();
 
+  /** Up to which transaction the entries go, as they were applied first anywhere. */
+  readonly #places: { readonly gno: number; readonly entry: number }[] = [];
+
   /** The last transaction that each machine has ever applied. */
   readonly #applied = new Map<string, number>();
 
@@ -239,6 +242,8 @@ export class NodeCluster {
       const { address } = sim.machine;
       const gno = Number(node.core.state.stream.last?.gno ?? 0n);
       this.#applied.set(address, Math.max(gno, this.#applied.get(address) ?? 0));
+      if (gno > (this.#places.at(-1)?.gno ?? 0))
+        this.#places.push({ gno, entry: node.core.state.stream.applied });
     };
     note();
     node.core.driver.observe({
@@ -258,7 +263,10 @@ export class NodeCluster {
       this.#leaders.add(key);
       this.leaderChanges++;
       const { executed } = core.state.stream;
-      const must = Math.max(this.acked, this.#given);
+      // What came in its own term others may have had, and given on, before its own disk had it.
+      const { termStart } = core.driver.consensus;
+      const before = this.#places.findLast(({ entry }) => entry < termStart)?.gno ?? 0;
+      const must = Math.min(before, Math.max(this.acked, this.#given));
       const whole = must === 0 || executed.containsSet(GtidSet.parse(`${SOURCE_UUID}:1-${must}`));
       if (!whole)
         this.broken(
