@@ -130,3 +130,19 @@ test("Chunks of an older pull, repeated or out of order, change nothing", () => 
     assert.deepEqual(visibleBytes(copy, [...log, chunk]), bytes);
   }
 });
+
+test("A chunk of another pull is refused also where one with its place is wanted", () => {
+  const total = streamFrom(4).length;
+  const pulls = [1, 2].map((id) => {
+    const log: Chunk[] = [];
+    pull(new StreamState(), log, id, total, 150);
+    return log;
+  });
+  const [older, newer] = pulls as [Chunk[], Chunk[]];
+  assert.ok(newer.length > 2);
+  const state = new StreamState();
+  for (const [i, chunk] of newer.entries()) {
+    if (i > 0) assert.equal(state.applyChunk(2 * i, older[i]!).accepted, false);
+    assert.equal(state.applyChunk(2 * i + 1, chunk).accepted, true);
+  }
+});

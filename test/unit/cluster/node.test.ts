@@ -236,3 +236,23 @@ test("A pull that breaks inside a large transaction leaves a tail that no replic
   );
   for (const node of cluster.nodes) assert.equal((await hasFiles(cluster, node)).length, 1);
 });
+
+test("A leader that is cut off from the others does not ask the source for a dump", async () => {
+  const { cluster, rest } = await loadedCluster(3, 20);
+  // Nothing waits to be committed: what it holds alone does not keep it from asking.
+  await rest();
+  const leader = cluster.leader()!;
+  const others = cluster.nodes.filter((node) => node !== leader);
+  cluster.world.network.partition(
+    [leader.name],
+    others.map(({ name }) => name),
+  );
+  cluster.source.cutDumps();
+  let dumps = 0;
+  await cluster.until("another leader", () => {
+    dumps = Math.max(dumps, cluster.source.dumps);
+    return others.some((node) => node.leads);
+  });
+  assert.equal(dumps, 0);
+  await cluster.until("the other pulls", () => cluster.source.dumps === 1);
+});
