@@ -19,20 +19,31 @@ export interface LinkFaults {
 export class Link {
   readonly faults: LinkFaults;
   readonly name: string;
-  readonly #held: (() => void)[] = [];
+  #held: { readonly order: number; readonly resend: () => void }[] = [];
+  #sent = 0;
 
   constructor(name: string, faults: LinkFaults) {
     this.name = name;
     this.faults = faults;
   }
 
-  hold(resend: () => void): void {
-    this.#held.push(resend);
+  /** The place of what is sent next. */
+  nextOrder(): number {
+    return this.#sent++;
   }
 
-  /** Sends again what the black hole kept. */
+  hold(order: number, resend: () => void): void {
+    this.#held.push({ order, resend });
+  }
+
+  /**
+   * Sends again what the black hole kept, in the order in which it was sent: what was on its way when
+   * the hole opened is held after what was sent into it.
+   */
   release(): void {
-    for (const resend of this.#held.splice(0)) resend();
+    const held = this.#held.sort((a, b) => a.order - b.order);
+    this.#held = [];
+    for (const { resend } of held) resend();
   }
 }
 
@@ -51,9 +62,14 @@ export class Pipe {
   }
 
   send(label: string, arrive: () => void): void {
+    this.#send(label, arrive, this.#link.nextOrder());
+  }
+
+  #send(label: string, arrive: () => void, order: number): void {
+    const again = (): void => this.#send(label, arrive, order);
     const { latencyMs, jitterMs, blackHole } = this.#link.faults;
     if (blackHole) {
-      this.#link.hold(() => this.send(label, arrive));
+      this.#link.hold(order, again);
       return;
     }
     const jitter = jitterMs > 0 ? this.#random.float() * jitterMs : 0;
@@ -61,7 +77,7 @@ export class Pipe {
     this.#lastAt = at;
     this.#time.schedule(at - this.#time.now, `${this.#link.name} ${label}`, () => {
       // The hole may have opened while this was on its way.
-      if (this.#link.faults.blackHole) this.#link.hold(() => this.send(label, arrive));
+      if (this.#link.faults.blackHole) this.#link.hold(order, again);
       else arrive();
     });
   }

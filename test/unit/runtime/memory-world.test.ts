@@ -84,6 +84,19 @@ test("a black hole keeps bytes and lets them go when it heals", async () => {
   assert.deepEqual(server.readNow(), Uint8Array.of(1));
 });
 
+test("what is on its way when a black hole opens stays before what is sent into it", async () => {
+  const { world, client, server } = await duo();
+  world.network.setLink("a", "b", { latencyMs: 40 });
+  client.write([Uint8Array.of(1)]);
+  await world.time.advance(20);
+  world.network.partition(["a"], ["b"]);
+  client.write([Uint8Array.of(2)]);
+  await world.time.advance(1_000);
+  world.network.heal();
+  await world.time.advance(1_000);
+  assert.deepEqual([server.readNow(), server.readNow()], [Uint8Array.of(1), Uint8Array.of(2)]);
+});
+
 test("a dropped connection is a reset at both ends", async () => {
   const { world, client, server } = await duo();
   world.network.dropConnections("a", "b");
