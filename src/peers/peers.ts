@@ -31,10 +31,7 @@ import {
 } from "./peer.ts";
 import { type Hello, LinkRefused } from "./protocol.ts";
 
-/**
- * One that is away may be back any moment, and one that is starting is ready any moment: until it is
- * linked the cluster stands one failure less, for the two that are left must reach each other.
- */
+/** One that is away, or starts, is there any moment: until it is linked the cluster stands one failure less. */
 const BACKOFF = { baseMs: 50, maxMs: 250 };
 const REFUSED_BACKOFF = { baseMs: 1_000, maxMs: 5_000 };
 const HELD_MS = 5_000;
@@ -52,9 +49,8 @@ const LINGER_MS = 1_000;
 /** Links of fresh nodes. */
 const MAX_GUESTS = 32;
 
-/** This node refuses the other one, which will not be another soon. */
 class NotTaken extends Error {}
-/** Failures that time alone does not mend. */
+/** Failures that time alone does not mend; NotTaken: this node refuses the other one. */
 const NOT_AWAY = [LinkRefused, ProofFailed, NotTaken];
 
 export class Peers implements Service {

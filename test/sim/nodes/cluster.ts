@@ -19,6 +19,7 @@ import type { ConfState } from "../../../src/raft/types.ts";
 import { LogCorrupt } from "../../../src/storage/storage.ts";
 import { WorldSource } from "../../unit/cluster/world-source.ts";
 import { Violation } from "../ghost.ts";
+import { compareFiles } from "./compare-files.ts";
 import { NodeFaults } from "./faults.ts";
 import { ACCOUNT, MYSQL_PORT, type NodePlan, SimNode } from "./node.ts";
 import type { Plan } from "./plan.ts";
@@ -110,7 +111,7 @@ export class NodeCluster {
     this.#stopped = true;
     if (!(await this.#until(() => this.#isAtRest(), REST_MS)))
       throw new Violation("Q1", `no rest after ${REST_MS} ms: ${this.describe()}`);
-    await this.#compareFiles();
+    await compareFiles(this);
   }
 
   #stopped = false;
@@ -318,28 +319,6 @@ export class NodeCluster {
       if (driver!.consensus.fenced === null) return false;
     }
     return this.replicas.every(({ last }) => last === this.#committed);
-  }
-
-  async #compareFiles(): Promise<void> {
-    const theirs = new Map(this.source.files.map(({ name, bytes }) => [name, bytes]));
-    for (const { node, name } of this.nodes) {
-      if (node === null || node.core.driver.consensus.fenced !== null) continue;
-      for (const file of node.files()) {
-        const wanted = theirs.get(file.name);
-        if (file.partial || wanted === undefined)
-          throw new Violation("B8", `${name} has ${file.name}, partial ${file.partial}`);
-        const got = await this.world.time.run(async () => {
-          const parts: Uint8Array[] = [];
-          for await (const part of node.exportFile(file.name)) parts.push(part.slice());
-          return Buffer.concat(parts);
-        });
-        if (!got.equals(wanted))
-          throw new Violation(
-            "B8",
-            `${name}: ${file.name} has ${got.length} bytes, not the source's ${wanted.length}`,
-          );
-      }
-    }
   }
 
   get slowestReplica(): number {
