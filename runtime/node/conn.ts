@@ -216,11 +216,12 @@ export class NodeConn implements Conn {
     }
     if (parts.length === 1) {
       // By itself: TLS encrypts it from where it is, while several at once are joined in a copy first.
-      const done = (error?: Error | null): void => {
-        onSent?.();
-        this.#onWritten(error);
-      };
-      stream.write(parts[0], onSent === undefined ? this.#onWritten : done);
+      if (onSent === undefined) stream.write(parts[0], this.#onWritten);
+      else
+        stream.write(parts[0], (error) => {
+          onSent();
+          this.#onWritten(error);
+        });
     } else {
       stream.cork();
       let from = 0;

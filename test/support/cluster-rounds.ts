@@ -38,6 +38,7 @@ export interface ClusterReport {
 const ACKS_UNDER_WAY_MS = 50;
 const RECOVERY_MS = 60_000;
 const ELECTION_MS = 1_000;
+const QUIET_MS = 300;
 const CATCH_UP_MS = 60_000;
 /** For what is written before the first round, and in each. */
 const SMALL_DISK_MIB = 256;
@@ -176,9 +177,9 @@ class Rounds {
       await held;
       await fault.heal();
     } else {
-      // What a quorum had before may come through on a busy machine, until the leader has noticed.
-      await sleep(ELECTION_MS);
-      const { committed } = load;
+      // On a busy machine what a quorum had before comes through late. It ends before a leader without
+      // a quorum would step down: one that acknowledges by itself is not quiet by then.
+      const committed = await this.#quiet(ELECTION_MS);
       await held;
       assert.equal(load.committed, committed, "a commit came through without a quorum");
       await fault.heal();
@@ -187,6 +188,20 @@ class Rounds {
     const list = this.#recoveries.get(kind) ?? [];
     list.push(load.longestSilence(began).ms);
     this.#recoveries.set(kind, list);
+  }
+
+  /** Commits so far, once none has come for a while. */
+  async #quiet(deadlineMs: number): Promise<number> {
+    const { load } = this.#made;
+    let committed = -1;
+    let sinceMs = 0;
+    const isQuiet = async (): Promise<boolean> => {
+      if (load.committed !== committed) sinceMs = performance.now();
+      committed = load.committed;
+      return performance.now() - sinceMs >= QUIET_MS;
+    };
+    await waitFor(isQuiet, { deadlineMs, what: "commits to stop without a quorum" });
+    return committed;
   }
 
   /** All nodes and replicas have what the source has now, and none has an error. */

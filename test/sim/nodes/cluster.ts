@@ -314,9 +314,8 @@ export class NodeCluster {
     }
     // Who was removed has been told: until then it may serve what it has, which is not all.
     for (const { node } of this.nodes) {
-      const { driver, log } = node?.core ?? {};
-      if (log === undefined || state.members.has(log.identity.raftId)) continue;
-      if (driver!.consensus.fenced === null) return false;
+      if (node === null || state.members.has(node.core.log.identity.raftId)) continue;
+      if (node.core.driver.consensus.fenced === null) return false;
     }
     return this.replicas.every(({ last }) => last === this.#committed);
   }
