@@ -50,6 +50,20 @@ export function queryKind(head: Uint8Array, start: number, bodyEnd: number): Que
   return "OTHER";
 }
 
+/** Is the whole text of a QUERY event "BEGIN"? The common case of queryKind, without a reader. */
+export function isBegin(bytes: Uint8Array, event: number, end: number): boolean {
+  const statusBytes = bytes[event + 30]! | (bytes[event + 31]! << 8);
+  const text = event + 32 + bytes[event + 27]! + statusBytes + 1;
+  return (
+    end - text === 5 &&
+    bytes[text] === 0x42 &&
+    bytes[text + 1] === 0x45 &&
+    bytes[text + 2] === 0x47 &&
+    bytes[text + 3] === 0x49 &&
+    bytes[text + 4] === 0x4e
+  );
+}
+
 /** Bytes of a QUERY event that `queryKind` may need: fixed parts, longest status and database. */
 export const QUERY_HEAD_BYTES: number = EVENT_HEADER_BYTES + 13 + 65_535 + 256 + LONGEST_KEYWORD;
 

@@ -12,7 +12,7 @@ import { EMPTY_CONF_STATE, type RaftLogger } from "../raft/types.ts";
 import type { DurableLog } from "../storage/log.ts";
 import { openLog } from "../storage/open.ts";
 import type { Checkpoint } from "../storage/storage.ts";
-import { STREAM_BUFFER_BYTES } from "../syncer/event-stream.ts";
+import { STREAM_BUFFER_BYTES } from "../syncer/chunk-body.ts";
 import { PENDING_BYTES } from "../syncer/source-session.ts";
 import { Consensus } from "./consensus.ts";
 import type { RaftTiming } from "./consensus-parts.ts";

@@ -25,9 +25,9 @@ import { decodeGtidSet } from "../gtid/binary.ts";
 import { GtidSet } from "../gtid/gtid-set.ts";
 import { MysqlError } from "../mysql/errors.ts";
 import type { DumpConnection } from "./dump-connection.ts";
-import { StreamError } from "./event-stream.ts";
 import { type SyncerHost, SyncerStop } from "./host.ts";
 import type { SourceFacts } from "./source-checks.ts";
+import { StreamError } from "./stream-error.ts";
 
 /** Last transactions up to this size are compared; for larger ones only what follows is fetched. */
 export const COMPARE_BYTES: number = 16 * 1024 * 1024;

@@ -24,7 +24,7 @@ import {
 } from "../mysql/commands.ts";
 import { decodeErr } from "../mysql/response.ts";
 import { encodeSemiSyncAck } from "../mysql/semi-sync.ts";
-import { StreamError } from "./event-stream.ts";
+import { StreamError } from "./stream-error.ts";
 
 export interface DumpOptions {
   readonly serverId: number;

@@ -24,11 +24,12 @@ import {
 } from "./attach.ts";
 import { DumpConnection } from "./dump-connection.ts";
 import { errantCheck, errantTransactions } from "./errant.ts";
-import { EventStream, StreamError } from "./event-stream.ts";
+import { EventStream } from "./event-stream.ts";
 import { type SourceCheck, type SourceConfig, type SyncerHost, SyncerStop } from "./host.ts";
 import { type SemiSyncWatch, semiSyncCounters } from "./semi-sync-watch.ts";
 import { gtidSets, oldestFile, readFacts, type SourceFacts } from "./source-checks.ts";
 import { storeStop } from "./stop-event.ts";
+import { StreamError } from "./stream-error.ts";
 
 export const HEARTBEAT_MS = 5_000;
 /** Without any packet for so long the source, or the way to it, is gone. */

@@ -3,7 +3,7 @@ import { type Mutant, patch } from "./patch.ts";
 
 const SESSION = "src/syncer/source-session.ts";
 const EXCLUSION = "src/server/exclusion.ts";
-const EVENTS = "src/syncer/event-stream.ts";
+const BODY = "src/syncer/chunk-body.ts";
 const HOST = "src/cluster/syncer-host.ts";
 const READER = "src/cluster/stream-reader.ts";
 const STATE = "src/binlog/stream-state.ts";
@@ -36,7 +36,7 @@ export const NODE_MUTANTS: readonly Mutant[] = [
   ),
   onNodes(
     "B3: an event stays where it was received, while its frame moves",
-    EVENTS,
+    BODY,
     "if (w + FRAME_BYTES !== event) buffer.copyWithin(w + FRAME_BYTES, event, event + size);",
     "if (w > event) buffer.copyWithin(w + FRAME_BYTES, event, event + size);",
   ),

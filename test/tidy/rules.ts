@@ -87,7 +87,6 @@ export const LONG_FILES: ReadonlySet<string> = new Set([
   "src/server/session.ts",
   "src/storage/log.ts",
   "src/storage/open.ts",
-  "src/syncer/event-stream.ts",
   "src/syncer/source-session.ts",
   "test/unit/server/dump.test.ts",
   "test/unit/server/server.test.ts",

@@ -7,7 +7,8 @@ import { decodeFormatDescription } from "../../../src/binlog/control-events.ts";
 import { buildEvent } from "../../../src/binlog/event.ts";
 import { frameEvent, Unframer, walkEvents } from "../../../src/binlog/frames.ts";
 import { StreamState } from "../../../src/binlog/stream-state.ts";
-import { EventStream, StreamError } from "../../../src/syncer/event-stream.ts";
+import { EventStream } from "../../../src/syncer/event-stream.ts";
+import { StreamError } from "../../../src/syncer/stream-error.ts";
 import {
   eventsOf,
   fixture,
