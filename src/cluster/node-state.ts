@@ -113,8 +113,9 @@ export class NodeState {
         stream.newTimeline(index);
         return;
       case "purge":
-        // All others lack from now on what this node never had.
-        if (stream.files.some(({ name }) => name === command.firstKept)) this.startsAt = 0;
+        // Of its own files: all others lack from now on what this node never had.
+        if (index > this.startsAt && stream.files.some(({ name }) => name === command.firstKept))
+          this.startsAt = 0;
         stream.purgeBefore(index, command.firstKept);
         return;
       case "set-source":

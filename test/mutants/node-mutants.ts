@@ -71,6 +71,12 @@ export const NODE_MUTANTS: readonly Mutant[] = [
     "if (joinedFromNow && state.startsAt < 0) return false;",
   ),
   onNodes(
+    "B7: a purge from before its first file is of what a node that joined from now never had",
+    "src/cluster/node-state.ts",
+    "if (index > this.startsAt && stream",
+    "if (index >= 0 && stream",
+  ),
+  onNodes(
     "B4: what is left of a purged file is passed over",
     READER,
     "if (file === null) throw new StreamPurged(entry.index);",

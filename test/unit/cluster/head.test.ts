@@ -89,6 +89,24 @@ test("It becomes a voter only once the older files are purged everywhere", async
   assert.deepEqual(names(node), names(cluster.nodes[0]!));
 });
 
+test("A purge from before its first file is none of what it never had", async () => {
+  const { cluster, rest } = await withThreeFiles(5);
+  const leader = running(cluster.leader()!);
+  const { acked } = cluster;
+  // Behind the state that the node will begin with, and before the file that is written then.
+  await cluster.world.time.run(() => leader.purge("binlog.000002", false));
+  cluster.rotateSource();
+  await cluster.until("more transactions", () => cluster.acked > acked + 5);
+  const node = join(cluster);
+  await cluster.until("it is there", () => isThere(node));
+  await rest();
+  assert.ok(running(node).core.log.firstIndex > 1, "it was not given the whole log");
+  assert.deepEqual(await hasFiles(cluster, node), ["binlog.000004"]);
+  const promote = () => cluster.world.time.run(() => leader.promoteMember(node.name));
+  await assert.rejects(promote, /joined from now and lacks files from "binlog.000002" on/);
+  assert.equal(running(node).core.state.startsAt, running(node).files()[0]!.startEntry);
+});
+
 test("A crash at any moment of the joining leads to the same file", async () => {
   for (let killedMs = 5; killedMs < 400; killedMs += 25) {
     const { cluster, rest } = await withThreeFiles(4);
