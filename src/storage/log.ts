@@ -18,7 +18,7 @@ import type { LogIndex } from "./log-index.ts";
 import { LogReader } from "./log-reader.ts";
 import type { Identity, ManifestStore, SegmentEntry } from "./manifest.ts";
 import { planRepair } from "./repair.ts";
-import { indexRecord, NextSegment, segmentPath } from "./segment-file.ts";
+import { indexRecord, lengthenSegment, NextSegment, segmentPath } from "./segment-file.ts";
 import {
   type Checkpoint,
   type DamagedRange,
@@ -64,12 +64,15 @@ export class DurableLog {
   readonly #hot: HotTail;
   readonly #next: NextSegment;
   #at: number;
+  /** Where the active segment's own beginning ends: before that there is nothing to roll away from. */
+  #headEnd = SEGMENT_HEADER_BYTES;
   #batchNumber: number;
   #previousCrc: number;
   #hardState: HardState;
   #cuts: number[];
   readonly #checkpoints: Checkpoints;
   #appending = false;
+  #refused = false;
   /** What takes old segments away or reads behind the index's back: one at a time. */
   #upkeep: Promise<unknown> = Promise.resolve();
   #failed: Error | null = null;
@@ -137,9 +140,9 @@ export class DurableLog {
   get segmentCount(): number {
     return this.#segments.length;
   }
-  /** Set while no further segment can be made. */
+  /** Set while no further segment can be made, or the last batch had no room. */
   get full(): boolean {
-    return this.#next.full !== null;
+    return this.#refused || this.#next.full !== null;
   }
   get cachedBytes(): number {
     return this.#reader.cachedBytes;
@@ -153,8 +156,8 @@ export class DurableLog {
   async append(batch: LogBatch): Promise<void> {
     return this.#asWriter(async () => {
       const records = recordsOf(batch);
-      const room = await this.#makeRoom(records, this.#hardStateBefore(batch));
-      if (!room) throw new LogFull();
+      this.#refused = !(await this.#makeRoom(records, this.#hardStateBefore(batch)));
+      if (this.#refused) throw new LogFull();
       const at = this.#at;
       await this.#write(records, batch.hardState);
       if (batch.truncateAfter !== undefined) {
@@ -198,7 +201,7 @@ export class DurableLog {
       this.#files.set(id, file);
       this.#checkpoints.reset({ index, term, segment: id, at: SEGMENT_HEADER_BYTES });
       this.checkpoint = checkpoint;
-      this.#at = end.at;
+      this.#at = this.#headEnd = end.at;
       this.#batchNumber++;
       this.#previousCrc = end.crc;
       this.#hardState = hardState;
@@ -240,19 +243,38 @@ export class DurableLog {
 
   /**
    * Makes sure that a batch fits. Payloads leave the reserve at a segment's end alone; a batch
-   * without any may use it.
+   * without any may use it. One that is larger than a segment gets one of its own, made longer.
    */
   async #makeRoom(records: readonly NewRecord[], hardState: HardState): Promise<boolean> {
-    const { segmentBytes } = this.#parts.options;
-    const bound = batchSizeBound(records);
-    const payloads = records.some((record) => record.payload.length > 0);
-    const limit = segmentBytes - reserveBytes(segmentBytes);
-    if (this.#at + bound <= limit || this.#at === SEGMENT_HEADER_BYTES) {
-      this.#next.keepUpWith(this.#at / segmentBytes);
+    const bytes = batchSizeBound(records);
+    if (this.#at + bytes <= this.#limit) {
+      this.#next.keepUpWith(this.#at / this.#parts.options.segmentBytes);
       return true;
     }
-    if (await this.#roll(hardState)) return true;
-    return !payloads && this.#at + bound <= segmentBytes - reserveBytes(segmentBytes) / 4;
+    if (this.#at > this.#headEnd && !(await this.#roll(hardState))) {
+      const payloads = records.some((record) => record.payload.length > 0);
+      return !payloads && this.#at + bytes <= this.#limit + (this.#reserveBytes * 3) / 4;
+    }
+    return this.#lengthenFor(bytes);
+  }
+
+  /** Where payloads end in a segment: behind it is the reserve, for hard states and its index. */
+  get #limit(): number {
+    return this.#parts.options.segmentBytes - this.#reserveBytes;
+  }
+
+  get #reserveBytes(): number {
+    const { segmentBytes } = this.#parts.options;
+    return Math.min(1024 * 1024, Math.floor(segmentBytes / 8));
+  }
+
+  /** Space for `bytes` more and the reserve, beyond the segment's end if need be; false when there is none. */
+  async #lengthenFor(bytes: number): Promise<boolean> {
+    const end = this.#at + bytes + this.#reserveBytes;
+    const { segmentBytes } = this.#parts.options;
+    if (end <= segmentBytes) return true;
+    const file = this.#files.get(this.#active.id)!;
+    return this.#orFail(() => lengthenSegment(file, Math.max(segmentBytes, this.#at), end));
   }
 
   async #write(records: readonly NewRecord[], hardState: HardState): Promise<void> {
@@ -329,6 +351,7 @@ export class DurableLog {
       this.#next.begin();
       const checkpoint = this.#parts.options.checkpoint();
       if (checkpoint !== null) await this.#writeCheckpoint(checkpoint, hardState);
+      this.#headEnd = this.#at;
       return true;
     } catch (error) {
       this.#fail(error as Error);
@@ -336,9 +359,12 @@ export class DurableLog {
     }
   }
 
+  /** Without space for it a segment begins without: a start, or a peer, takes an older one. */
   async #writeCheckpoint(checkpoint: Checkpoint, hardState: HardState): Promise<void> {
     const at = this.#at;
-    await this.#write(recordsOf({ hardState, entries: [], checkpoint }), hardState);
+    const records = recordsOf({ hardState, entries: [], checkpoint });
+    if (!(await this.#lengthenFor(batchSizeBound(records)))) return;
+    await this.#write(records, hardState);
     this.#wrote(checkpoint, at);
   }
 
@@ -475,8 +501,4 @@ export class DurableLog {
     for (const file of this.#files.values()) await file.close();
     await this.#parts.release();
   }
-}
-
-function reserveBytes(segmentBytes: number): number {
-  return Math.min(1024 * 1024, Math.floor(segmentBytes / 8));
 }

@@ -118,10 +118,7 @@ export class NextSegment {
       const leisure = at / this.#bytes >= this.#wanted + AHEAD;
       const slices = leisure ? 1 : HURRY_SLICES;
       const length = Math.min(slices * zeros.length, this.#bytes - at);
-      const parts = Array.from({ length: Math.ceil(length / zeros.length) }, (_, i) =>
-        zeros.subarray(0, Math.min(zeros.length, length - i * zeros.length)),
-      );
-      await file.write(at, parts);
+      await file.write(at, repeated(zeros, length));
       at += length;
       if (at - synced >= SYNC_BYTES) {
         await file.sync();
@@ -131,6 +128,28 @@ export class NextSegment {
     }
     await file.sync();
   }
+}
+
+/**
+ * Zeros behind a segment's end, from `from` to `to`: durable where writes to `file` are. False when
+ * the disk has no space for them; what was taken is given back then.
+ */
+export async function lengthenSegment(file: DiskFile, from: number, to: number): Promise<boolean> {
+  try {
+    await file.write(from, repeated(new Uint8Array(SLICE_BYTES), to - from));
+    return true;
+  } catch (error) {
+    if (!(error instanceof DiskError) || !NO_SPACE.has(error.code)) throw error;
+    await file.truncate(from);
+    return false;
+  }
+}
+
+/** As often as it takes to be `length` bytes. */
+function repeated(slice: Uint8Array, length: number): Uint8Array[] {
+  return Array.from({ length: Math.ceil(length / slice.length) }, (_, i) =>
+    slice.subarray(0, length - i * slice.length),
+  );
 }
 
 /** Codes of a disk that is full. */

@@ -42,7 +42,7 @@ const QUIET_MS = 300;
 const CATCH_UP_MS = 60_000;
 /** For what is written before the first round, and in each. */
 const SMALL_DISK_MIB = 256;
-const ROUND_MIB = 2;
+const ROUND_MIB = 5;
 /** On the small disk, so that a full one is noticed soon. */
 const TOML = '[storage]\nsegment_bytes = "128KiB"';
 const SMALL = "v2";

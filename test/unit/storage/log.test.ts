@@ -191,34 +191,6 @@ test("What a process wrote and did not live to sync is durable before the next o
   }
 });
 
-test("DurableLog on a full disk refuses payloads, serves, and goes on when there is space", async () => {
-  const world = new LogWorld(6);
-  await world.open();
-  world.disk.faults.capacityBytes = world.disk.image.usedBytes() + 70_000;
-  let full = false;
-  let count = 0;
-  for (let i = 0; i < 100 && !full; i++) {
-    try {
-      await world.append([payload(i, 6000)]);
-      count++;
-    } catch (error) {
-      assert.equal((error as Error).name, "LogFull");
-      full = true;
-    }
-  }
-  assert.ok(full && world.log!.full);
-  assert.equal((await world.readAll()).length, count);
-  // Hard state still fits: a vote can be made durable.
-  await world.settle(
-    world.log!.append({ hardState: { term: 9, vote: 1, commit: 1 }, entries: [] }),
-  );
-  world.disk.faults.capacityBytes = Number.POSITIVE_INFINITY;
-  await world.world.time.runUntil(() => !world.log!.full, 60_000);
-  await world.append([payload(500, 6000)]);
-  assert.equal((await world.readAll()).length, count + 1);
-  assert.deepEqual(world.failures, []);
-});
-
 test("DurableLog ends at the first sync error and never tries again", async () => {
   const world = new LogWorld(7);
   await world.open();
