@@ -19,6 +19,7 @@ import type { Compress } from "../platform/compress.ts";
 import type {
   CloseReason,
   Conn,
+  NetError,
   TlsClientOptions,
   TlsInfo,
   TlsServerOptions,
@@ -161,8 +162,14 @@ export class PacketConnection {
     return this.#conn.write(framed.parts);
   }
 
-  drained(): Promise<void> {
-    return this.#conn.drained();
+  /** Resolves when there is room for more. Rejects with ConnectionLost. */
+  async drained(): Promise<void> {
+    try {
+      await this.#conn.drained();
+    } catch (error) {
+      this.#closeReason ??= { kind: "error", code: (error as NetError).code };
+      throw this.#lost();
+    }
   }
 
   /**

@@ -21,7 +21,6 @@ import type { BinlogFile } from "../binlog/file-view.ts";
 import { ConnectionLost, type PacketConnection } from "../mysql/connection.ts";
 import { type DumpPlace, fatalDumpErrorAt, MysqlError, sameReplica } from "../mysql/errors.ts";
 import { encodeEof, encodeErr } from "../mysql/response.ts";
-import { NetError } from "../platform/net.ts";
 import type { Platform } from "../platform/platform.ts";
 import { DumpCursor, type DumpFormat } from "./cursor.ts";
 import type { FileFormat, FileFormats } from "./file-formats.ts";
@@ -378,8 +377,7 @@ export class Dump {
       this.#parts.logger.warn("Dump is refused", { error: printable(error.message) });
       return "error";
     }
-    const lost = error instanceof NetError || error instanceof ConnectionLost;
-    if (this.#closed || lost || this.#stop !== null) {
+    if (this.#closed || error instanceof ConnectionLost || this.#stop !== null) {
       this.#connection.destroy();
       return this.#stop === null ? "closed" : "stopped";
     }

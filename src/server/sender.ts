@@ -38,7 +38,7 @@ export class Sender {
     this.lastSentMs = parts.clock.mono();
   }
 
-  /** Resolves when there is room for more. Rejects with NetError when the connection is gone. */
+  /** Resolves when there is room for more. Rejects with ConnectionLost. */
   async send(outbox: Outbox, batch: StreamPieces | null): Promise<void> {
     const bytes = outbox.bytes;
     if (bytes === 0) return;

@@ -43,6 +43,15 @@ test("the end of the stream and wrong packets reject", async () => {
   await assert.rejects(small.readPacket(), PacketTooLarge);
 });
 
+test("who waits for room on a connection that is gone is told that it is lost", async () => {
+  const ends = fakePair();
+  const server = new PacketConnection(ends.server, CAP);
+  ends.client.destroy();
+  await ends.server.closed;
+  assert.equal(server.writePackets([encodeText("for nobody")]), false);
+  await assert.rejects(server.drained(), ConnectionLost);
+});
+
 test("compression in both roles, with packets larger than a frame", async () => {
   for (const algorithm of ["zlib", "zstd"] as const) {
     const ends = fakePair(50_000);
