@@ -8,6 +8,7 @@
 import { flushCompileCache } from "node:module";
 import { runCli } from "../../src/cli/cli.ts";
 import { nodePlatform } from "./platform.ts";
+import { exitOnceWritten } from "./process.ts";
 
 // Where NODE_COMPILE_CACHE names a folder, as in a checkout (package.json): what is left of the
 // sources without their types then spares the next start half its time, and the memory of the
@@ -18,9 +19,4 @@ const code = await runCli({
   fetch: (url, init) => fetch(url, init),
   demo: () => import("../../demo/main.ts"),
 });
-// An explicit exit, once all is written: Node's cleanup of a process that ends by itself can spin
-// for ever on a TLS socket that was reset.
-for (const stream of [process.stdout, process.stderr]) {
-  await new Promise<void>((resolve) => stream.write("", () => resolve()));
-}
-process.exit(code);
+await exitOnceWritten(code);

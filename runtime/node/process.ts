@@ -5,6 +5,7 @@
 import * as fs from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
+import process from "node:process";
 import type { Process, TextSink } from "../../src/platform/process.ts";
 import { diskError } from "./errors.ts";
 
@@ -80,4 +81,15 @@ async function writeFile(
     await fs.rm(temporary, { force: true });
     throw diskError(error, `Cannot write ${name}`);
   }
+}
+
+/**
+ * Ends the process once all it printed is written. Not by itself: Node's cleanup then can spin for
+ * ever on a TLS socket that was reset.
+ */
+export async function exitOnceWritten(code: number): Promise<never> {
+  for (const stream of [process.stdout, process.stderr]) {
+    await new Promise<void>((resolve) => void stream.write("", () => resolve()));
+  }
+  process.exit(code);
 }

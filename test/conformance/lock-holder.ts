@@ -1,6 +1,6 @@
 /** A process that locks the data directory it is given, says so, and waits to be killed. */
-import { nodePlatform } from "../../runtime/node/platform.ts";
+import { thisPlatform } from "../support/this-platform.ts";
 
-await nodePlatform().disk(process.argv[2]!).lock();
+await (await thisPlatform()).disk(process.argv[2]!).lock();
 process.stdout.write("locked\n");
 setInterval(() => {}, 1_000);

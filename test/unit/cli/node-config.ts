@@ -1,10 +1,11 @@
 /** A configuration on a real folder. */
-import { nodePlatform } from "../../../runtime/node/platform.ts";
+
 import { loadConfig } from "../../../src/config/load.ts";
 import type { NodeConfig } from "../../../src/config/node-config.ts";
 import type { Platform } from "../../../src/platform/platform.ts";
+import { thisPlatform } from "../../support/this-platform.ts";
 
-export const platform: Platform = nodePlatform();
+export const platform: Platform = await thisPlatform();
 
 export async function configFor(
   dir: string,

@@ -1,5 +1,5 @@
 /** Our client against our server, or either against a script, over in-memory connections. */
-import { nodePlatform } from "../../../runtime/node/platform.ts";
+
 import { createVerifiers } from "../../../src/mysql/auth/verifier.ts";
 import {
   type ClientConfig,
@@ -15,9 +15,10 @@ import {
 } from "../../../src/mysql/server-handshake.ts";
 import type { Clock } from "../../../src/platform/clock.ts";
 import type { Conn } from "../../../src/platform/net.ts";
+import { thisPlatform } from "../../support/this-platform.ts";
 import { type FakeConn, fakePair } from "./fake-conn.ts";
 
-export const platform = nodePlatform();
+export const platform = await thisPlatform();
 
 export const accounts = new Map(
   [

@@ -1,12 +1,13 @@
 /** The tests' own tools: waiting with a deadline and the faulty proxy. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { nodePlatform } from "../../../runtime/node/platform.ts";
+
 import type { Conn } from "../../../src/platform/net.ts";
 import { TcpProxy } from "../../support/tcp-proxy.ts";
+import { thisPlatform } from "../../support/this-platform.ts";
 import { waitFor } from "../../support/wait-for.ts";
 
-const { net } = nodePlatform();
+const { net } = await thisPlatform();
 
 test("waitFor returns the value, or says what it waited for and what it saw", async () => {
   let count = 0;

@@ -1,5 +1,5 @@
 /** A binlog server on a loopback port over a stream in memory, and clients of our own. */
-import { nodePlatform } from "../../../runtime/node/platform.ts";
+
 import { silentLogger } from "../../../src/base/logger.ts";
 import { encodeGtidSet } from "../../../src/gtid/binary.ts";
 import { GtidSet } from "../../../src/gtid/gtid-set.ts";
@@ -12,8 +12,9 @@ import type { Clock } from "../../../src/platform/clock.ts";
 import type { Platform } from "../../../src/platform/platform.ts";
 import { BinlogServer, type BinlogServerOptions } from "../../../src/server/server.ts";
 import type { BinlogStream } from "../../../src/server/stream.ts";
+import { thisPlatform } from "../../support/this-platform.ts";
 
-export const platform = nodePlatform();
+export const platform = await thisPlatform();
 
 /** The platform, and every delay that was asked of its clock: what was waited for, without a stopwatch. */
 export function recordingPlatform(): { platform: Platform; asked: number[] } {

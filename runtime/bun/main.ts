@@ -1,0 +1,12 @@
+#!/usr/bin/env bun
+/** `binraft` on Bun. */
+import { runCli } from "../../src/cli/cli.ts";
+import { exitOnceWritten } from "../node/process.ts";
+import { bunPlatform } from "./platform.ts";
+
+const code = await runCli({
+  platform: bunPlatform(),
+  fetch: (url, init) => fetch(url, init),
+  demo: () => import("../../demo/main.ts"),
+});
+await exitOnceWritten(code);

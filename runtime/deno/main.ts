@@ -1,0 +1,11 @@
+/** `binraft` on Deno; its permissions stand in deno.json. */
+import { runCli } from "../../src/cli/cli.ts";
+import { exitOnceWritten } from "../node/process.ts";
+import { denoPlatform } from "./platform.ts";
+
+const code = await runCli({
+  platform: denoPlatform(),
+  fetch: (url, init) => fetch(url, init),
+  demo: () => import("../../demo/main.ts"),
+});
+await exitOnceWritten(code);
