@@ -3,6 +3,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { freePort } from "./mysql/server.ts";
 import { NodeProcess } from "./node-process.ts";
+import type { Runtime } from "./runtimes.ts";
 
 const SECRET = "a-secret-that-only-the-demo-uses";
 const LEADER_DEADLINE_MS = 60_000;
@@ -25,6 +26,8 @@ export interface ClusterProcessesOptions {
   readonly advertise?: (name: string, peerPort: number) => Promise<string>;
   /** A directory for a node's data outside its folder, such as a disk of its own. */
   readonly dataDir?: (name: string) => string | undefined;
+  /** Node for all when absent. */
+  readonly runtime?: (name: string) => Runtime;
 }
 
 /** How a node comes into a cluster; nothing of it matters once it has a place. */
@@ -75,7 +78,7 @@ export class ClusterProcesses {
 
   /** Another node; it is not started. */
   async add(name: string, entrance: Entrance, port?: number): Promise<NodeProcess> {
-    const { account, toml, voters, timing, dataDir, proof } = this.#options;
+    const { account, toml, voters, timing, dataDir, proof, runtime } = this.#options;
     const peerPort = port ?? (await freePort());
     const advertised = this.#addresses.get(name) ?? (await this.#addressOf(name, peerPort));
     const join = voters.map((voter) => this.#addresses.get(voter)!);
@@ -97,6 +100,7 @@ export class ClusterProcesses {
       account,
       toml: `${lines.join("\n")}\n${toml}`,
       ...(disk === undefined ? {} : { dataDir: disk }),
+      ...(runtime === undefined ? {} : { runtime: runtime(name) }),
     });
     this.nodes.push(node);
     return node;

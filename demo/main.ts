@@ -6,6 +6,7 @@
  *
  *   npm run demo                              until Ctrl-C
  *   npm run demo -- --seconds 60 --json       ends with one JSON line; exit 0 only if all held
+ *   npm run demo -- --runtime bun             the nodes on Bun; or deno; or mixed, a voter on each
  */
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import os from "node:os";
@@ -18,12 +19,13 @@ import { findMysql } from "./mysql/install.ts";
 import { MysqlServer } from "./mysql/server.ts";
 import type { NodeProcess } from "./node-process.ts";
 import { startReplica } from "./replica.ts";
+import { prepareRuntimes, RUNTIMES, type Runtime } from "./runtimes.ts";
 import { LiveTable } from "./table.ts";
 import { SCHEMA } from "./workload.ts";
 
 const ACCOUNT = { user: "repl", password: "demo-replica" } as const;
 const PULLER = { user: "binraft", password: "demo-source" } as const;
-const VOTERS = ["voter-1", "voter-2", "voter-3"] as const;
+const VOTERS: readonly string[] = ["voter-1", "voter-2", "voter-3"];
 const LEARNER = "learner";
 const RECOVERY_DEADLINE_MS = 60_000;
 /** The standard of cluster.election_ms: nobody else leads sooner. */
@@ -40,7 +42,17 @@ export interface DemoOptions {
   /** Null runs until a signal. */
   readonly seconds: number | null;
   readonly json: boolean;
+  /** What each node runs on. */
+  readonly runtime: (name: string) => Runtime;
 }
+
+/** By what --runtime says. */
+const RUNTIME_CHOICES: Readonly<Record<string, (name: string) => Runtime>> = {
+  node: () => "node",
+  bun: () => "bun",
+  deno: () => "deno",
+  mixed: (name) => RUNTIMES[VOTERS.indexOf(name)] ?? "node",
+};
 
 class Demo {
   readonly #folder: string;
@@ -65,6 +77,7 @@ class Demo {
 
   async run(options: DemoOptions, ended: Promise<void>): Promise<DemoResult> {
     const say = this.#say;
+    prepareRuntimes([...VOTERS, LEARNER].map(options.runtime), say);
     const { version } = await findMysql({ onProgress: say });
     say(`MySQL ${version}: starting a source, two replicas, three voters and a learner`);
     const [source, ...replicas] = await Promise.all([
@@ -73,7 +86,7 @@ class Demo {
       this.#server(3, []),
     ]);
     await prepareSource(source);
-    const cluster = await this.#startCluster(source);
+    const cluster = await this.#startCluster(source, options.runtime);
     const leader = await cluster.leader();
     const voter = VOTERS.map((name) => cluster.node(name)).find((node) => node !== leader)!;
     const learner = cluster.node(LEARNER);
@@ -110,6 +123,7 @@ class Demo {
     const rss = Math.max(...statuses.map((status) => status.process.rssBytes));
     const figures = {
       mysqlVersion: version,
+      runtimes: [...new Set(statuses.map(({ node }) => node.runtime))].join(", "),
       nodes: nodes.length,
       seconds: Math.round(load.elapsedMs / 1000),
       transactions: load.committed,
@@ -124,7 +138,10 @@ class Demo {
     return { ok: checks.every((check) => check.ok), checks, figures };
   }
 
-  async #startCluster(source: MysqlServer): Promise<ClusterProcesses> {
+  async #startCluster(
+    source: MysqlServer,
+    runtime: (name: string) => Runtime,
+  ): Promise<ClusterProcesses> {
     const toml = `[source]
 url = "mysql://${PULLER.user}@127.0.0.1:${source.port}"
 password_file = ${JSON.stringify(path.join(this.#folder, "source-password"))}
@@ -138,6 +155,7 @@ tls_ca = ${JSON.stringify(path.join(source.binlogDir, "ca.pem"))}
       learners: [LEARNER],
       toml,
       account: ACCOUNT,
+      runtime,
     });
     this.#cluster = cluster;
     await cluster.start();
@@ -240,14 +258,24 @@ function untilSignal(): Promise<void> {
 export async function demo(args: readonly string[]): Promise<number> {
   const { values } = parseArgs({
     args: [...args],
-    options: { seconds: { type: "string" }, json: { type: "boolean", default: false } },
+    options: {
+      seconds: { type: "string" },
+      json: { type: "boolean", default: false },
+      runtime: { type: "string", default: "node" },
+    },
   });
+  const runtime = RUNTIME_CHOICES[values.runtime];
+  if (runtime === undefined) {
+    const known = Object.keys(RUNTIME_CHOICES).join(", ");
+    console.error(`Cannot run the demo on "${values.runtime}": give one of ${known}`);
+    return 2;
+  }
   const seconds = values.seconds === undefined ? null : Number(values.seconds);
   if (seconds !== null && !(seconds >= 2 && seconds <= 86_400)) {
     console.error(`Cannot run the demo for "${values.seconds}" seconds: give 2 to 86400`);
     return 2;
   }
-  const options = { seconds, json: values.json };
+  const options = { seconds, json: values.json, runtime };
   // With --json standard output is for the one line.
   const say = (line: string): void => (options.json ? console.error(line) : console.log(line));
   const folder = await mkdtemp(path.join(os.tmpdir(), "binraft-demo-"));

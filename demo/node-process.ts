@@ -6,10 +6,8 @@ import path from "node:path";
 import type { ClusterStatus, NodeStatus, ReplicaStatus } from "../src/cluster/operations.ts";
 import { gone, spawnTracked } from "./mysql/children.ts";
 import { freePort } from "./mysql/server.ts";
+import { commandOf, mainOf, type Runtime } from "./runtimes.ts";
 
-const extension = path.extname(import.meta.filename);
-/** The entry beside us: TypeScript in a checkout, JavaScript in the package. */
-export const MAIN: string = path.join(import.meta.dirname, `../runtime/node/main${extension}`);
 const READY_DEADLINE_MS = 60_000;
 const POLL_MS = 10;
 /** A node that is stopped (SIGSTOP) takes connections and never answers. */
@@ -22,6 +20,8 @@ export interface NodeProcessOptions {
   readonly toml: string;
   readonly account: { readonly user: string; readonly password: string };
   readonly nodeArgs?: readonly string[];
+  /** Node when absent. */
+  readonly runtime?: Runtime;
   /** "demo" when absent. */
   readonly name?: string;
   /** Where its peers reach it, when it is one of a cluster; [cluster] itself is in `toml`. */
@@ -37,9 +37,10 @@ export class NodeProcess {
   readonly mysqlPort: number;
   readonly adminPort: number;
   readonly peerPort: number | null;
+  readonly runtime: Runtime;
   readonly #nodeArgs: readonly string[];
   /** What `launch` runs: another version of binraft when a test says so. */
-  main: string = MAIN;
+  main: string;
   #child: ChildProcess | null = null;
 
   private constructor(options: NodeProcessOptions, mysqlPort: number, adminPort: number) {
@@ -47,6 +48,8 @@ export class NodeProcess {
     this.folder = options.folder;
     this.dataDir = options.dataDir ?? path.join(options.folder, "data");
     this.peerPort = options.peerPort ?? null;
+    this.runtime = options.runtime ?? "node";
+    this.main = mainOf(this.runtime);
     this.#nodeArgs = options.nodeArgs ?? ["--max-semi-space-size=1"];
     this.mysqlPort = mysqlPort;
     this.adminPort = adminPort;
@@ -98,11 +101,13 @@ ${options.toml}
 
   /** Starts the process and does not wait for it. `args` are further ones of the command line. */
   launch(args: readonly string[] = []): void {
-    const command = [...this.#nodeArgs, this.main, "start", "--config", this.configFile, ...args];
-    const child = spawnTracked(
-      { file: process.execPath, args: command },
-      { stdio: ["ignore", "pipe", "pipe"] },
-    );
+    const write = [this.folder, this.dataDir];
+    const { file, args: first } = commandOf(this.runtime, this.main, {
+      write,
+      nodeArgs: this.#nodeArgs,
+    });
+    const command = [...first, "start", "--config", this.configFile, ...args];
+    const child = spawnTracked({ file, args: command }, { stdio: ["ignore", "pipe", "pipe"] });
     const log = createWriteStream(this.logFile, { flags: "a" });
     child.stdout!.pipe(log, { end: false });
     child.stderr!.pipe(log, { end: false });

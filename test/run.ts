@@ -12,6 +12,8 @@ import { existsSync, globSync } from "node:fs";
 import path from "node:path";
 import { run } from "node:test";
 import { inspect, parseArgs } from "node:util";
+import { type RunnerReport, runTestsOn } from "./support/other-runners.ts";
+import { whyNot } from "./support/runtimes.ts";
 
 const ROOT = path.join(import.meta.dirname, "..");
 const FLUSH_AT_EXIT = path.join(ROOT, "test/support/flush-at-exit.ts");
@@ -23,6 +25,8 @@ interface Group {
   readonly files: readonly string[];
   readonly concurrency: number;
   readonly fileTimeoutMs: number;
+  /** Bun and Deno run it, too. */
+  readonly everywhere?: true;
   /** Runs first; throws when the group cannot run. */
   readonly prepare?: () => Promise<void>;
 }
@@ -50,6 +54,7 @@ const GROUPS: readonly Group[] = [
     files: ["test/unit", "test/fuzz"],
     concurrency: 2,
     fileTimeoutMs: 5 * MINUTE_MS,
+    everywhere: true,
   },
   {
     name: "scenarios",
@@ -64,6 +69,7 @@ const GROUPS: readonly Group[] = [
     files: ["test/sim"],
     concurrency: 2,
     fileTimeoutMs: 8 * MINUTE_MS,
+    everywhere: true,
   },
   {
     name: "conformance",
@@ -71,6 +77,7 @@ const GROUPS: readonly Group[] = [
     files: ["test/conformance"],
     concurrency: 2,
     fileTimeoutMs: 3 * MINUTE_MS,
+    everywhere: true,
   },
   {
     name: "e2e",
@@ -83,7 +90,18 @@ const GROUPS: readonly Group[] = [
 ];
 /** Groups that are no test files. */
 const TYPES = "types";
-const NAMES = ["tidy", TYPES, ...GROUPS.slice(1).map((group) => group.name)];
+/** What is `everywhere`, by Bun's and Deno's runners, side by side. */
+const RUNTIMES = "runtimes";
+const NAMES = ["tidy", TYPES, ...GROUPS.slice(1).map((group) => group.name), RUNTIMES];
+/** Of those groups: they start Node with flags of its own, or are about it. */
+const NODE_ONLY: ReadonlySet<string> = new Set([
+  "test/conformance/node-wrapped.test.ts",
+  "test/sim/iteration-order.test.ts",
+  "test/sim/runtimes.test.ts",
+]);
+const RUNNER_TIMEOUT_MS = 25 * MINUTE_MS;
+/** Tests by file, as Node counted them. */
+const onNode = new Map<string, number>();
 
 async function main(): Promise<number> {
   const { values } = parseArgs({ options: { only: { type: "string" } } });
@@ -98,7 +116,8 @@ async function main(): Promise<number> {
   for (const name of NAMES) {
     if (!wanted.includes(name)) continue;
     const group = GROUPS.find((one) => one.name === name);
-    outcomes.push(group === undefined ? checkTypes() : await runGroup(group));
+    if (group !== undefined) outcomes.push(await runGroup(group));
+    else outcomes.push(name === TYPES ? checkTypes() : await runOnOthers());
   }
   return summarise(outcomes, performance.now() - startedMs);
 }
@@ -123,6 +142,49 @@ function checkTypes(): Outcome {
   }
   const ms = performance.now() - startedMs;
   return { group: TYPES, tests: configs.length, failures, skips: [], ms };
+}
+
+/** The same files on Bun and Deno: each has to count as many tests as Node did. */
+async function runOnOthers(): Promise<Outcome> {
+  heading(RUNTIMES, "units, simulators and conformance on Bun and Deno");
+  const startedMs = performance.now();
+  const files = GROUPS.filter(({ everywhere }) => everywhere)
+    .flatMap(filesOf)
+    .map(relative)
+    .filter((file) => !NODE_ONLY.has(file));
+  const counts = files.map((file) => onNode.get(file));
+  const outcome = { failures: [] as string[], skips: [] as string[], tests: 0 };
+  const all = (["bun", "deno"] as const).map(async (runtime) => {
+    const missing = whyNot(runtime);
+    if (missing !== false) return void outcome.skips.push(`${runtime}: ${missing}`);
+    try {
+      const report = await runTestsOn(runtime, files, RUNNER_TIMEOUT_MS);
+      judgeRunner(report, counts.includes(undefined) ? null : sum(counts as number[]), outcome);
+    } catch (error) {
+      console.log(`FAIL  ${(error as Error).message}`);
+      outcome.failures.push(`${runtime}: ${(error as Error).message.split("\n")[0]}`);
+    }
+  });
+  await Promise.all(all);
+  return { group: RUNTIMES, ...outcome, ms: performance.now() - startedMs };
+}
+
+/** `expected` is null when Node did not run all of the files this time. */
+function judgeRunner(
+  { runtime, passed, failed, skipped, output, ms }: RunnerReport,
+  expected: number | null,
+  outcome: { failures: string[]; skips: string[]; tests: number },
+): void {
+  const counted = passed + failed.length + skipped.length;
+  const complete = counted > 0 && (expected === null || counted === expected);
+  const good = complete && failed.length === 0;
+  const more = skipped.length === 0 ? "" : `, ${skipped.length} skipped`;
+  console.log(`${good ? "ok  " : "FAIL"}  ${runtime}  ${counted} tests${more}, ${seconds(ms)}`);
+  outcome.tests += passed + failed.length;
+  outcome.skips.push(...skipped.map((name) => `${runtime}: ${name}`));
+  outcome.failures.push(...failed.map((name) => `${runtime}: ${name}`));
+  if (!complete) outcome.failures.push(`${runtime}: ${counted} tests, where Node has ${expected}`);
+  if (!good) console.log(indent(`what it printed last:\n${output}`));
 }
 
 async function installMysql(): Promise<void> {
@@ -199,6 +261,7 @@ async function runFiles(
     } else if (type === "test:summary" && data.file !== undefined) {
       const { counts, success, duration_ms: ms } = data;
       silent.delete(data.file);
+      onNode.set(relative(data.file), counts.tests);
       tests += counts.passed + counts.failed;
       const skipped = counts.skipped === 0 ? "" : `, ${counts.skipped} skipped`;
       const line = `${relative(data.file)}  ${counts.tests} tests${skipped}, ${seconds(ms)}`;
@@ -237,6 +300,10 @@ function indent(text: string): string {
 
 function relative(file: string): string {
   return path.isAbsolute(file) ? path.relative(ROOT, file) : file;
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, one) => total + one, 0);
 }
 
 function seconds(ms: number): string {

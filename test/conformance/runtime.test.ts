@@ -1,10 +1,8 @@
 /** The platform contract on the runtime that runs this. */
-import { nodePlatform } from "../../runtime/node/platform.ts";
 import { THIS_RUNTIME, thisPlatform } from "../support/this-platform.ts";
 import { conformance } from "./conformance.ts";
-import { type Gaps, suite } from "./harness.ts";
+import type { Gaps } from "./harness.ts";
 import { mountGap, realHarness } from "./node-harness.ts";
-import { tlsConformance } from "./tls.ts";
 
 /** What a runtime does otherwise than the contract says; none of it loses data or lets anyone in. */
 const RUNTIME_GAPS: Readonly<Record<typeof THIS_RUNTIME, Gaps>> = {
@@ -21,8 +19,3 @@ const RUNTIME_GAPS: Readonly<Record<typeof THIS_RUNTIME, Gaps>> = {
 const gaps: Gaps = { ...RUNTIME_GAPS[THIS_RUNTIME], ...(await mountGap()) };
 const platform = await thisPlatform();
 conformance(THIS_RUNTIME, () => realHarness(platform), gaps);
-// Deno's way of TLS, of which the code is ours, on Node too: there it can be debugged.
-if (THIS_RUNTIME === "node") {
-  const wrapped = nodePlatform({ wrapDuplex: true });
-  tlsConformance(suite("node, wrapDuplex", () => realHarness(wrapped), gaps));
-}

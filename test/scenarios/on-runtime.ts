@@ -1,6 +1,7 @@
 /** The data-driven files on another runtime: in a process of its own, with the least it must be allowed. */
 import path from "node:path";
-import { type Runtime, runScript, type ScriptResult } from "../support/runtimes.ts";
+import type { Runtime } from "../../demo/runtimes.ts";
+import { runScript, type ScriptResult } from "../support/runtimes.ts";
 import { ETCD_VARIABLE, etcdFolder } from "./files.ts";
 
 /** `wanted` are words or files, as `npm run scenarios` takes them. */

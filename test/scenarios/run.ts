@@ -13,7 +13,7 @@
  */
 import { statSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { RUNTIMES } from "../support/runtimes.ts";
+import { RUNTIMES } from "../../demo/runtimes.ts";
 import {
   ETCD_VARIABLE,
   etcdFiles,

@@ -4,7 +4,8 @@
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { RUNTIMES, type Runtime, whyNot } from "../support/runtimes.ts";
+import { RUNTIMES, type Runtime } from "../../demo/runtimes.ts";
+import { whyNot } from "../support/runtimes.ts";
 import { etcdFiles, etcdFolder, ownFiles } from "./files.ts";
 import { runScenarios } from "./on-runtime.ts";
 

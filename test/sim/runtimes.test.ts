@@ -1,7 +1,8 @@
 /** The core does the same on every runtime: equal seeds leave equal traces. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { RUNTIMES, type Runtime, runScript, whyNot } from "../support/runtimes.ts";
+import { RUNTIMES, type Runtime } from "../../demo/runtimes.ts";
+import { runScript, whyNot } from "../support/runtimes.ts";
 
 const SEEDS = 20;
 

@@ -1,6 +1,6 @@
 /** The command line as a process that ends: what it said, and its exit code. */
 import { spawn } from "node:child_process";
-import { MAIN } from "../../demo/node-process.ts";
+import { mainOf } from "../../demo/runtimes.ts";
 
 export interface Ran {
   readonly exit: number | null;
@@ -15,7 +15,7 @@ export function runBinraft(
   deadlineMs = 30_000,
 ): Promise<Ran> {
   const env: NodeJS.ProcessEnv = { PATH: process.env["PATH"] };
-  const child = spawn(process.execPath, [MAIN, ...args], { cwd, env });
+  const child = spawn(process.execPath, [mainOf("node"), ...args], { cwd, env });
   const timer = setTimeout(() => child.kill("SIGKILL"), deadlineMs);
   let stdout = "";
   let stderr = "";

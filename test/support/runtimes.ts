@@ -1,47 +1,14 @@
-/**
- * The runtimes on which the pure parts must do the same, as the development dependencies bring them.
- * Their programs are taken from the packages of the platform: what stands in node_modules/.bin is
- * made by install scripts, which are not run.
- */
+/** The pure parts on the runtimes on which they must do the same. */
 import { spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
 import path from "node:path";
+import { type Runtime, runtimeProgram } from "../../demo/runtimes.ts";
 
 const ROOT = path.join(import.meta.dirname, "../..");
-
-export const RUNTIMES = ["node", "bun", "deno"] as const;
-export type Runtime = (typeof RUNTIMES)[number];
-
-/** By `platform-arch`; of others nothing was tried. */
-const PROGRAMS: Readonly<Record<Exclude<Runtime, "node">, Readonly<Record<string, string>>>> = {
-  bun: {
-    "linux-x64": "@oven/bun-linux-x64/bin/bun",
-    "linux-arm64": "@oven/bun-linux-aarch64/bin/bun",
-    "darwin-x64": "@oven/bun-darwin-x64/bin/bun",
-    "darwin-arm64": "@oven/bun-darwin-aarch64/bin/bun",
-  },
-  deno: {
-    "linux-x64": "@deno/linux-x64-glibc/deno",
-    "linux-arm64": "@deno/linux-arm64-glibc/deno",
-    "darwin-x64": "@deno/darwin-x64/deno",
-    "darwin-arm64": "@deno/darwin-arm64/deno",
-  },
-};
 
 /** What a script may read besides the project's `src`, `runtime` and `test`, on Deno. */
 export interface Permissions {
   readonly read?: readonly string[];
   readonly env?: readonly string[];
-}
-
-/** Null where npm has no package of the runtime for this machine; throws when its program is not there. */
-export function runtimeProgram(runtime: Runtime): string | null {
-  if (runtime === "node") return process.execPath;
-  const inside = PROGRAMS[runtime][`${process.platform}-${process.arch}`];
-  if (inside === undefined) return null;
-  const program = path.join(ROOT, "node_modules", inside);
-  if (existsSync(program)) return program;
-  throw new Error(`${runtime} is not installed: run \`npm run setup\`, then try again`);
 }
 
 /** Why a test on this runtime is passed over; false when it is not. */

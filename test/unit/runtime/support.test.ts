@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import type { Conn } from "../../../src/platform/net.ts";
+import { readReport } from "../../support/other-runners.ts";
 import { TcpProxy } from "../../support/tcp-proxy.ts";
 import { thisPlatform } from "../../support/this-platform.ts";
 import { waitFor } from "../../support/wait-for.ts";
@@ -100,4 +101,20 @@ test("the proxy cuts after so many bytes, swallows, refuses", async () => {
     const refused = await connect().catch(() => null);
     if (refused !== null) assert.equal((await refused.closed).kind, "reset");
   });
+});
+
+test("the reports of Bun's and Deno's runners are counted test by test", () => {
+  const bun = `<testsuites name="bun test" tests="3" failures="1" skipped="1">
+    <testsuite name="a.test.ts"><testcase name="one &amp; &quot;two&quot;" time="1" />
+    <testcase name="three" time="1"><skipped /></testcase>
+    <testcase name="four &lt;5" time="1"><failure type="AssertionError"/></testcase></testsuite>`;
+  assert.deepEqual(readReport(bun), { passed: 1, failed: ["four <5"], skipped: ["three"] });
+  const deno = `<testsuites name="deno test" tests="2" failures="1" errors="0">
+    <testcase name="one" classname="./a.ts" line="1" col="7">
+    </testcase>
+    <testcase name="two" classname="./a.ts" line="2" col="7">
+      <failure message="no"> &lt;testcase name=&quot;x&quot;&gt; </failure>
+    </testcase>`;
+  assert.deepEqual(readReport(deno), { passed: 1, failed: ["two"], skipped: [] });
+  assert.deepEqual(readReport("<testsuites/>"), { passed: 0, failed: [], skipped: [] });
 });
