@@ -26,7 +26,7 @@ export interface ClusterProcessesOptions {
   readonly advertise?: (name: string, peerPort: number) => Promise<string>;
   /** A directory for a node's data outside its folder, such as a disk of its own. */
   readonly dataDir?: (name: string) => string | undefined;
-  /** Node for all when absent. */
+  /** That of this process for all when absent. */
   readonly runtime?: (name: string) => Runtime;
 }
 

@@ -6,7 +6,7 @@
  *
  *   npm run demo                              until Ctrl-C
  *   npm run demo -- --seconds 60 --json       ends with one JSON line; exit 0 only if all held
- *   npm run demo -- --runtime bun             the nodes on Bun; or deno; or mixed, a voter on each
+ *   npm run demo -- --runtime bun             nodes on Bun; or node, deno; or mixed, a voter on each
  */
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import os from "node:os";
@@ -19,7 +19,7 @@ import { findMysql } from "./mysql/install.ts";
 import { MysqlServer } from "./mysql/server.ts";
 import type { NodeProcess } from "./node-process.ts";
 import { startReplica } from "./replica.ts";
-import { prepareRuntimes, RUNTIMES, type Runtime } from "./runtimes.ts";
+import { OWN_RUNTIME, prepareRuntimes, RUNTIMES, type Runtime } from "./runtimes.ts";
 import { LiveTable } from "./table.ts";
 import { SCHEMA } from "./workload.ts";
 
@@ -261,7 +261,7 @@ export async function demo(args: readonly string[]): Promise<number> {
     options: {
       seconds: { type: "string" },
       json: { type: "boolean", default: false },
-      runtime: { type: "string", default: "node" },
+      runtime: { type: "string", default: OWN_RUNTIME },
     },
   });
   const runtime = RUNTIME_CHOICES[values.runtime];

@@ -6,7 +6,7 @@ import path from "node:path";
 import type { ClusterStatus, NodeStatus, ReplicaStatus } from "../src/cluster/operations.ts";
 import { gone, spawnTracked } from "./mysql/children.ts";
 import { freePort } from "./mysql/server.ts";
-import { commandOf, mainOf, type Runtime } from "./runtimes.ts";
+import { commandOf, mainOf, OWN_RUNTIME, type Runtime } from "./runtimes.ts";
 
 const READY_DEADLINE_MS = 60_000;
 const POLL_MS = 10;
@@ -20,7 +20,7 @@ export interface NodeProcessOptions {
   readonly toml: string;
   readonly account: { readonly user: string; readonly password: string };
   readonly nodeArgs?: readonly string[];
-  /** Node when absent. */
+  /** That of the process that starts it when absent. */
   readonly runtime?: Runtime;
   /** "demo" when absent. */
   readonly name?: string;
@@ -48,7 +48,7 @@ export class NodeProcess {
     this.folder = options.folder;
     this.dataDir = options.dataDir ?? path.join(options.folder, "data");
     this.peerPort = options.peerPort ?? null;
-    this.runtime = options.runtime ?? "node";
+    this.runtime = options.runtime ?? OWN_RUNTIME;
     this.main = mainOf(this.runtime);
     this.#nodeArgs = options.nodeArgs ?? ["--max-semi-space-size=1"];
     this.mysqlPort = mysqlPort;

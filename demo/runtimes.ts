@@ -10,6 +10,14 @@ import path from "node:path";
 export const RUNTIMES = ["node", "bun", "deno"] as const;
 export type Runtime = (typeof RUNTIMES)[number];
 
+/** The one that runs this. */
+export const OWN_RUNTIME: Runtime =
+  process.versions["bun"] !== undefined
+    ? "bun"
+    : process.versions["deno"] !== undefined
+      ? "deno"
+      : "node";
+
 const ROOT = path.join(import.meta.dirname, "..");
 const extension = path.extname(import.meta.filename);
 
@@ -34,15 +42,16 @@ export function mainOf(runtime: Runtime): string {
   return path.join(ROOT, `runtime/${runtime}/main${extension}`);
 }
 
-/** The package's program; null where there is none for this machine. */
-function packaged(runtime: Exclude<Runtime, "node">): string | null {
+/** Our own, or that of npm's package; null where there is none for this machine. */
+function packaged(runtime: Runtime): string | null {
+  if (runtime === OWN_RUNTIME) return process.execPath;
+  if (runtime === "node") return path.join(ROOT, "node_modules/.bin/node");
   const inside = PROGRAMS[runtime][`${process.platform}-${process.arch}`];
   return inside === undefined ? null : path.join(ROOT, "node_modules", inside);
 }
 
 /** Null where npm has no package of the runtime for this machine; throws when its program is not there. */
 export function runtimeProgram(runtime: Runtime): string | null {
-  if (runtime === "node") return process.execPath;
   const program = packaged(runtime);
   if (program === null || existsSync(program)) return program;
   throw new Error(`${runtime} is not installed: run \`npm run setup\`, then try again`);
@@ -51,11 +60,11 @@ export function runtimeProgram(runtime: Runtime): string | null {
 /** Sees to it that the runtimes are there. Throws with a next step where one is not. */
 export function prepareRuntimes(runtimes: Iterable<Runtime>, say: (line: string) => void): void {
   for (const runtime of new Set(runtimes)) {
-    if (runtime === "node" || existsSync(packaged(runtime) ?? "") || onPath(runtime)) continue;
+    if (existsSync(packaged(runtime) ?? "") || onPath(runtime)) continue;
     const setup = path.join(ROOT, "runtime/setup.mjs");
     if (packaged(runtime) !== null && existsSync(setup)) {
       say(`Installing ${runtime} (npm run setup) …`);
-      const { status } = spawnSync(process.execPath, [setup, "--dev"], { stdio: "inherit" });
+      const { status } = spawnSync("node", [setup, "--dev"], { stdio: "inherit" });
       if (status === 0 && existsSync(packaged(runtime)!)) continue;
     }
     throw new Error(`${runtime} is not installed: install it, put it on PATH, then try again`);
@@ -72,10 +81,10 @@ export function commandOf(
   main: string,
   { write, nodeArgs }: { write: readonly string[]; nodeArgs: readonly string[] },
 ): { readonly file: string; readonly args: readonly string[] } {
-  if (runtime === "node") return { file: process.execPath, args: [...nodeArgs, main] };
   const program = packaged(runtime);
   const file = program !== null && existsSync(program) ? program : runtime;
-  return { file, args: runtime === "bun" ? [main] : ["run", ...denoFlags(write), main] };
+  const before = { node: nodeArgs, bun: [], deno: ["run", ...denoFlags(write)] }[runtime];
+  return { file, args: [...before, main] };
 }
 
 /** Never more than a node needs; reading is not narrowed, since secrets may stand anywhere. */

@@ -2,11 +2,10 @@
  * What differs between kinds of server: how a data directory is made and how the programs are
  * called. MySQL 9 (or the server of BINRAFT_MYSQLD) is here; the tests add 5.6 and MariaDB.
  */
-import { execFile } from "node:child_process";
+import { execFile, execFileSync } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
 import * as fs from "node:fs/promises";
-import os from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
 import type { Command } from "./children.ts";
@@ -79,5 +78,6 @@ async function makeTemplate(flavour: Flavour): Promise<void> {
 
 /** A server that is started as root wants to be told so. */
 export function systemUser(): string {
-  return os.userInfo().username;
+  // Asked of the system: Bun takes $USER for the name, and that may be missing.
+  return execFileSync("id", ["-un"], { encoding: "utf8" }).trim();
 }

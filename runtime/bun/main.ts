@@ -1,4 +1,3 @@
-#!/usr/bin/env bun
 /** `binraft` on Bun. */
 import { runCli } from "../../src/cli/cli.ts";
 import { exitOnceWritten } from "../node/process.ts";

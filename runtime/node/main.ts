@@ -1,10 +1,4 @@
-#!/usr/bin/env -S node --max-semi-space-size=1
-/**
- * `binraft` on Node. Knows everything: the platform, the command line, the demo.
- *
- * Why the small young generation: socket reads are small objects around memory outside of the heap.
- * In a large one they pile up unseen by the collector; with this the node holds a fifth less.
- */
+/** `binraft` on Node. Knows everything: the platform, the command line, the demo. */
 import { flushCompileCache } from "node:module";
 import { runCli } from "../../src/cli/cli.ts";
 import { nodePlatform } from "./platform.ts";

@@ -1,15 +1,9 @@
 /** The platform of the runtime that runs this. */
+import { OWN_RUNTIME } from "../../demo/runtimes.ts";
 import type { Platform } from "../../src/platform/platform.ts";
 
-export const THIS_RUNTIME: "node" | "bun" | "deno" =
-  process.versions["bun"] !== undefined
-    ? "bun"
-    : process.versions["deno"] !== undefined
-      ? "deno"
-      : "node";
-
 export async function thisPlatform(): Promise<Platform> {
-  switch (THIS_RUNTIME) {
+  switch (OWN_RUNTIME) {
     case "node":
       return (await import("../../runtime/node/platform.ts")).nodePlatform();
     case "bun":
