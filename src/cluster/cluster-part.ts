@@ -56,6 +56,11 @@ export class ClusterPart {
       clock: platform.clock,
       logger,
       connected: (id) => peers.isConnected(id),
+      answers: (id) =>
+        peers.call(id, "present", null, settings.electionMs).then(
+          (answer) => answer === true,
+          () => false,
+        ),
       ask: (address, method, args, timeoutMs) => peers.ask(address, method, args, timeoutMs),
       ownPeer: settings.advertised.peer,
     });
@@ -85,6 +90,7 @@ export class ClusterPart {
   begin(leader: LeaderCalls, neededFrom: () => number): void {
     const { core, host, peers, platform, logger } = this.#parts;
     host.neededFrom = neededFrom;
+    host.calls.set("present", async () => core.driver.consensus.fenced === null);
     host.calls.set("introduce", async (caller) => {
       const known = core.state.members.get(core.driver.consensus.node.leader);
       const { clusterId } = core.log.identity;

@@ -26,6 +26,8 @@ export interface MembershipParts {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly connected: (raftId: number) => boolean;
+  /** Asks it now: a link outlives by seconds the node behind it. */
+  readonly answers: (raftId: number) => Promise<boolean>;
   /** One question to a node that is no member. */
   readonly ask: (
     address: Address,
@@ -144,7 +146,7 @@ export class Membership {
       if (isVoter(this.#conf, member.id)) return member.id;
       this.#mustBeCaughtUp(member);
       this.#mustHaveHistory(member);
-      this.#mustKeepQuorum([...this.#conf.voters, member.id], `promoting "${member.name}"`);
+      await this.#mustKeepQuorum([...this.#conf.voters, member.id], `promoting "${member.name}"`);
       await this.#change([{ type: "add-node", id: member.id }], null);
       return member.id;
     });
@@ -154,7 +156,7 @@ export class Membership {
     return this.#alone(async () => {
       const member = this.find(given);
       if (!isVoter(this.#conf, member.id)) return member.id;
-      this.#mustKeepQuorum(this.#without(member.id), `demoting "${member.name}"`);
+      await this.#mustKeepQuorum(this.#without(member.id), `demoting "${member.name}"`);
       await this.#handOver(member.id);
       await this.#change([{ type: "add-learner", id: member.id }], null);
       return member.id;
@@ -165,7 +167,7 @@ export class Membership {
     return this.#alone(async () => {
       const member = this.find(given);
       if (isVoter(this.#conf, member.id)) {
-        this.#mustKeepQuorum(this.#without(member.id), `removing "${member.name}"`);
+        await this.#mustKeepQuorum(this.#without(member.id), `removing "${member.name}"`);
         await this.#handOver(member.id);
       }
       await this.#change([{ type: "remove-node", id: member.id }], null);
@@ -179,7 +181,7 @@ export class Membership {
         throw new OperationError("invalid", "A member cannot replace itself");
       this.#mustBeCaughtUp(comes);
       if (isVoter(this.#conf, goes.id)) this.#mustHaveHistory(comes);
-      this.#mustKeepQuorum(
+      await this.#mustKeepQuorum(
         [...this.#without(goes.id), comes.id],
         `replacing "${goes.name}" by "${comes.name}"`,
       );
@@ -273,15 +275,16 @@ export class Membership {
     return this.#conf.voters.filter((voter) => voter !== id);
   }
 
-  #mustKeepQuorum(voters: readonly number[], what: string): void {
+  async #mustKeepQuorum(voters: readonly number[], what: string): Promise<void> {
     if (voters.length === 0)
       throw new OperationError(
         "conflict",
         `After ${what} there would be no voter`,
         "binraft member promote another first",
       );
-    const heard = voters.filter((id) => id === this.#ownId || this.#parts.connected(id));
     const quorum = Math.floor(voters.length / 2) + 1;
+    const answers = voters.map((id) => id === this.#ownId || this.#parts.answers(id));
+    const heard = (await Promise.all(answers)).filter((answer) => answer);
     if (heard.length >= quorum) return;
     throw new OperationError(
       "conflict",

@@ -106,6 +106,24 @@ test("membership: removing or demoting what the quorum needs is refused", async 
   assert.equal(confOf(leader).voters.length, 2, "the one that is gone may go");
 });
 
+test("membership: who lost power or hangs since a moment does not count as heard of", async () => {
+  for (const end of ["powerLoss", "pause"] as const) {
+    const world = await formed(3);
+    const leader = world.leader();
+    const [a, b] = world.followers();
+    // Its connections stay open, and nothing is missed of it yet.
+    a![end]();
+    const refused = await world.refused(() => running(leader).removeMember(b!.name));
+    assert.match(
+      refused,
+      /^conflict: After removing "n[0-9]" 2 of 2 voters are needed, and 1/,
+      end,
+    );
+    assert.equal(votersOf(leader), "1,2,3");
+    assert.ok(leader.leads);
+  }
+});
+
 test("membership: the last voter stays", async () => {
   const world = await formed(4, 1, 1);
   const leader = world.leader();
