@@ -167,19 +167,19 @@ export class MemoryConn implements Conn {
     this.#outbox = [];
     this.#outboxBytes = 0;
     // As a kernel does: a reset when bytes are left that nobody will read.
-    if (unread) this.#pipe.send("reset", () => this.other.#onReset());
-    else if (!this.#finSent) this.#pipe.send("fin", () => this.other.#onFin());
+    if (unread) this.#pipe.send("reset", () => this.other.#reach("reset"));
+    else if (!this.#finSent) this.#pipe.send("fin", () => this.other.#reach("fin"));
     this.#settle();
   }
 
   /** The connection is cut in the middle: this end learns of it as a reset. */
   cut(): void {
-    this.#onReset();
+    this.#reach("reset");
   }
 
   /** The process is gone and its kernel says so to the other end. */
   abandon(): void {
-    this.#pipe.send("reset", () => this.other.#onReset());
+    this.#pipe.send("reset", () => this.other.#reach("reset"));
   }
 
   #closeLocally(): void {
@@ -218,7 +218,7 @@ export class MemoryConn implements Conn {
     }
     if (this.#finishing && !this.#finSent) {
       this.#finSent = true;
-      this.#pipe.send("fin", () => this.other.#onFin());
+      this.#pipe.send("fin", () => this.other.#reach("fin"));
       if (this.#finReceived) this.#settle();
       else this.life.after(LINGER_MS, "linger", () => this.#settle());
     }
@@ -226,13 +226,20 @@ export class MemoryConn implements Conn {
 
   /** Bytes of ours reached the other machine. */
   #arrive(piece: Uint8Array): void {
-    this.#inFlightBytes -= piece.length;
     const other = this.other;
     if (!other.life.alive || other.#gone) {
+      this.#inFlightBytes -= piece.length;
       // A machine without power is silent; one that runs again knows no such connection.
-      if (this.#pipe.targetIsUp()) other.#pipe.send("reset", () => this.#onReset());
+      if (this.#pipe.targetIsUp()) other.#pipe.send("reset", () => this.#reach("reset"));
       return;
     }
+    other.life.reach(() => this.#deliver(piece));
+  }
+
+  #deliver(piece: Uint8Array): void {
+    this.#inFlightBytes -= piece.length;
+    const other = this.other;
+    if (!other.life.alive || other.#gone) return;
     const reader = other.#reader;
     const consumer = other.#consumer;
     if (other.#ended) {
@@ -248,6 +255,10 @@ export class MemoryConn implements Conn {
       other.#inbox.push(piece);
       other.#inboxBytes += piece.length;
     }
+  }
+
+  #reach(what: "fin" | "reset"): void {
+    this.life.reach(() => (what === "fin" ? this.#onFin() : this.#onReset()));
   }
 
   #onFin(): void {

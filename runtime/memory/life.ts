@@ -10,7 +10,8 @@ export class Life {
   readonly name: string;
   readonly time: VirtualTime;
   #alive = true;
-  /** What came due while the process was stopped; null while it is not. */
+  #stopped = false;
+  /** What came due while the process was stopped, and is not done yet; null while there is nothing. */
   #overdue: (() => void)[] | null = null;
 
   constructor(name: string, time: VirtualTime) {
@@ -32,24 +33,41 @@ export class Life {
 
   /** SIGSTOP: nothing runs until `resume`; then all that came due does, in its order. */
   pause(): void {
+    this.#stopped = true;
     this.#overdue ??= [];
   }
 
   resume(): void {
-    const overdue = this.#overdue ?? [];
-    this.#overdue = null;
-    for (const run of overdue) this.time.schedule(0, `${this.name} resumed`, run);
+    if (!this.#stopped) return;
+    this.#stopped = false;
+    this.#catchUp();
+  }
+
+  #catchUp(): void {
+    this.time.schedule(0, `${this.name} resumed`, () => {
+      if (this.#stopped || this.#overdue === null) return;
+      const run = this.#overdue.shift();
+      if (run === undefined) this.#overdue = null;
+      else {
+        run();
+        this.#catchUp();
+      }
+    });
+  }
+
+  /** Something reaches the process from outside: now, or in its order once it runs again. */
+  reach(act: () => void): void {
+    if (this.#overdue === null || !this.#alive) act();
+    else this.#overdue.push(act);
   }
 
   after(ms: number, label: string, fn: () => void): Cancel {
     if (!this.#alive) return () => {};
     let cancelled = false;
     const run = (): void => {
-      if (!this.#alive || cancelled) return;
-      if (this.#overdue === null) fn();
-      else this.#overdue.push(run);
+      if (this.#alive && !cancelled) fn();
     };
-    const cancel = this.time.schedule(ms, `${this.name} ${label}`, run);
+    const cancel = this.time.schedule(ms, `${this.name} ${label}`, () => this.reach(run));
     return () => {
       cancelled = true;
       cancel();

@@ -156,19 +156,22 @@ export class MemoryNetwork {
         if (to.life === null) return;
         const bound = this.#bound.get(`${to.name}:${address.port}`);
         const hidden = bound !== undefined && LOOPBACK.has(bound.host) && to !== from;
-        if (bound === undefined || hidden) return down.send("refused", () => fail("ECONNREFUSED"));
+        if (bound === undefined || hidden) {
+          return down.send("refused", () => life.reach(() => fail("ECONNREFUSED")));
+        }
         const client = new MemoryConn(life, `${to.address}:${address.port}`, up, from);
         const server = new MemoryConn(bound.life, `${from.address}:${port}`, down, to);
         MemoryConn.pair(client, server);
         this.#track(client, from.name, to.name);
         this.#track(server, to.name, from.name);
-        down.send("accepted", () => {
-          if (!waiting) return client.destroy();
+        const accepted = (): void => {
+          if (waiting) resolve(client);
+          else client.destroy();
           waiting = false;
           cancel();
-          resolve(client);
-        });
-        bound.onConn(server);
+        };
+        down.send("accepted", () => life.reach(accepted));
+        bound.life.reach(() => bound.onConn(server));
       });
     });
   }

@@ -114,7 +114,11 @@ export function netConformance({ check }: Suite): void {
 
   check("memory is free once the connection is gone, and told of once", async ({ platform }) => {
     const pair = await connectedPair(platform);
-    const told = await sendAgainAndAgain(pair.client, { blocks: 64, partsOfBlock: 1, breakAt: 20 });
+    const told = await sendAgainAndAgain(pair.client, {
+      blocks: 64,
+      partsOfBlock: 1,
+      breaks: true,
+    });
     assert.deepEqual(told, new Array<number>(64).fill(1));
     await pair.close();
   });

@@ -110,17 +110,22 @@ function hexOf(bytes: Uint8Array): string {
 
 /**
  * Sends numbered blocks out of a few buffers, each used again as soon as it is said to be sent. Ends
- * the connection behind the last, or in the middle; resolves with how often each block was told of.
+ * the connection behind the last, or where the other side is too slow; resolves with how often each was told of.
  */
 export async function sendAgainAndAgain(
   conn: Conn,
-  { blocks, partsOfBlock, breakAt }: { blocks: number; partsOfBlock: number; breakAt?: number },
+  {
+    blocks,
+    partsOfBlock,
+    breaks = false,
+  }: { blocks: number; partsOfBlock: number; breaks?: boolean },
 ): Promise<number[]> {
   const told = new Array<number>(blocks).fill(0);
   const spare = Array.from({ length: 4 }, () => new Uint8Array(BLOCK_BYTES));
   let wake: () => void = () => {};
   for (let block = 0; block < blocks; block++) {
     while (spare.length === 0) {
+      if (breaks) conn.destroy();
       await new Promise<void>((resolve) => {
         wake = resolve;
       });
@@ -137,7 +142,6 @@ export async function sendAgainAndAgain(
       spare.push(buffer);
       wake();
     });
-    if (block === breakAt) conn.destroy();
   }
   conn.end();
   await conn.closed;
