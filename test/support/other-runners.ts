@@ -12,9 +12,10 @@ export type OtherRuntime = Exclude<Runtime, "node">;
 
 export interface RunnerReport {
   readonly runtime: OtherRuntime;
-  /** Names; a skipped one says why in its own. */
   readonly passed: number;
+  /** Names of tests. */
   readonly failed: readonly string[];
+  /** Names, which say why. */
   readonly skipped: readonly string[];
   /** The last of what it printed. */
   readonly output: string;
