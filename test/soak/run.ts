@@ -14,12 +14,14 @@
  *   npm run soak -- nodes --minutes 60     clusters of whole nodes with a source and replicas, likewise
  *   npm run soak -- join --gib 1           a fourth node joins a cluster that holds so much and works
  *   npm run soak -- flips --flips 500      one bit of the log of a stopped node of three, again and again
+ *   npm run soak -- runtimes               the end-to-end tests on Bun and on Deno
  *   npm run soak -- start --gib 10         how long a killed node with so much log takes to serve
  */
 import { parseArgs } from "node:util";
 import { longRun } from "../sim/long-run.ts";
 import { longNodeRun } from "../sim/nodes/long-run.ts";
 import { clusterRounds } from "../support/cluster-rounds.ts";
+import { e2eOnRuntimes } from "../support/e2e-on-runtimes.ts";
 import { failovers } from "../support/failovers.ts";
 import { flipRounds } from "../support/flip-rounds.ts";
 import { joinUnderLoad } from "../support/join-under-load.ts";
@@ -77,6 +79,7 @@ const PARTS: Readonly<Record<string, () => Promise<string>>> = {
   segments: async () => JSON.stringify(await flipSegment("all values", say)),
   flips: async () =>
     JSON.stringify(await flipRounds(Number(values.flips), Number(values.from), say)),
+  runtimes: async () => JSON.stringify(await e2eOnRuntimes(["bun", "deno"], say)),
   start: async () => {
     const gib = Number(values.gib ?? "10");
     const short = await freeSpaceFor(gib * 2 * GIB);

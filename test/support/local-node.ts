@@ -2,7 +2,7 @@
 import { rm } from "node:fs/promises";
 import path from "node:path";
 import type { MysqlServer } from "../../demo/mysql/server.ts";
-import { nodePlatform } from "../../runtime/node/platform.ts";
+
 import { toHex } from "../../src/base/bytes.ts";
 import { type Logger, silentLogger } from "../../src/base/logger.ts";
 import type { AccountSettings, SourceSettings } from "../../src/cluster/command.ts";
@@ -11,12 +11,13 @@ import type { NodeSettings } from "../../src/cluster/node-settings.ts";
 import { startNode } from "../../src/cluster/start-node.ts";
 import { createVerifiers } from "../../src/mysql/auth/verifier.ts";
 import { tempDir } from "./temp-dir.ts";
+import { thisPlatform } from "./this-platform.ts";
 import { waitFor } from "./wait-for.ts";
 
 export const ACCOUNT = { user: "repl", password: "replica-password" } as const;
 export const SOURCE_USER = { user: "puller", password: "source-password" } as const;
 
-const platform = nodePlatform();
+const platform = await thisPlatform();
 let certificate: Promise<{ cert: string; key: string }> | null = null;
 
 export function testCertificate(): Promise<{ cert: string; key: string }> {

@@ -1,6 +1,6 @@
 /** The command line as a process that ends: what it said, and its exit code. */
 import { spawn } from "node:child_process";
-import { mainOf } from "../../demo/runtimes.ts";
+import { commandOf, mainOf, OWN_RUNTIME } from "../../demo/runtimes.ts";
 
 export interface Ran {
   readonly exit: number | null;
@@ -15,7 +15,11 @@ export function runBinraft(
   deadlineMs = 30_000,
 ): Promise<Ran> {
   const env: NodeJS.ProcessEnv = { PATH: process.env["PATH"] };
-  const child = spawn(process.execPath, [mainOf("node"), ...args], { cwd, env });
+  const { file, args: first } = commandOf(OWN_RUNTIME, mainOf(OWN_RUNTIME), {
+    write: [cwd],
+    nodeArgs: [],
+  });
+  const child = spawn(file, [...first, ...args], { cwd, env });
   const timer = setTimeout(() => child.kill("SIGKILL"), deadlineMs);
   let stdout = "";
   let stderr = "";
