@@ -22,6 +22,9 @@ const OPEN_FLAGS: Readonly<Record<OpenMode, number>> = {
   create: constants.O_RDWR | constants.O_CREAT | constants.O_EXCL,
 };
 
+/** Locks are dropped with their database, which a runtime may collect as soon as nobody refers to it. */
+const locks = new Set<DatabaseSync>();
+
 export function nodeDisk(root: string): Disk {
   return new NodeDisk(path.resolve(root));
 }
@@ -130,11 +133,9 @@ class NodeDisk implements Disk {
       throw diskError(error, `Cannot lock ${full}`);
     }
     const held = database;
-    let freed = false;
+    locks.add(held);
     return async () => {
-      if (freed) return;
-      freed = true;
-      held.close();
+      if (locks.delete(held)) held.close();
     };
   }
 }

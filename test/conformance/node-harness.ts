@@ -1,5 +1,5 @@
 /** The harness over real files and sockets, for every runtime that uses the node: modules. */
-import { execFileSync, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import * as fs from "node:fs/promises";
 import path from "node:path";
@@ -11,6 +11,7 @@ import type { Gaps, Harness } from "./harness.ts";
 export async function realHarness(platform: Platform): Promise<Harness> {
   const temp = await tempDir("conformance");
   const mounts: string[] = [];
+  const holders: ChildProcess[] = [];
   const newRoot = async (): Promise<string> => path.join(temp.path, randomUUID());
   return {
     platform,
@@ -28,6 +29,7 @@ export async function realHarness(platform: Platform): Promise<Harness> {
       const child = spawn(process.execPath, [script, root], {
         stdio: ["ignore", "pipe", "inherit"],
       });
+      holders.push(child);
       await new Promise<void>((resolve, reject) => {
         child.once("exit", () => reject(new Error("The other process did not get the lock")));
         child.stdout.once("data", () => resolve());
@@ -43,6 +45,7 @@ export async function realHarness(platform: Platform): Promise<Harness> {
     authority: createAuthority,
     fetch: (port, name, init) => fetch(`http://127.0.0.1:${port}${name}`, init),
     async close() {
+      for (const child of holders) child.kill("SIGKILL");
       for (const root of mounts) execFileSync("umount", [root]);
       await temp.remove();
     },

@@ -79,7 +79,8 @@ function runnerOutput(
   child.stderr.on("data", add);
   return new Promise((resolve, reject) => {
     child.once("error", reject);
-    child.once("close", () => resolve(output));
+    // Not `close`: a process that a failed test left behind may hold the pipes for ever.
+    child.once("exit", () => setImmediate(() => resolve(output)));
   });
 }
 
