@@ -75,27 +75,23 @@ export interface LocalNodeOptions {
   readonly logger?: Logger;
 }
 
+/** Made here, whichever node uses them by now. */
+const ownDirs = new Set<string>();
+
 export class LocalNode {
   readonly node: RunningNode;
   readonly dataDir: string;
   readonly #options: LocalNodeOptions;
-  readonly #owned: boolean;
 
-  private constructor(
-    node: RunningNode,
-    dataDir: string,
-    options: LocalNodeOptions,
-    owned: boolean,
-  ) {
+  private constructor(node: RunningNode, dataDir: string, options: LocalNodeOptions) {
     this.node = node;
     this.dataDir = dataDir;
     this.#options = options;
-    this.#owned = owned;
   }
 
   static async start(options: LocalNodeOptions): Promise<LocalNode> {
-    const owned = options.dataDir === undefined;
     const dataDir = options.dataDir ?? (await tempDir("node")).path;
+    if (options.dataDir === undefined) ownDirs.add(dataDir);
     const node = await startNode({
       platform,
       logger: options.logger ?? (process.env["BINRAFT_TEST_LOG"] ? consoleLogger : silentLogger),
@@ -120,7 +116,7 @@ export class LocalNode {
         ...options.settings,
       },
     });
-    return new LocalNode(node, dataDir, options, owned);
+    return new LocalNode(node, dataDir, options);
   }
 
   get port(): number {
@@ -141,7 +137,7 @@ export class LocalNode {
 
   async stop(): Promise<void> {
     await this.node.stop();
-    if (this.#owned) await rm(this.dataDir, { recursive: true, force: true });
+    if (ownDirs.delete(this.dataDir)) await rm(this.dataDir, { recursive: true, force: true });
   }
 
   /** Until the node has stored and applied all that the source has executed. */
