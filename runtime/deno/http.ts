@@ -10,7 +10,6 @@ import { netError } from "../node/errors.ts";
 /** Of Deno's own types, what is used here. */
 interface DenoServer {
   readonly addr: { readonly port: number };
-  readonly finished: Promise<void>;
   shutdown(): Promise<void>;
 }
 declare const Deno: {

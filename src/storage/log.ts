@@ -3,56 +3,35 @@
  * in storage.ts, opening in open.ts, reading in log-reader.ts.
  */
 import { assert } from "../base/assert.ts";
-import type { Clock } from "../platform/clock.ts";
-import type { Disk, DiskFile } from "../platform/disk.ts";
+import type { DiskFile } from "../platform/disk.ts";
 import type { Entry, HardState } from "../raft/types.ts";
 import { BatchAssembler, batchSizeBound, type NewRecord } from "./batch.ts";
 import { indexBatch, placed, recordsOf } from "./batch-records.ts";
 import type { Lease } from "./block-cache.ts";
 import { atHead, type CheckpointPlace, type Checkpoints, readCheckpoint } from "./checkpoints.ts";
 import { cutDamage } from "./damage.ts";
-import { type Crc32, SEGMENT_HEADER_BYTES } from "./format.ts";
+import { SEGMENT_HEADER_BYTES } from "./format.ts";
 import { HotTail } from "./hot-tail.ts";
 import { installHead, installSegment, unlinkSegments } from "./install.ts";
 import type { LogIndex } from "./log-index.ts";
+import type { LogParts, LogPosition } from "./log-parts.ts";
 import { LogReader } from "./log-reader.ts";
-import type { Identity, ManifestStore, SegmentEntry } from "./manifest.ts";
+import type { Identity, SegmentEntry } from "./manifest.ts";
 import { planRepair } from "./repair.ts";
-import { indexRecord, lengthenSegment, NextSegment, segmentPath } from "./segment-file.ts";
+import {
+  indexRecord,
+  lengthenSegment,
+  NextSegment,
+  SegmentBounds,
+  segmentPath,
+} from "./segment-file.ts";
 import {
   type Checkpoint,
   type DamagedRange,
   type LogBatch,
   LogFull,
-  type StorageOptions,
   type VerifiedBlock,
 } from "./storage.ts";
-
-export interface LogParts {
-  readonly disk: Disk;
-  readonly clock: Clock;
-  readonly crc32: Crc32;
-  readonly manifest: ManifestStore;
-  readonly identity: Identity;
-  readonly options: StorageOptions;
-  readonly release: () => Promise<void>;
-}
-
-/** Where a log that was opened stands. */
-export interface LogPosition {
-  readonly segments: SegmentEntry[];
-  readonly files: Map<number, DiskFile>;
-  readonly index: LogIndex;
-  readonly at: number;
-  readonly batchNumber: number;
-  readonly previousCrc: number;
-  readonly hardState: HardState;
-  readonly checkpoint: Checkpoint | null;
-  readonly checkpoints: Checkpoints;
-  readonly damage: DamagedRange[];
-  /** Of the active segment, for its index record. */
-  readonly cuts: number[];
-}
 
 export class DurableLog {
   readonly #parts: LogParts;
@@ -63,6 +42,7 @@ export class DurableLog {
   readonly #reader: LogReader;
   readonly #hot: HotTail;
   readonly #next: NextSegment;
+  readonly #bounds: SegmentBounds;
   #at: number;
   /** Where the active segment's own beginning ends: before that there is nothing to roll away from. */
   #headEnd = SEGMENT_HEADER_BYTES;
@@ -106,6 +86,7 @@ export class DurableLog {
       crc32: parts.crc32,
       damage: position.damage,
     });
+    this.#bounds = new SegmentBounds(parts.options.segmentBytes);
     this.#next = new NextSegment(parts.disk, parts.clock, parts.options.segmentBytes, (error) =>
       this.#fail(error),
     );
@@ -247,30 +228,20 @@ export class DurableLog {
    */
   async #makeRoom(records: readonly NewRecord[], hardState: HardState): Promise<boolean> {
     const bytes = batchSizeBound(records);
-    if (this.#at + bytes <= this.#limit) {
+    if (this.#at + bytes <= this.#bounds.limit) {
       this.#next.keepUpWith(this.#at / this.#parts.options.segmentBytes);
       return true;
     }
     if (this.#at > this.#headEnd && !(await this.#roll(hardState))) {
       const payloads = records.some((record) => record.payload.length > 0);
-      return !payloads && this.#at + bytes <= this.#limit + (this.#reserveBytes * 3) / 4;
+      return !payloads && this.#at + bytes <= this.#bounds.hardStateLimit;
     }
     return this.#lengthenFor(bytes);
   }
 
-  /** Where payloads end in a segment: behind it is the reserve, for hard states and its index. */
-  get #limit(): number {
-    return this.#parts.options.segmentBytes - this.#reserveBytes;
-  }
-
-  get #reserveBytes(): number {
-    const { segmentBytes } = this.#parts.options;
-    return Math.min(1024 * 1024, Math.floor(segmentBytes / 8));
-  }
-
   /** Space for `bytes` more and the reserve, beyond the segment's end if need be; false when there is none. */
   async #lengthenFor(bytes: number): Promise<boolean> {
-    const end = this.#at + bytes + this.#reserveBytes;
+    const end = this.#at + bytes + this.#bounds.reserveBytes;
     const { segmentBytes } = this.#parts.options;
     if (end <= segmentBytes) return true;
     const file = this.#files.get(this.#active.id)!;

@@ -23,8 +23,9 @@ import {
   RecordType,
   SEGMENT_HEADER_BYTES,
 } from "./format.ts";
-import { DurableLog, type LogParts } from "./log.ts";
+import { DurableLog } from "./log.ts";
 import { LogIndex } from "./log-index.ts";
+import type { LogParts } from "./log-parts.ts";
 import {
   hexBytes,
   type Identity,

@@ -32,6 +32,21 @@ export function segmentPath(firstIndex: number, id: number): string {
   return `${LOG_DIR}/${pad(firstIndex)}-${pad(id)}.seg`;
 }
 
+/** How far a segment is filled: the end is kept for hard states on a full disk, and for its index. */
+export class SegmentBounds {
+  readonly reserveBytes: number;
+  /** Payloads end here. */
+  readonly limit: number;
+  /** Hard states end here where no further segment can be made. */
+  readonly hardStateLimit: number;
+
+  constructor(segmentBytes: number) {
+    this.reserveBytes = Math.min(1024 * 1024, Math.floor(segmentBytes / 8));
+    this.limit = segmentBytes - this.reserveBytes;
+    this.hardStateLimit = segmentBytes - this.reserveBytes / 4;
+  }
+}
+
 export class NextSegment {
   readonly #disk: Disk;
   readonly #clock: Clock;
