@@ -12,7 +12,7 @@ import { VERSION } from "../base/version.ts";
 import type { ClusterSettings } from "../cluster/cluster-settings.ts";
 import type { AccountSettings } from "../cluster/command.ts";
 import type { RunningNode } from "../cluster/node.ts";
-import type { NodeSettings } from "../cluster/node-settings.ts";
+import type { NodeSettings, StartOptions } from "../cluster/node-settings.ts";
 import { startNode } from "../cluster/start-node.ts";
 import { formatHostPort, type HostPort } from "../config/kinds.ts";
 import type { NodeConfig } from "../config/node-config.ts";
@@ -36,15 +36,18 @@ interface StartFlags extends GlobalOptions {
   readonly bootstrap?: boolean;
 }
 
-export async function runStart({ platform }: CliContext, options: StartFlags): Promise<ExitCode> {
+export async function runStart(context: CliContext, options: StartFlags): Promise<ExitCode> {
+  const { platform, policies } = context;
   const { config, file } = await loadSettings(platform, options);
   const logger = await createLogger({ process: platform.process, debug: options.debug === true });
   const signalled = untilSignal(platform, logger);
-  const starting = startAll(platform, config, logger, options.bootstrap === true).catch(
-    (error: unknown) => {
-      throw describeStartError(error);
-    },
-  );
+  const starting = startAll(
+    { platform, policies, logger },
+    config,
+    options.bootstrap === true,
+  ).catch((error: unknown) => {
+    throw describeStartError(error);
+  });
   // It may wait for its place in a cluster for ever, and as the first process of a container would not
   // end by a signal that nobody takes. There is nobody yet who would have to be told.
   const running = await Promise.race([starting, signalled]);
@@ -77,11 +80,11 @@ interface Running {
 }
 
 async function startAll(
-  platform: Platform,
+  given: Pick<StartOptions, "platform" | "policies" | "logger">,
   config: NodeConfig,
-  logger: Logger,
   bootstrap: boolean,
 ): Promise<Running> {
+  const { platform, logger } = given;
   if (bootstrap && config.cluster === null) {
     throw new BinraftError(
       "BR1005",
@@ -94,7 +97,7 @@ async function startAll(
   const admin = await openAdminPort(platform, config, logger.with({ part: "admin" }));
   try {
     const { onWaiting } = admin;
-    const node = await startNode({ platform, logger, settings, tls, onWaiting });
+    const node = await startNode({ ...given, settings, tls, onWaiting });
     admin.answerFor(node);
     return { node, admin };
   } catch (error) {
@@ -112,6 +115,7 @@ async function clusterSettings(
   const { cluster, listen } = config;
   if (cluster === null) return null;
   const { advertise, join, bootstrapExpect, heartbeatMs, electionMs, history } = cluster;
+  const { placement, leaderCooldownMs, replaceAfterMs, removeAfterMs } = cluster;
   const scheme = config.admin.tlsCert === null ? "http" : "https";
   const reachable = (address: HostPort): string =>
     formatHostPort(isAnyAddress(address.host) ? { ...address, host: advertise.host } : address);
@@ -128,6 +132,10 @@ async function clusterSettings(
     history,
     heartbeatMs,
     electionMs,
+    placement: { ...placement, leaderRegion: null },
+    leaderCooldownMs,
+    replaceAfterMs,
+    removeAfterMs,
     credentials: await peerCredentials(platform, config, cluster),
   };
 }

@@ -1,6 +1,7 @@
 /** What a node of a cluster is told by its configuration. */
 import type { PeerCredentials } from "../peers/handshake.ts";
 import type { Address } from "../platform/net.ts";
+import type { PlacementSettings } from "./policies.ts";
 
 export type History = "all" | "from-now";
 
@@ -16,8 +17,17 @@ export interface ClusterSettings {
   readonly bootstrap: boolean;
   /** What a fresh directory that joins begins with: everything, or the file that is written now. */
   readonly history: History;
+  /** The least; distances make them longer. */
   readonly heartbeatMs: number;
   readonly electionMs: number;
+  /** Seeds the replicated setting. */
+  readonly placement: PlacementSettings;
+  /** After the leader was moved, or began to lead, it is not moved for so long. */
+  readonly leaderCooldownMs: number;
+  /** A voter that is not heard of for so long may be replaced by a plan. */
+  readonly replaceAfterMs: number;
+  /** In mode `auto` a member without a vote that is not heard of for so long is removed; 0: never. */
+  readonly removeAfterMs: number;
   /** What this node shows to its peers and accepts of them (peers/host.ts). */
   readonly credentials: () => Promise<PeerCredentials>;
 }

@@ -20,6 +20,7 @@ import { Driver } from "./driver.ts";
 import { NO_LINKS, type PeerLinks } from "./links.ts";
 import { type FirstState, NodeState } from "./node-state.ts";
 import { LogStorage } from "./raft-storage.ts";
+import { timingOf } from "./timing.ts";
 
 export interface NodeOptions {
   readonly dataDir: string;
@@ -93,7 +94,7 @@ export async function openCore(
   if (head !== null) await log.install(head, { term: head.term, vote: 0, commit: head.index });
   const state = await restore(log, cluster);
   const { applied } = state.stream;
-  const timing = cluster?.timing ?? ALONE;
+  const timing = timingOf(cluster?.timing ?? ALONE, state.heartbeatMs);
   // History begins with the oldest file; without any, with whatever comes next.
   const floor = (): number => state.stream.files[0]?.startEntry ?? state.stream.applied + 1;
   const storage = new LogStorage(log, applied, state.conf, floor);

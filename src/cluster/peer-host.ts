@@ -13,6 +13,7 @@ import type { ClusterSettings } from "./cluster-settings.ts";
 import { judge } from "./judge.ts";
 import type { NodeCore } from "./node-core.ts";
 import type { PeerMemory, Shown } from "./peer-memory.ts";
+import type { ToldRtts } from "./rtt-matrix.ts";
 
 const FETCH_BYTES = 1024 * 1024;
 /** Reasons that are not said again. */
@@ -38,6 +39,8 @@ export interface PeerStatus extends Shown {
   /** The first entry that a reader of its own still needs. */
   readonly neededFrom: number;
   readonly hash: { readonly index: number; readonly hash: number } | null;
+  /** How far it is to others, as it measures; absent of an older version. */
+  readonly rtts?: ToldRtts;
 }
 
 export class PeerHost implements PeersHost {
@@ -45,6 +48,8 @@ export class PeerHost implements PeersHost {
   #core: NodeCore | null = null;
   /** Set while the node has one. */
   neededFrom: () => number = () => Number.MAX_SAFE_INTEGER;
+  /** What the links measure. */
+  rtts: () => ToldRtts = () => [];
   /** By method. */
   readonly calls: Map<string, CallHandler> = new Map();
   /** The last of each peer. */
@@ -138,6 +143,7 @@ export class PeerHost implements PeersHost {
       applied: core.driver.applied,
       neededFrom: this.neededFrom(),
       hash: core.driver.hashes.newest(),
+      rtts: this.rtts(),
     };
   }
 

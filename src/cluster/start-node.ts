@@ -59,6 +59,7 @@ export async function startNode(options: StartOptions): Promise<RunningNode> {
             platform: options.platform,
             logger: options.logger,
             settings: linked.settings,
+            policies: options.policies,
             peers: linked.peers,
             host: linked.host,
             memory: linked.memory,

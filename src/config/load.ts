@@ -3,17 +3,18 @@
  * default. Nothing unknown is passed over: a key, a section or a BINRAFT_ variable that is no
  * option is an error. All errors are found before any is reported.
  */
+
 import { parse, TomlError } from "smol-toml";
 import { BinraftError, type ErrorCode } from "../base/errors.ts";
 import { type Disk, DiskError } from "../platform/disk.ts";
 import type { Process } from "../platform/process.ts";
 import type { NodeConfig } from "./node-config.ts";
 import { normalise } from "./normalise.ts";
+import type { Option } from "./option.ts";
 import {
   ACCOUNT_OPTIONS,
   flagName,
   OPTIONS,
-  type Option,
   optionName,
   RESERVED_PREFIX,
   RESERVED_VARIABLES,

@@ -56,6 +56,11 @@ export interface ClusterSection {
   readonly electionMs: number;
   readonly join: readonly HostPort[];
   readonly bootstrapExpect: number | null;
+  readonly placement: { readonly mode: "manual" | "auto"; readonly voters: number };
+  readonly leaderCooldownMs: number;
+  readonly replaceAfterMs: number;
+  /** 0: never. */
+  readonly removeAfterMs: number;
   /** What a fresh node begins with that joins. */
   readonly history: "all" | "from-now";
   readonly discovery: "static" | "fly";
@@ -75,6 +80,7 @@ export interface SourceSection {
   readonly semiSync: boolean;
   readonly serverId: number;
   readonly nativePassword: boolean;
+  readonly region: string | null;
 }
 
 export interface AccountSection {

@@ -162,10 +162,20 @@ function clusterSection(values: Values): ClusterSection | null {
       "BR1005",
       'cluster.history "from-now" is for a node that joins: leave out cluster.bootstrap_expect',
     );
+  const voters = values.number("cluster.voters")!;
+  if (voters % 2 === 0)
+    values.problem(
+      "BR1004",
+      `cluster.voters ${voters} stand no more losses than ${voters - 1}: an odd number is expected`,
+    );
   return {
     secretRef,
     tls,
     advertise,
+    placement: { mode: values.text("cluster.placement") as "manual" | "auto", voters },
+    leaderCooldownMs: 1000 * values.number("cluster.leader_cooldown_s")!,
+    replaceAfterMs: 1000 * values.number("cluster.replace_after_s")!,
+    removeAfterMs: 3_600_000 * values.number("cluster.remove_after_hours")!,
     heartbeatMs,
     electionMs,
     join: values.addresses("cluster.join"),
@@ -233,6 +243,7 @@ function sourceSection(values: Values): SourceSection | null {
     semiSync: values.yesNo("source.semi_sync"),
     serverId: values.number("source.server_id")!,
     nativePassword: values.yesNo("source.native_password"),
+    region: values.textOrNull("source.region"),
   };
 }
 

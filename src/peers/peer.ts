@@ -2,6 +2,7 @@
 import type { Address } from "../platform/net.ts";
 import type { PeerLink } from "./link.ts";
 import type { Hello, Refusal } from "./protocol.ts";
+import { type Rtt, RttEstimate } from "./rtt.ts";
 
 /** Whom a link goes to. */
 export interface PeerMember {
@@ -22,7 +23,8 @@ export interface Peer {
   dropped: number;
   sentBytes: number;
   receivedBytes: number;
-  rttMs: number | null;
+  /** Of this link and those before it: the way is the same. */
+  readonly rtt: RttEstimate;
 }
 
 export interface PeerReport {
@@ -33,7 +35,8 @@ export interface PeerReport {
   readonly receivedBytes: number;
   readonly droppedMessages: number;
   readonly queuedBytes: number;
-  readonly rttMs: number | null;
+  /** Null until it was measured. */
+  readonly rtt: Rtt | null;
 }
 
 export function newPeer(member: PeerMember): Peer {
@@ -46,12 +49,12 @@ export function newPeer(member: PeerMember): Peer {
     dropped: 0,
     sentBytes: 0,
     receivedBytes: 0,
-    rttMs: null,
+    rtt: new RttEstimate(),
   };
 }
 
 export function reportOf(peer: Peer): PeerReport {
-  const { member, link, trouble, dropped, rttMs } = peer;
+  const { member, link, trouble, dropped, rtt } = peer;
   return {
     id: member.raftId,
     connected: link !== null,
@@ -60,7 +63,7 @@ export function reportOf(peer: Peer): PeerReport {
     receivedBytes: peer.receivedBytes + (link?.receivedBytes ?? 0),
     droppedMessages: dropped,
     queuedBytes: link?.queuedBytes ?? 0,
-    rttMs,
+    rtt: rtt.value,
   };
 }
 

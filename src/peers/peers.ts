@@ -342,7 +342,6 @@ export class Peers implements Service {
     peer.receivedBytes += link.receivedBytes;
     if (peer.link !== link) return;
     peer.link = null;
-    peer.rttMs = null;
     this.#host.onLinkChange(peer.member.raftId);
     const error = link.ended ?? new Error(peer.trouble || "The connection ended");
     this.#note(peer, error);

@@ -39,7 +39,7 @@ export const TREES: Readonly<Record<string, readonly string[]>> = {
   geo: ["src"],
   runtime: ["src", "geo", "demo"],
   demo: ["src", "runtime"],
-  docs: ["src", "runtime"],
+  docs: ["src", "runtime", "geo"],
 };
 
 /** Pure and synchronous: from the platform they take types at most. */

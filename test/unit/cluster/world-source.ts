@@ -104,6 +104,7 @@ export class WorldSource {
       semiSync: true,
       serverId: 4000,
       nativePassword: true,
+      region: null,
     };
   }
 
