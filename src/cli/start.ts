@@ -115,7 +115,8 @@ async function clusterSettings(
   const { cluster, listen } = config;
   if (cluster === null) return null;
   const { advertise, join, bootstrapExpect, heartbeatMs, electionMs, history } = cluster;
-  const { placement, leaderCooldownMs, replaceAfterMs, removeAfterMs } = cluster;
+  const { placement, compress, wanWindowBytes, leaderCooldownMs, replaceAfterMs, removeAfterMs } =
+    cluster;
   const scheme = config.admin.tlsCert === null ? "http" : "https";
   const reachable = (address: HostPort): string =>
     formatHostPort(isAnyAddress(address.host) ? { ...address, host: advertise.host } : address);
@@ -133,6 +134,8 @@ async function clusterSettings(
     heartbeatMs,
     electionMs,
     placement: { ...placement, leaderRegion: null },
+    compress,
+    wanWindowBytes,
     leaderCooldownMs,
     replaceAfterMs,
     removeAfterMs,

@@ -22,6 +22,10 @@ export interface ClusterSettings {
   readonly electionMs: number;
   /** Seeds the replicated setting. */
   readonly placement: PlacementSettings;
+  /** Whether links are packed: between regions, all of them, or none. */
+  readonly compress: "auto" | "always" | "never";
+  /** The most that may be on its way to a member in another region. */
+  readonly wanWindowBytes: number;
   /** After the leader was moved, or began to lead, it is not moved for so long. */
   readonly leaderCooldownMs: number;
   /** A voter that is not heard of for so long may be replaced by a plan. */

@@ -4,7 +4,7 @@
  */
 import type { Logger } from "../base/logger.ts";
 import { printable } from "../base/logger.ts";
-import { CallFailed } from "../peers/link.ts";
+import { CallFailed } from "../peers/calls.ts";
 import { type Clock, delay } from "../platform/clock.ts";
 import type { Address } from "../platform/net.ts";
 import type { ConfChangeStep } from "../raft/conf-change.ts";

@@ -3,7 +3,7 @@
  * the voters that hear it and would take part. Nothing is voted, and no term begins.
  */
 import { printable } from "../base/logger.ts";
-import { CallFailed } from "../peers/link.ts";
+import { CallFailed } from "../peers/calls.ts";
 import type { NodeCore } from "./node-core.ts";
 import type { CallHandler } from "./peer-host.ts";
 

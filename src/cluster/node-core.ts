@@ -19,6 +19,7 @@ import type { RaftTiming } from "./consensus-parts.ts";
 import { Driver } from "./driver.ts";
 import { NO_LINKS, type PeerLinks } from "./links.ts";
 import { type FirstState, NodeState } from "./node-state.ts";
+import { NEAR_WINDOW_BYTES } from "./peer-windows.ts";
 import { LogStorage } from "./raft-storage.ts";
 import { timingOf } from "./timing.ts";
 
@@ -57,9 +58,6 @@ const BLOCK_BYTES = 16 * 1024 * 1024;
  * collections.
  */
 const SPARE_BUFFERS = Math.ceil((HOT_BYTES + BLOCK_BYTES + PENDING_BYTES) / STREAM_BUFFER_BYTES);
-
-/** Sent to one peer and not acknowledged yet. */
-const PEER_WINDOW_BYTES = 4 * 1024 * 1024;
 
 /** The parts of a node that hold its data. */
 export interface NodeCore {
@@ -108,7 +106,7 @@ export async function openCore(
     logger: raftLogger(logger),
     asyncStorageWrites: true,
     deliverCommitted: false,
-    maxInflightBytes: PEER_WINDOW_BYTES,
+    maxInflightBytes: NEAR_WINDOW_BYTES,
     disableProposalForwarding: true,
   });
   const consensus = new Consensus({

@@ -259,6 +259,8 @@ export interface NodeMetrics {
     readonly sentBytes: number;
     readonly receivedBytes: number;
     readonly droppedMessages: number;
+    /** That packing saved of what was sent. */
+    readonly savedBytes: number;
     readonly queuedBytes: number;
     readonly rttMs: number | null;
   }[];

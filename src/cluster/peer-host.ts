@@ -3,9 +3,10 @@
  * send (contract: peers/peers.ts). Before it has a place in a cluster it only answers calls.
  */
 import type { Logger } from "../base/logger.ts";
+import { CallFailed } from "../peers/calls.ts";
 import type { PeerCredentials } from "../peers/handshake.ts";
 import type { PeersHost } from "../peers/host.ts";
-import { CallFailed } from "../peers/link.ts";
+import { packMethods } from "../peers/packing.ts";
 import { type Hello, PROTOCOL_VERSION, type Refusal } from "../peers/protocol.ts";
 import type { Platform } from "../platform/platform.ts";
 import type { Entry, Message } from "../raft/types.ts";
@@ -27,6 +28,7 @@ export interface PeerHostParts {
   readonly settings: ClusterSettings;
   readonly memory: PeerMemory;
   readonly name: string;
+  readonly region: string;
   readonly version: string;
   readonly nonce: string;
 }
@@ -78,7 +80,7 @@ export class PeerHost implements PeersHost {
   }
 
   hello(): Hello {
-    const { memory, settings, name, version, nonce } = this.#parts;
+    const { memory, settings, name, region, version, nonce, platform } = this.#parts;
     const log = this.#core?.log ?? null;
     const lastIndex = log?.lastIndex ?? 0;
     return {
@@ -96,6 +98,8 @@ export class PeerHost implements PeersHost {
       lastIndex,
       heartbeatMs: settings.heartbeatMs,
       electionMs: settings.electionMs,
+      region,
+      unpacks: packMethods(platform.compress),
     };
   }
 
@@ -126,6 +130,12 @@ export class PeerHost implements PeersHost {
     if (this.#told.size >= MAX_TOLD) this.#told.clear();
     this.#told.add(reason);
     this.#parts.logger.warn("A node is not let in", { reason });
+  }
+
+  packsFor(hello: Hello): boolean {
+    const { settings, region } = this.#parts;
+    if (settings.compress !== "auto") return settings.compress === "always";
+    return (hello.region ?? region) !== region;
   }
 
   remember(hello: Hello): Promise<void> {

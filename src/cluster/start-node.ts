@@ -101,6 +101,7 @@ async function link(options: StartOptions, settings: ClusterSettings): Promise<L
     settings,
     memory,
     name,
+    region,
     version,
     nonce: random(8),
   });

@@ -1,5 +1,5 @@
 /** The options of `[cluster]`, in the order of the reference (options.ts). */
-import { hostPort, hostPorts, oneOf, path, wholeNumber } from "./kinds.ts";
+import { hostPort, hostPorts, oneOf, path, size, wholeNumber } from "./kinds.ts";
 import { type Option, option, secretFile } from "./option.ts";
 
 export const CLUSTER_OPTIONS: readonly Option[] = [
@@ -67,6 +67,21 @@ export const CLUSTER_OPTIONS: readonly Option[] = [
     wholeNumber(1, 9),
     3,
     "Voters that a plan aims at: an odd number. Counts once, then the log holds.",
+  ),
+  option(
+    "cluster",
+    "compress",
+    oneOf("auto", "always", "never"),
+    "auto",
+    "Make what goes to other nodes smaller: between regions, on all links, or never.",
+  ),
+  option(
+    "cluster",
+    "wan_window_bytes",
+    size(1024 * 1024, 1024 * 1024 * 1024, "from 1MiB to 1GiB"),
+    "32MiB",
+    "The most that may be on its way to a node of another region: twice its bandwidth times the round " +
+      "trip is used, up to this; it costs as much memory.",
   ),
   option(
     "cluster",

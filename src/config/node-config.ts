@@ -57,6 +57,8 @@ export interface ClusterSection {
   readonly join: readonly HostPort[];
   readonly bootstrapExpect: number | null;
   readonly placement: { readonly mode: "manual" | "auto"; readonly voters: number };
+  readonly compress: "auto" | "always" | "never";
+  readonly wanWindowBytes: number;
   readonly leaderCooldownMs: number;
   readonly replaceAfterMs: number;
   /** 0: never. */

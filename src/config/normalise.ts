@@ -173,6 +173,8 @@ function clusterSection(values: Values): ClusterSection | null {
     tls,
     advertise,
     placement: { mode: values.text("cluster.placement") as "manual" | "auto", voters },
+    compress: values.text("cluster.compress") as ClusterSection["compress"],
+    wanWindowBytes: values.number("cluster.wan_window_bytes")!,
     leaderCooldownMs: 1000 * values.number("cluster.leader_cooldown_s")!,
     replaceAfterMs: 1000 * values.number("cluster.replace_after_s")!,
     removeAfterMs: 3_600_000 * values.number("cluster.remove_after_hours")!,

@@ -1,7 +1,8 @@
 /** What comes over a link, given to the host if the other side may say it. */
 import type { Clock } from "../platform/clock.ts";
+import { CallFailed } from "./calls.ts";
 import type { PeersHost } from "./host.ts";
-import { CallFailed, type LinkHandler } from "./link.ts";
+import type { LinkHandler } from "./link.ts";
 import type { Peer } from "./peer.ts";
 import type { Hello } from "./protocol.ts";
 

@@ -23,9 +23,15 @@ export interface Peer {
   dropped: number;
   sentBytes: number;
   receivedBytes: number;
+  savedBytes: number;
+  /** What may wait for it: beyond it appends are dropped, beyond twice as much everything. */
+  queueBytes: number;
   /** Of this link and those before it: the way is the same. */
   readonly rtt: RttEstimate;
 }
+
+/** Of a peer whose window is not made larger. */
+export const QUEUE_BYTES: number = 8 * 1024 * 1024;
 
 export interface PeerReport {
   readonly id: number;
@@ -33,6 +39,8 @@ export interface PeerReport {
   readonly trouble: string;
   readonly sentBytes: number;
   readonly receivedBytes: number;
+  /** That packing saved of what was sent. */
+  readonly savedBytes: number;
   readonly droppedMessages: number;
   readonly queuedBytes: number;
   /** Null until it was measured. */
@@ -49,6 +57,8 @@ export function newPeer(member: PeerMember): Peer {
     dropped: 0,
     sentBytes: 0,
     receivedBytes: 0,
+    savedBytes: 0,
+    queueBytes: QUEUE_BYTES,
     rtt: new RttEstimate(),
   };
 }
@@ -61,6 +71,7 @@ export function reportOf(peer: Peer): PeerReport {
     trouble,
     sentBytes: peer.sentBytes + (link?.sentBytes ?? 0),
     receivedBytes: peer.receivedBytes + (link?.receivedBytes ?? 0),
+    savedBytes: peer.savedBytes + (link?.savedBytes ?? 0),
     droppedMessages: dropped,
     queuedBytes: link?.queuedBytes ?? 0,
     rtt: rtt.value,
@@ -83,4 +94,26 @@ export function besides(peer: Peer, { name, raftId, nonce }: Hello): Refusal | n
     `Another process is linked as node ${raftId} ("${name}"): ` +
     "this one is a copy, or that one is just going";
   return { code: "unknown", message };
+}
+
+/** What the others shall remember of this node; one from which as much did not come is let go. */
+export function tellStatus(
+  peer: Peer,
+  nowMs: number,
+  silentMs: number,
+  report: () => unknown,
+): void {
+  const { link } = peer;
+  if (link === null) return;
+  if (nowMs - link.heardMs > silentMs) {
+    peer.trouble = "It fell silent";
+    link.close();
+    return;
+  }
+  const { askedMs, heldSinceMs } = link.echo;
+  link.sendStatus({
+    sentMs: nowMs,
+    ...(askedMs === null ? {} : { echoMs: askedMs, heldMs: nowMs - heldSinceMs }),
+    report: report(),
+  });
 }

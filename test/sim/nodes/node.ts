@@ -38,7 +38,12 @@ export interface NodePlan {
 
 export type GeoPlan = Pick<
   ClusterSettings,
-  "placement" | "leaderCooldownMs" | "replaceAfterMs" | "removeAfterMs"
+  | "placement"
+  | "leaderCooldownMs"
+  | "replaceAfterMs"
+  | "removeAfterMs"
+  | "compress"
+  | "wanWindowBytes"
 >;
 
 const GEO_PLAN: GeoPlan = {
@@ -46,6 +51,8 @@ const GEO_PLAN: GeoPlan = {
   leaderCooldownMs: 60_000,
   replaceAfterMs: 600_000,
   removeAfterMs: 0,
+  compress: "auto",
+  wanWindowBytes: 32 * 1024 * 1024,
 };
 
 export class SimNode {

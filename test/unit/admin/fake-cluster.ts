@@ -85,6 +85,7 @@ export function fakeMetrics(): NodeMetrics {
       sentBytes: 100 + id,
       receivedBytes: 200 + id,
       droppedMessages: 300 + id,
+      savedBytes: 600 + id,
       queuedBytes: 400 + id,
       rttMs,
       secret: CANARY,
