@@ -24,6 +24,7 @@ export interface NodeProcessOptions {
   readonly runtime?: Runtime;
   /** "demo" when absent. */
   readonly name?: string;
+  readonly region?: string;
   /** Where its peers reach it, when it is one of a cluster; [cluster] itself is in `toml`. */
   readonly peerPort?: number;
   /** Not inside `folder` when a test puts it on a disk of its own. */
@@ -57,7 +58,7 @@ export class NodeProcess {
 
   /** Writes the configuration; `start` starts. */
   static async create(options: NodeProcessOptions): Promise<NodeProcess> {
-    const { folder, account } = options;
+    const { folder, account, region } = options;
     await mkdir(folder, { recursive: true });
     const node = new NodeProcess(options, await freePort(), await freePort());
     const passwordFile = path.join(folder, "replica-password");
@@ -67,6 +68,7 @@ export class NodeProcess {
       `[node]
 name = "${node.name}"
 data_dir = ${JSON.stringify(node.dataDir)}
+${region === undefined ? "" : `region = "${region}"`}
 [listen]
 mysql = "127.0.0.1:${node.mysqlPort}"
 admin = "127.0.0.1:${node.adminPort}"

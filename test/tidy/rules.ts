@@ -38,7 +38,7 @@ export const TREES: Readonly<Record<string, readonly string[]>> = {
   src: [],
   geo: ["src"],
   runtime: ["src", "geo", "demo"],
-  demo: ["src", "runtime"],
+  demo: ["src", "runtime", "geo"],
   docs: ["src", "runtime", "geo"],
 };
 
