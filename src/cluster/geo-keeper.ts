@@ -143,13 +143,13 @@ export class GeoKeeper implements Service {
     const { core, policies, settings, matrix, logger } = this.#parts;
     const { conf, heartbeatMs } = core.state;
     const voters = new Set([...conf.voters, ...conf.votersOutgoing]);
-    const worstRttMs = matrix().worstMs(voters);
+    const slowest = matrix().slowest(voters);
     const current = timingOf(settings, heartbeatMs);
-    const next = policies.timing(current, settings, worstRttMs);
+    const next = policies.timing(current, settings, slowest);
     if (next.heartbeatMs === current.heartbeatMs) return;
     await core.driver.command({ type: "set-timing", heartbeatMs: next.heartbeatMs });
     logger.info("Heartbeats and elections follow the distances", {
-      worstRttMs: Math.round(worstRttMs),
+      rttMs: Math.round(slowest.smoothedMs),
       heartbeatMs: next.heartbeatMs,
       electionMs: next.electionMs,
     });

@@ -4,6 +4,7 @@
  * Pure: made anew whenever it is asked for.
  */
 import type { Rtt } from "../peers/rtt.ts";
+import type { SlowestLink } from "./policies.ts";
 
 /** Of one link, as the node at one of its ends measures it. */
 export interface LinkRtt {
@@ -60,10 +61,13 @@ export class RttMatrix {
     return this.#medianMs(from, to) ?? this.#estimate(from, to) ?? UNKNOWN_MS;
   }
 
-  /** Of the links between these nodes: what the slowest of them hardly ever exceeds; 0 without any. */
-  worstMs(ids: ReadonlySet<number>): number {
+  /** Of the links between these nodes: the longest, and what the most restless hardly exceeds; 0 without any. */
+  slowest(ids: ReadonlySet<number>): SlowestLink {
     const among = this.#links.filter(({ from, to }) => ids.has(from) && ids.has(to));
-    return Math.max(0, ...among.map(({ worstMs }) => worstMs));
+    return {
+      smoothedMs: Math.max(0, ...among.map(({ smoothedMs }) => smoothedMs)),
+      worstMs: Math.max(0, ...among.map(({ worstMs }) => worstMs)),
+    };
   }
 
   /** Each pair of regions once, and each region with itself where it was measured. */
