@@ -201,7 +201,7 @@ class Link {
         else to.write(piece, cut);
       }, piece.length);
       waiting += chunk.length;
-      // A long delay must not turn into one piece per delay: read on while pieces wait, and the line is not full.
+      // A long delay must not turn into one piece per delay: read on while the line is not full.
       if (this.faults.delayMs > 0 && waiting < this.#mostWaiting) from.resume();
     });
     from.on("end", () => {
