@@ -1,7 +1,8 @@
 /**
  * A TCP proxy in user space, for lines and faults that loopback does not have: as long as the way to
- * another continent, as thin as one pays for, cut after so many bytes, swallowing everything, refused, reset. It can not lose single packets; TCP would repair
- * that anyway. "up" is from the client to the target, "down" the way back.
+ * another continent, as thin as one pays for, cut after so many bytes, swallowing everything, refused,
+ * reset. It can not lose single packets; TCP would repair that anyway. "up" is from the client to the
+ * target, "down" the way back.
  */
 import net, { type Socket } from "node:net";
 
