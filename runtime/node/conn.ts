@@ -263,6 +263,11 @@ export class NodeConn implements Conn {
     assert(this.tls === null, "TLS starts once on a connection");
     if (this.#ended || this.#cause !== null) throw this.#closedError();
     const raw = this.#stream as Socket;
+    if (options.role === "client" && this.#chunkBytes > 0) {
+      // Not left to TLS: Bun's would pass over them, and shake hands with whoever sent them.
+      this.destroy();
+      throw new NetError("EPROTO", `TLS failed: ${this.peer} sent bytes in clear before it began`);
+    }
     this.#handedOver = true;
     raw.off("data", this.#onData);
     raw.off("end", this.#onEnd);
@@ -293,6 +298,8 @@ export class NodeConn implements Conn {
       wrapped ?? secured,
       this.#options,
     );
+    // What ended the socket below says more than that TLS could not write, which Deno tells.
+    if (wrapped !== null) raw.once("error", next.#onError);
     void next.closed.then((reason) => {
       this.#cause ??= reason;
       raw.destroy();
