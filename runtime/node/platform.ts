@@ -8,7 +8,7 @@ import { nodeClock } from "./clock.ts";
 import { nodeCompress } from "./compress.ts";
 import { nodeCrypto } from "./crypto.ts";
 import { nodeDisk } from "./disk.ts";
-import { nodeDns } from "./dns.ts";
+import { type DnsOptions, nodeDns } from "./dns.ts";
 import { nodeHttp } from "./http.ts";
 import { nodeNet } from "./net.ts";
 import { nodeProcess } from "./process.ts";
@@ -30,6 +30,8 @@ export interface NodePlatformOptions {
    * are a few MiB at most; it is named here so that the difference is not forgotten.
    */
   readonly offloadZstd?: boolean;
+  /** Name servers and what is known of the runtime's resolver (dns.ts). */
+  readonly dns?: DnsOptions;
 }
 
 export function nodePlatform(options: NodePlatformOptions = {}): Platform {
@@ -39,7 +41,7 @@ export function nodePlatform(options: NodePlatformOptions = {}): Platform {
     random: nodeRandom(),
     net: nodeNet({ wrapDuplex: options.wrapDuplex ?? false }),
     disk: nodeDisk,
-    dns: nodeDns(),
+    dns: nodeDns(options.dns),
     http: options.http ?? nodeHttp,
     crypto: nodeCrypto,
     compress: nodeCompress,
