@@ -44,7 +44,7 @@ function launch(
   return { child, ended, said: () => said };
 }
 
-/** As a service manager does it with npx, which passes no signal on; bunx does, and a second one would end it at once. */
+/** All of npx, which passes no signal on; of bunx itself, which does: a second one would end it at once. */
 function stop(runtime: Runtime, node: Launched): void {
   if (runtime === "node") signalAll(node, "SIGTERM");
   else sendSignal(node.child, "SIGTERM");
