@@ -12,6 +12,7 @@ import os from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
 import { installAptTree } from "./apt-tree.ts";
+import { systemUser } from "./flavour.ts";
 
 const run = promisify(execFile);
 const PROGRAMS = ["mysqld", "mysql", "mysqladmin", "mysqlbinlog", "mysqldump", "mysqlslap"];
@@ -84,9 +85,8 @@ async function useMysql(mysqld: string): Promise<MysqlPrograms> {
       `MySQL ${version.join(".")} is too old: BINRAFT_MYSQLD must name 8.0.26 or newer`,
     );
   }
-  // As root, mysqld answers nothing before it is told which user it may be. By number: Bun knows a name
-  // only where USER is set.
-  const flags = ["--no-defaults", `--user=${os.userInfo().uid}`, "--verbose", "--help"];
+  // As root, mysqld answers nothing before it is told which user it may be.
+  const flags = ["--no-defaults", `--user=${systemUser()}`, "--verbose", "--help"];
   const help = await run(mysqld, flags, { maxBuffer: 16 * 1024 * 1024 });
   const pluginDir = /^plugin-dir\s+(\S.*)$/m.exec(help.stdout)?.[1]?.trim();
   if (pluginDir === undefined) throw new Error(`Cannot find the plugin folder of ${mysqld}`);

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { delay } from "../../src/platform/clock.ts";
 import type { Conn } from "../../src/platform/net.ts";
 import type { Suite } from "./harness.ts";
+import { OFFERED_BYTES, STALLED_BYTES_MAX } from "./stalled.ts";
 import {
   connectedPair,
   consumeHash,
@@ -16,8 +17,6 @@ import {
 
 const MIB = 1024 * 1024;
 const DUPLEX_BYTES = 6 * MIB;
-/** Kernel buffers and our two queues together stay below this. */
-const STALLED_BYTES_MAX = 24 * MIB;
 
 /** Bun's accept queue holds 512, whatever it is told: who does not get in tries again after a second. */
 const MANY = 700;
@@ -83,7 +82,7 @@ export function netConformance({ check }: Suite): void {
         const block = new Uint8Array(256 * 1024).fill(7);
         let sent = 0;
         let stalled = false;
-        while (!stalled && sent < 4 * STALLED_BYTES_MAX) {
+        while (!stalled && sent < OFFERED_BYTES) {
           sent += block.length;
           if (writer.write([block])) continue;
           const drained = writer.drained().then(() => true);

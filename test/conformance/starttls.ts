@@ -7,6 +7,7 @@ import { delay } from "../../src/platform/clock.ts";
 import type { Conn } from "../../src/platform/net.ts";
 import type { Platform } from "../../src/platform/platform.ts";
 import type { Suite } from "./harness.ts";
+import { OFFERED_BYTES, STALLED_BYTES_MAX } from "./stalled.ts";
 import {
   connectedPair,
   HOST,
@@ -18,8 +19,6 @@ import {
 import { certificate, connOf, type Upgraded, upgrade } from "./upgrade.ts";
 
 const MIB = 1024 * 1024;
-/** Kernel buffers and all queues together stay below this. */
-const STALLED_BYTES_MAX = 32 * MIB;
 const ASKED = new TextEncoder().encode("TLS, please\n");
 const SMUGGLED = new TextEncoder().encode("GRANT ALL\n");
 
@@ -110,7 +109,7 @@ export function startTlsConformance({ check }: Suite): void {
       const block = new Uint8Array(256 * 1024).fill(7);
       let sent = 0;
       let stalled = false;
-      while (!stalled && sent < 4 * STALLED_BYTES_MAX) {
+      while (!stalled && sent < OFFERED_BYTES) {
         sent += block.length;
         if (writer.write([block])) continue;
         const drained = writer.drained().then(() => true);
