@@ -9,6 +9,7 @@ export function bunPlatform(dns: DnsOptions = {}): Platform {
     name: "bun",
     runtime: `bun ${process.versions["bun"]}`,
     http: bunHttp,
+    joinsCorked: true,
     dns: { flatTexts: true, ...dns },
   });
 }

@@ -25,6 +25,11 @@ export interface NodePlatformOptions {
    */
   readonly wrapDuplex?: boolean;
   /**
+   * True on Bun only: what is corked, or queued in several pieces, it joins in a copy before it sends. There
+   * each piece is handed over by itself, which costs a call and no copy.
+   */
+  readonly joinsCorked?: boolean;
+  /**
    * True on Deno only: large zstd blocks should go to a worker, because Deno's asynchronous
    * zlib blocks the loop. Nothing reads it as long as `Compress` is synchronous and its inputs
    * are a few MiB at most; it is named here so that the difference is not forgotten.
@@ -39,7 +44,10 @@ export function nodePlatform(options: NodePlatformOptions = {}): Platform {
     name: options.name ?? "node",
     clock: nodeClock,
     random: nodeRandom(),
-    net: nodeNet({ wrapDuplex: options.wrapDuplex ?? false }),
+    net: nodeNet({
+      wrapDuplex: options.wrapDuplex ?? false,
+      joinsCorked: options.joinsCorked ?? false,
+    }),
     disk: nodeDisk,
     dns: nodeDns(options.dns),
     http: options.http ?? nodeHttp,
