@@ -93,9 +93,11 @@ const TYPES = "types";
 /** What is `everywhere`, by Bun's and Deno's runners, side by side. */
 const RUNTIMES = "runtimes";
 const NAMES = ["tidy", TYPES, ...GROUPS.slice(1).map((group) => group.name), RUNTIMES];
-/** Of those groups: they start Node with flags of its own, or are about it. */
+/** Of those groups: they start Node with flags of its own, are about it, or start all runtimes themselves. */
 const NODE_ONLY: ReadonlySet<string> = new Set([
   "test/conformance/node-wrapped.test.ts",
+  "test/conformance/pairs/locks.test.ts",
+  "test/conformance/pairs/pairs.test.ts",
   "test/sim/iteration-order.test.ts",
   "test/sim/runtimes.test.ts",
 ]);

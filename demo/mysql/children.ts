@@ -32,6 +32,17 @@ export function spawnTracked(command: Command, options: SpawnOptions): ChildProc
   return child;
 }
 
+/** Not by `child.kill`: on Deno a process that was sent a signal that way is sent no other. */
+export function sendSignal(child: ChildProcess, signal: NodeJS.Signals): void {
+  const { pid, exitCode, signalCode } = child;
+  if (pid === undefined || exitCode !== null || signalCode !== null) return;
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // It is gone, and we are told of that in a moment.
+  }
+}
+
 /** Resolves when the process is gone; true if that was within the deadline. */
 export function gone(child: ChildProcess, deadlineMs: number): Promise<boolean> {
   if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve(true);
@@ -52,7 +63,7 @@ function watch(): void {
   if (watching) return;
   watching = true;
   process.on("exit", () => {
-    for (const child of children) child.kill("SIGKILL");
+    for (const child of children) sendSignal(child, "SIGKILL");
   });
   for (const [signal, number] of Object.entries(SIGNALS)) {
     process.on(signal, () => {

@@ -12,6 +12,7 @@ import os from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
 import { installAptTree } from "./apt-tree.ts";
+import { systemUser } from "./flavour.ts";
 
 const run = promisify(execFile);
 const PROGRAMS = ["mysqld", "mysql", "mysqladmin", "mysqlbinlog", "mysqldump", "mysqlslap"];
@@ -85,7 +86,7 @@ async function useMysql(mysqld: string): Promise<MysqlPrograms> {
     );
   }
   // As root, mysqld answers nothing before it is told which user it may be.
-  const flags = ["--no-defaults", `--user=${os.userInfo().username}`, "--verbose", "--help"];
+  const flags = ["--no-defaults", `--user=${systemUser()}`, "--verbose", "--help"];
   const help = await run(mysqld, flags, { maxBuffer: 16 * 1024 * 1024 });
   const pluginDir = /^plugin-dir\s+(\S.*)$/m.exec(help.stdout)?.[1]?.trim();
   if (pluginDir === undefined) throw new Error(`Cannot find the plugin folder of ${mysqld}`);

@@ -29,12 +29,12 @@ const WRITE_HIGH_BYTES = 1024 * 1024;
 const ZERO_COPY_BYTES = 16 * 1024;
 /** How long the other side may take to close after us, once everything was sent. */
 const LINGER_MS = 2_000;
-const NOTHING = new Uint8Array(0);
 /** How long `end` tries to send what is queued to a peer that does not read. */
 const FLUSH_MS = 30_000;
 
 export interface ConnOptions {
   readonly wrapDuplex: boolean;
+  readonly joinsCorked: boolean;
 }
 
 interface Flow {
@@ -67,6 +67,8 @@ export class NodeConn implements Conn {
     this.tls = tls;
     this.#flow = flow;
     this.#options = options;
+    // What is queued then goes piece by piece, too.
+    if (options.joinsCorked) Object.assign(stream, { _writev: null });
     this.closed = new Promise((resolve) => {
       const onClose = (): void => {
         this.#onClose();
@@ -214,33 +216,40 @@ export class NodeConn implements Conn {
       onSent?.();
       return false;
     }
-    if (parts.length === 1) {
-      // By itself: TLS encrypts it from where it is, while several at once are joined in a copy first.
-      if (onSent === undefined) stream.write(parts[0], this.#onWritten);
-      else
-        stream.write(parts[0], (error) => {
+    const pieces = this.#pieces(parts);
+    const last = pieces.length - 1;
+    // One piece by itself: TLS encrypts it from where it is, while what is corked is joined in a copy first.
+    const corks = last > 0 && !this.#options.joinsCorked;
+    if (corks) stream.cork();
+    pieces.forEach((piece, index) => {
+      if (index < last || onSent === undefined) stream.write(piece, this.#onWritten);
+      else {
+        // In order behind the others, so it is called when all are through.
+        stream.write(piece, (error) => {
           onSent();
           this.#onWritten(error);
         });
-    } else {
-      stream.cork();
-      let from = 0;
-      for (let at = 0; at <= parts.length; at++) {
-        const part = parts[at];
-        if (part !== undefined && part.length < ZERO_COPY_BYTES) continue;
-        if (at - from === 1) stream.write(parts[from], this.#onWritten);
-        else if (at > from) stream.write(concatBytes(parts.slice(from, at)), this.#onWritten);
-        if (part !== undefined) stream.write(part, this.#onWritten);
-        from = at + 1;
       }
-      if (onSent === undefined) stream.uncork();
-      else {
-        // In order behind the parts, so it is called when they are through.
-        stream.write(NOTHING, () => onSent());
-        stream.uncork();
-      }
-    }
+    });
+    if (corks) stream.uncork();
+    if (last < 0) onSent?.();
     return stream.writableLength < WRITE_HIGH_BYTES;
+  }
+
+  /** Small parts that follow each other are joined. */
+  #pieces(parts: readonly Uint8Array[]): readonly Uint8Array[] {
+    if (parts.length === 1) return parts;
+    const pieces: Uint8Array[] = [];
+    let from = 0;
+    for (let at = 0; at <= parts.length; at++) {
+      const part = parts[at];
+      if (part !== undefined && part.length < ZERO_COPY_BYTES) continue;
+      if (at - from === 1) pieces.push(parts[from]!);
+      else if (at > from) pieces.push(concatBytes(parts.slice(from, at)));
+      if (part !== undefined) pieces.push(part);
+      from = at + 1;
+    }
+    return pieces;
   }
 
   // The stream's own 'drain' comes only when nothing is queued; that would leave the wire idle.
@@ -263,6 +272,11 @@ export class NodeConn implements Conn {
     assert(this.tls === null, "TLS starts once on a connection");
     if (this.#ended || this.#cause !== null) throw this.#closedError();
     const raw = this.#stream as Socket;
+    if (options.role === "client" && this.#chunkBytes > 0) {
+      // Not left to TLS: Bun's would pass over them, and shake hands with whoever sent them.
+      this.destroy();
+      throw new NetError("EPROTO", `TLS failed: ${this.peer} sent bytes in clear before it began`);
+    }
     this.#handedOver = true;
     raw.off("data", this.#onData);
     raw.off("end", this.#onEnd);
@@ -293,6 +307,8 @@ export class NodeConn implements Conn {
       wrapped ?? secured,
       this.#options,
     );
+    // What ended the socket below says more than that TLS could not write, which Deno tells.
+    if (wrapped !== null) raw.once("error", next.#onError);
     void next.closed.then((reason) => {
       this.#cause ??= reason;
       raw.destroy();

@@ -9,11 +9,30 @@ import { netError } from "./errors.ts";
 
 const TIMEOUT_MS = 2_000;
 const TRIES = 2;
+const LONGEST_STRING = 255;
 
-export function nodeDns(): Dns {
-  const resolver = new Resolver({ timeout: TIMEOUT_MS, tries: TRIES });
+export interface DnsOptions {
+  /** "address:port" of the name servers; those of the system when absent. */
+  readonly servers?: readonly string[];
+  /** How long one answer may take. */
+  readonly timeoutMs?: number;
+  /**
+   * True on Bun only, which gives the strings of a TXT record as if each were a record. Those of 255
+   * bytes, where a longer text is cut (RFC 1035, 3.3), are joined with what follows; others look the same
+   * as records of their own.
+   */
+  readonly flatTexts?: boolean;
+}
+
+export function nodeDns(options: DnsOptions = {}): Dns {
+  const { servers, timeoutMs = TIMEOUT_MS, flatTexts = false } = options;
+  const resolver = new Resolver({ timeout: timeoutMs, tries: TRIES });
+  if (servers !== undefined) resolver.setServers(servers);
   const ask = async (name: string, kind: "A" | "AAAA" | "TXT"): Promise<string[]> => {
-    if (kind === "TXT") return (await resolver.resolveTxt(name)).map((parts) => parts.join(""));
+    if (kind === "TXT") {
+      const texts = (await resolver.resolveTxt(name)).map((parts) => parts.join(""));
+      return flatTexts ? joinTexts(texts) : texts;
+    }
     return kind === "A" ? resolver.resolve4(name) : resolver.resolve6(name);
   };
   return {
@@ -33,4 +52,15 @@ export function nodeDns(): Dns {
       }
     },
   };
+}
+
+function joinTexts(strings: readonly string[]): string[] {
+  const texts: string[] = [];
+  let goesOn = false;
+  for (const one of strings) {
+    if (goesOn) texts[texts.length - 1] += one;
+    else texts.push(one);
+    goesOn = one.length === LONGEST_STRING;
+  }
+  return texts;
 }

@@ -8,7 +8,7 @@ import { nodeClock } from "./clock.ts";
 import { nodeCompress } from "./compress.ts";
 import { nodeCrypto } from "./crypto.ts";
 import { nodeDisk } from "./disk.ts";
-import { nodeDns } from "./dns.ts";
+import { type DnsOptions, nodeDns } from "./dns.ts";
 import { nodeHttp } from "./http.ts";
 import { nodeNet } from "./net.ts";
 import { nodeProcess } from "./process.ts";
@@ -25,11 +25,18 @@ export interface NodePlatformOptions {
    */
   readonly wrapDuplex?: boolean;
   /**
+   * True on Bun only: what is corked, or queued in several pieces, it joins in a copy before it sends. There
+   * each piece is handed over by itself, which costs a call and no copy.
+   */
+  readonly joinsCorked?: boolean;
+  /**
    * True on Deno only: large zstd blocks should go to a worker, because Deno's asynchronous
    * zlib blocks the loop. Nothing reads it as long as `Compress` is synchronous and its inputs
    * are a few MiB at most; it is named here so that the difference is not forgotten.
    */
   readonly offloadZstd?: boolean;
+  /** Name servers and what is known of the runtime's resolver (dns.ts). */
+  readonly dns?: DnsOptions;
 }
 
 export function nodePlatform(options: NodePlatformOptions = {}): Platform {
@@ -37,9 +44,12 @@ export function nodePlatform(options: NodePlatformOptions = {}): Platform {
     name: options.name ?? "node",
     clock: nodeClock,
     random: nodeRandom(),
-    net: nodeNet({ wrapDuplex: options.wrapDuplex ?? false }),
+    net: nodeNet({
+      wrapDuplex: options.wrapDuplex ?? false,
+      joinsCorked: options.joinsCorked ?? false,
+    }),
     disk: nodeDisk,
-    dns: nodeDns(),
+    dns: nodeDns(options.dns),
     http: options.http ?? nodeHttp,
     crypto: nodeCrypto,
     compress: nodeCompress,

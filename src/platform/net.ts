@@ -52,7 +52,8 @@ export interface Conn {
   readonly queuedBytes: number;
   /**
    * Starts TLS on this connection and returns its successor; this Conn must not be used after.
-   * Bytes put back with `unread` are the first of the handshake. Rejects unless the peer is
+   * Bytes put back with `unread` are the first of the handshake, or refused by a client, to whom
+   * nobody speaks before it has. Rejects unless the peer is
    * verified as asked, and closes the connection then; the code is OpenSSL's, such as
    * CERT_HAS_EXPIRED. A client learns of a refusal afterwards, and only that the stream ended.
    */

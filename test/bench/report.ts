@@ -15,14 +15,17 @@ export interface Row {
 const FILE = path.join(import.meta.dirname, "../../docs/benchmarks.md");
 const INTRO = `# Benchmarks
 
-Written by \`npm run bench\`; \`npm run bench -- raft\` (or \`node\`, \`cluster\`) writes one part.
+Written by \`npm run bench\`; \`npm run bench -- raft\` (or \`node\`, \`cluster\`, \`runtimes\`) writes one part.
 `;
-export type Part = "raft" | "node" | "cluster";
+export type Part = "raft" | "node" | "cluster" | "runtimes";
 const TITLES: Readonly<Record<Part, string>> = {
   raft: "The Raft core",
   node: "One node beside its source",
   cluster: "Three voters beside one node",
+  runtimes: "Bun and Deno beside Node",
 };
+/** What `peer` of a row is about. */
+const PEERS: Partial<Readonly<Record<Part, string>>> = { runtimes: "Node in the same run" };
 
 export async function writeReport(part: Part, about: string, rows: readonly Row[]): Promise<void> {
   const machine = `${os.cpus().length} shared cores, ${process.version}`;
@@ -32,7 +35,7 @@ export async function writeReport(part: Part, about: string, rows: readonly Row[
   );
   const section = `${about} (${machine})
 
-| what | target | measured | the source itself | met |
+| what | target | measured | ${PEERS[part] ?? "the source itself"} | met |
 | --- | --- | --- | --- | --- |
 ${lines.join("\n")}
 `;

@@ -5,6 +5,8 @@
  *
  *   npm run bench -- raft      the Raft core alone       npm run bench -- node      the node alone
  *   npm run bench -- cluster   three voters on this machine against one node
+ *   npm run bench -- runtimes  one node on Node, Bun and Deno; --rounds N of each (default 3)
+ *   --no-report  leaves docs/benchmarks.md as it is
  *   --small N   small transactions (default 1000000)   --bulk N   transactions of 1 MiB (default 1000)
  */
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -21,16 +23,19 @@ import { liveDelay } from "./live.ts";
 import { cpuMs, deviceBytes, peakRssMiB, rssMiB, runDrain, serve } from "./measure.ts";
 import { raftCore } from "./raft-core.ts";
 import { type Part, type Row, writeReport } from "./report.ts";
+import { runtimeRows } from "./runtimes.ts";
 import { durableWriteMs, fill, ingest, newSource, ratio } from "./source.ts";
 
 const { values, positionals } = parseArgs({
   options: {
     small: { type: "string", default: "1000000" },
     bulk: { type: "string", default: "1000" },
+    rounds: { type: "string", default: "3" },
+    "no-report": { type: "boolean", default: false },
   },
   allowPositionals: true,
 });
-const PARTS: readonly string[] = ["raft", "node", "cluster"] satisfies Part[];
+const PARTS: readonly string[] = ["raft", "node", "cluster", "runtimes"] satisfies Part[];
 const unknown = positionals.find((name) => !PARTS.includes(name));
 if (unknown !== undefined)
   throw new Error(`Unknown part "${unknown}": expected ${PARTS.join(", ")}`);
@@ -50,8 +55,12 @@ function row(
 ): void {
   rows.push({ what, target, measured, peer, met });
   console.log(
-    `${met === null ? "    " : met ? "ok  " : "miss"}  ${what}: ${measured} (source: ${peer}; at least ${target})`,
+    `${met === null ? "    " : met ? "ok  " : "miss"}  ${what}: ${measured} (beside: ${peer}; at least ${target})`,
   );
+}
+
+async function report(...of: Parameters<typeof writeReport>): Promise<void> {
+  if (!values["no-report"]) await writeReport(...of);
 }
 
 async function startNode(name: string, source: MysqlServer): Promise<NodeProcess> {
@@ -218,7 +227,7 @@ try {
     }
     const about =
       "Cores in one thread and their logs in memory, with nothing between them but a list";
-    await writeReport("raft", about, rows.splice(0));
+    await report("raft", about, rows.splice(0));
   }
   if (isWanted("node")) {
     await small();
@@ -228,7 +237,7 @@ try {
       "same machine. Each figure stands beside that of the source itself in the same run, read by the same\n" +
       "client, which counts bytes and looks at nothing. Cores and disk are shared with the source and the\n" +
       "client: read ratios, not absolute figures.";
-    await writeReport("node", about, rows.splice(0));
+    await report("node", about, rows.splice(0));
   }
   if (isWanted("cluster")) {
     await clusterRows({ folder, small: SMALL, bulk: BULK, row });
@@ -236,7 +245,16 @@ try {
       `${SMALL} small transactions and ${BULK} of 1 MiB, pulled by one node and by three voters; all of it on\n` +
       "this machine, links between nodes with TLS. Three nodes share the cores and the disk that one has to\n" +
       "itself: read ratios, not absolute figures.";
-    await writeReport("cluster", about, rows.splice(0));
+    await report("cluster", about, rows.splice(0));
+  }
+  if (isWanted("runtimes")) {
+    const rounds = Number(values.rounds);
+    const versions = await runtimeRows({ folder, small: SMALL, bulk: BULK, rounds, row });
+    const about =
+      `${SMALL} small transactions and ${BULK} of 1 MiB, pulled from the same source and served by one node on\n` +
+      `each: ${versions.join(", ")}; in turns, ${rounds} times each, medians. The measuring client runs on Node\n` +
+      "always. All of it on this machine: read ratios, not absolute figures.";
+    await report("runtimes", about, rows.splice(0));
   }
 } finally {
   await rm(folder, { recursive: true, force: true });

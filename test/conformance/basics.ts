@@ -1,8 +1,7 @@
-/** Conformance of clock, randomness, crypto, compression, HTTP and the process. */
+/** Conformance of clock, randomness, crypto, compression, names and the process. */
 import assert from "node:assert/strict";
 import { delay } from "../../src/platform/clock.ts";
 import type { Suite } from "./harness.ts";
-import { HOST } from "./streams.ts";
 
 const text = (value: string): Uint8Array => new TextEncoder().encode(value);
 const hex = (bytes: Uint8Array): string =>
@@ -97,65 +96,6 @@ export function basicsConformance({ check }: Suite): void {
       const bomb = pack(new Uint8Array(32 * 1024 * 1024));
       assert.throws(() => unpack(bomb, 1_000));
     }
-  });
-
-  check("HTTP answers, stops gracefully and frees its port", async (harness) => {
-    const { platform } = harness;
-    const requests: string[] = [];
-    const server = await platform.http.serve({ host: HOST, port: 0 }, async (request) => {
-      requests.push(`${request.method} ${new URL(request.url).pathname}`);
-      if (request.url.endsWith("/slow")) await delay(platform.clock, 100);
-      return Response.json({ body: await request.text() }, { status: 201 });
-    });
-    const { port } = server.address;
-    const answer = await harness.fetch(port, "/a", { method: "POST", body: "hello" });
-    assert.equal(answer.status, 201);
-    assert.deepEqual(await answer.json(), { body: "hello" });
-    const slow = harness.fetch(port, "/slow");
-    await delay(platform.clock, 30);
-    const started = platform.clock.mono();
-    await Promise.all([server.stop(5_000), slow.then((response) => response.json())]);
-    await server.stop(0);
-    // Kept-alive connections must not hold it up until the grace is over.
-    assert.ok(platform.clock.mono() - started < 2_500);
-    assert.deepEqual(requests, ["POST /a", "GET /slow"]);
-    await assert.rejects(harness.fetch(port, "/"));
-  });
-
-  check("HTTP: a body that fails midway does not look whole", async (harness) => {
-    const { platform } = harness;
-    for (const pieces of [0, 1, 3, 20]) {
-      const server = await platform.http.serve({ host: HOST, port: 0 }, () => {
-        let sent = 0;
-        const body = new ReadableStream<Uint8Array>({
-          pull(controller) {
-            if (sent++ === pieces) throw new Error("the disk is gone");
-            controller.enqueue(new Uint8Array(64 * 1024));
-          },
-        });
-        return new Response(body);
-      });
-      const read = async (): Promise<void> => {
-        const { body } = await harness.fetch(server.address.port, "/");
-        for await (const bytes of body!) assert.ok(bytes.every((byte) => byte === 0));
-      };
-      await assert.rejects(read(), (error: Error) => error.name !== "AssertionError");
-      await server.stop(0);
-    }
-  });
-
-  check("HTTP cuts what is not done after the grace", async (harness) => {
-    const { platform } = harness;
-    const server = await platform.http.serve({ host: HOST, port: 0 }, async () => {
-      await delay(platform.clock, 30_000);
-      return new Response("late");
-    });
-    const hanging = harness.fetch(server.address.port, "/").catch(() => {});
-    await delay(platform.clock, 50);
-    const started = platform.clock.mono();
-    await server.stop(100);
-    assert.ok(platform.clock.mono() - started < 5_000);
-    if (platform.name !== "memory") await hanging;
   });
 
   check("the process knows itself and its files", async (harness) => {

@@ -24,7 +24,7 @@ export interface Harness {
   close(): Promise<void>;
 }
 
-export type Gap = "realTls" | "smallDisk" | "expiryNamed";
+export type Gap = "realTls" | "smallDisk" | "expiryNamed" | "ipv6";
 export type Gaps = Readonly<
   Partial<Record<Gap, { readonly missing: true; readonly reason: string }>>
 >;

@@ -2,6 +2,7 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import * as fs from "node:fs/promises";
+import net from "node:net";
 import path from "node:path";
 import type { Platform } from "../../src/platform/platform.ts";
 import { createAuthority } from "../support/authority.ts";
@@ -66,4 +67,15 @@ export async function mountGap(): Promise<Gaps> {
   } finally {
     await temp.remove();
   }
+}
+
+/** Finds out whether this machine has IPv6 on its loopback. */
+export function ipv6Gap(): Promise<Gaps> {
+  const server = net.createServer();
+  return new Promise((resolve) => {
+    server.once("error", () =>
+      resolve({ ipv6: { missing: true, reason: "no IPv6 on this machine" } }),
+    );
+    server.listen(0, "::1", () => server.close(() => resolve({})));
+  });
 }

@@ -2,7 +2,10 @@
 import { nodePlatform } from "../../runtime/node/platform.ts";
 import { suite } from "./harness.ts";
 import { realHarness } from "./node-harness.ts";
+import { startTlsConformance } from "./starttls.ts";
 import { tlsConformance } from "./tls.ts";
 
 const wrapped = nodePlatform({ wrapDuplex: true });
-tlsConformance(suite("node, wrapDuplex", () => realHarness(wrapped), {}));
+const under = suite("node, wrapDuplex", () => realHarness(wrapped), {});
+tlsConformance(under);
+startTlsConformance(under);

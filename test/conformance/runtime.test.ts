@@ -3,7 +3,7 @@ import { OWN_RUNTIME } from "../../demo/runtimes.ts";
 import { thisPlatform } from "../support/this-platform.ts";
 import { conformance } from "./conformance.ts";
 import type { Gaps } from "./harness.ts";
-import { mountGap, realHarness } from "./node-harness.ts";
+import { ipv6Gap, mountGap, realHarness } from "./node-harness.ts";
 
 /** What a runtime does otherwise than the contract says; none of it loses data or lets anyone in. */
 const RUNTIME_GAPS: Readonly<Record<typeof OWN_RUNTIME, Gaps>> = {
@@ -17,6 +17,6 @@ const RUNTIME_GAPS: Readonly<Record<typeof OWN_RUNTIME, Gaps>> = {
   },
 };
 
-const gaps: Gaps = { ...RUNTIME_GAPS[OWN_RUNTIME], ...(await mountGap()) };
+const gaps: Gaps = { ...RUNTIME_GAPS[OWN_RUNTIME], ...(await mountGap()), ...(await ipv6Gap()) };
 const platform = await thisPlatform();
 conformance(OWN_RUNTIME, () => realHarness(platform), gaps);

@@ -12,13 +12,16 @@ export interface Pair {
   close(): Promise<void>;
 }
 
-export async function connectedPair(platform: Platform): Promise<Pair> {
+export async function connectedPair(
+  platform: Platform,
+  { listen = HOST, dial = listen }: { readonly listen?: string; readonly dial?: string } = {},
+): Promise<Pair> {
   let accepted: (conn: Conn) => void = () => {};
   const incoming = new Promise<Conn>((resolve) => {
     accepted = resolve;
   });
-  const listener = await platform.net.listen({ host: HOST, port: 0 }, (conn) => accepted(conn));
-  const client = await platform.net.connect(listener.address, 5_000);
+  const listener = await platform.net.listen({ host: listen, port: 0 }, (conn) => accepted(conn));
+  const client = await platform.net.connect({ host: dial, port: listener.address.port }, 5_000);
   const server = await incoming;
   return {
     client,

@@ -1,84 +1,20 @@
-/** Conformance of STARTTLS: surplus bytes, what is verified, and the same duties as in clear. */
+/** Conformance of STARTTLS: what is verified, and the same duties as in clear. Where it begins: starttls.ts. */
 import assert from "node:assert/strict";
-import type { Conn, TlsClientOptions, TlsServerOptions } from "../../src/platform/net.ts";
-import type { Platform } from "../../src/platform/platform.ts";
+import type { TlsClientOptions } from "../../src/platform/net.ts";
 import { before } from "../support/authority.ts";
 import type { Suite } from "./harness.ts";
 import {
   connectedPair,
   consumeHash,
   HOST,
-  readExactly,
   receiveBlocks,
   receiveHash,
   sendAgainAndAgain,
   sendStream,
 } from "./streams.ts";
+import { type Credentials, certificate, connOf, HOUR_MS, refusalOf, upgrade } from "./upgrade.ts";
 
 const MIB = 1024 * 1024;
-const HOUR_MS = 3_600_000;
-const REQUEST = Uint8Array.from([32, 0, 0, 1]);
-
-interface Credentials {
-  readonly cert: string;
-  readonly key: string;
-}
-
-function certificate(platform: Platform, name: string, ageMs = HOUR_MS): Promise<Credentials> {
-  const now = platform.clock.wall();
-  return platform.crypto.selfSignedCertificate({
-    commonName: name,
-    altNames: [name, HOST],
-    notBefore: new Date(now - ageMs - HOUR_MS),
-    notAfter: new Date(now - ageMs + 2 * HOUR_MS),
-  });
-}
-
-/** The client asks in clear and shakes hands at once, as MySQL's SSLRequest does. */
-async function upgrade(
-  platform: Platform,
-  server: Omit<TlsServerOptions, "role">,
-  client: Omit<TlsClientOptions, "role">,
-): Promise<{
-  server: PromiseSettledResult<Conn>;
-  client: PromiseSettledResult<Conn>;
-  close(): Promise<void>;
-}> {
-  const pair = await connectedPair(platform);
-  const serving = (async () => {
-    // Takes all that came, as a packet reader does, and puts back what is not its own.
-    let got = await readExactly(pair.server, REQUEST.length);
-    const more = pair.server.readNow();
-    if (more !== null) pair.server.unread(more);
-    assert.deepEqual([...got], [...REQUEST]);
-    got = new Uint8Array(0);
-    return pair.server.startTls({ role: "server", ...server });
-  })();
-  pair.client.write([REQUEST]);
-  const [serverSide, clientSide] = await Promise.allSettled([
-    serving,
-    pair.client.startTls({ role: "client", ...client }),
-  ]);
-  const close = async (): Promise<void> => {
-    for (const side of [serverSide, clientSide]) {
-      if (side.status !== "fulfilled") continue;
-      side.value.destroy();
-      await side.value.closed;
-    }
-    await pair.listener.close();
-  };
-  return { server: serverSide, client: clientSide, close };
-}
-
-function connOf(side: PromiseSettledResult<Conn>): Conn {
-  if (side.status === "rejected") throw side.reason;
-  return side.value;
-}
-
-/** The code that a side gives for refusing the other; "" when it did not. */
-function refusalOf(side: PromiseSettledResult<Conn>): string {
-  return side.status === "rejected" ? side.reason.code : "";
-}
 
 export function tlsConformance({ check }: Suite): void {
   check("STARTTLS: streams arrive whole in both directions", async ({ platform }) => {
@@ -133,36 +69,6 @@ export function tlsConformance({ check }: Suite): void {
       },
     );
   }
-
-  check("STARTTLS: a peer that does not read stalls the writer", async ({ platform }) => {
-    const own = await certificate(platform, "localhost");
-    const up = await upgrade(
-      platform,
-      { ...own, clientCert: "none" },
-      { serverName: HOST, verify: "none" },
-    );
-    const [client, server] = [connOf(up.client), connOf(up.server)];
-    assert.equal(client.tls?.authorized, false);
-    const block = new Uint8Array(256 * 1024);
-    let sent = 0;
-    for (let idle = 0; idle < 10; ) {
-      if (server.write([block])) {
-        sent += block.length;
-        idle = 0;
-      } else {
-        sent += block.length;
-        const full = await Promise.race([
-          server.drained().then(() => false),
-          new Promise<boolean>((resolve) => platform.clock.after(200, () => resolve(true))),
-        ]);
-        if (full) break;
-        idle++;
-      }
-      assert.ok(sent < 32 * MIB, "a stalled peer took everything");
-    }
-    await Promise.all([server.drained(), receiveHash(client, platform, sent)]);
-    await up.close();
-  });
 
   check("STARTTLS: client certificates that chain to the CA are let in", async ({ platform }) => {
     const [own, theirs] = [

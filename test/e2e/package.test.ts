@@ -1,15 +1,30 @@
-/** What users get: one executable that needs nothing else. */
+/** What users get: the package on each runtime, and one executable that needs nothing else. */
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { writeFile } from "node:fs/promises";
 import path from "node:path";
-import { test } from "node:test";
+import { after, test } from "node:test";
 import { freePort } from "../../demo/mysql/server.ts";
+import { RUNTIMES } from "../../demo/runtimes.ts";
+import { type InstalledPackage, laidOutPackage } from "../support/installed-package.ts";
+import { checkStart, checkVersion } from "../support/package-checks.ts";
 import { whyNot } from "../support/runtimes.ts";
 import { tempDir } from "../support/temp-dir.ts";
 import { waitFor } from "../support/wait-for.ts";
 
 const ROOT = path.join(import.meta.dirname, "../..");
+
+const place = await tempDir("package");
+after(() => place.remove());
+let installed: Promise<InstalledPackage> | null = null;
+
+for (const runtime of RUNTIMES) {
+  test(`the package runs a node on ${runtime}`, { skip: whyNot(runtime) }, async () => {
+    installed ??= laidOutPackage(place.path);
+    await checkVersion(runtime, await installed);
+    await checkStart(runtime, await installed);
+  });
+}
 
 test("the executable runs a node where nothing is installed", { skip: whyNot("bun") }, async () => {
   const folder = await tempDir("executable");

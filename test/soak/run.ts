@@ -17,6 +17,7 @@
  *   npm run soak -- runtimes               the end-to-end tests on Bun and on Deno
  *   npm run soak -- wan --minutes 30       three regions: a time without faults, regions and a learner cut off,
  *                                          the source's fail-over; --away 10 (minutes), --cut 30 (seconds)
+ *   npm run soak -- package                the package, packed and installed by npm: node and demo on each runtime
  *   npm run soak -- start --gib 10         how long a killed node with so much log takes to serve
  */
 import { parseArgs } from "node:util";
@@ -29,6 +30,7 @@ import { flipRounds } from "../support/flip-rounds.ts";
 import { joinUnderLoad } from "../support/join-under-load.ts";
 import { killRounds } from "../support/kill-rounds.ts";
 import { freeSpaceFor, largeTransaction } from "../support/large-transaction.ts";
+import { packageRounds } from "../support/package-rounds.ts";
 import { powerRounds } from "../support/power-rounds.ts";
 import { flipSegment } from "../support/segment-flips.ts";
 import { startAfterKill } from "../support/start-after-kill.ts";
@@ -98,6 +100,7 @@ const PARTS: Readonly<Record<string, () => Promise<string>>> = {
   flips: async () =>
     JSON.stringify(await flipRounds(Number(values.flips), Number(values.from), say)),
   runtimes: async () => JSON.stringify(await e2eOnRuntimes(["bun", "deno"], say)),
+  package: async () => JSON.stringify(await packageRounds(say)),
   start: async () => {
     const gib = Number(values.gib ?? "10");
     const short = await freeSpaceFor(gib * 2 * GIB);
