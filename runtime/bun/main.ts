@@ -1,4 +1,5 @@
 /** `binraft` on Bun. */
+import { flyHosting } from "../../geo/fly.ts";
 import { runCli } from "../../src/cli/cli.ts";
 import { exitOnceWritten } from "../node/process.ts";
 import { bunPlatform } from "./platform.ts";
@@ -7,5 +8,6 @@ const code = await runCli({
   platform: bunPlatform(),
   fetch: (url, init) => fetch(url, init),
   demo: () => import("../../demo/main.ts"),
+  hosting: flyHosting,
 });
 await exitOnceWritten(code);

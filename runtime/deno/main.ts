@@ -1,4 +1,5 @@
 /** `binraft` on Deno; its permissions stand in deno.json. */
+import { flyHosting } from "../../geo/fly.ts";
 import { runCli } from "../../src/cli/cli.ts";
 import { exitOnceWritten } from "../node/process.ts";
 import { denoPlatform } from "./platform.ts";
@@ -7,5 +8,6 @@ const code = await runCli({
   platform: denoPlatform(),
   fetch: (url, init) => fetch(url, init),
   demo: () => import("../../demo/main.ts"),
+  hosting: flyHosting,
 });
 await exitOnceWritten(code);

@@ -3,26 +3,20 @@
  * the thread pool (shared with the files) alone. Names that only /etc/hosts knows are found by
  * a second look-up through the system.
  */
-import { lookup, Resolver } from "node:dns/promises";
+import { lookup } from "node:dns/promises";
 import type { Dns } from "../../src/platform/dns.ts";
-import { netError } from "./errors.ts";
+import { asker, type Internal, notResolved } from "./resolve.ts";
 
-const TIMEOUT_MS = 2_000;
-const TRIES = 2;
-
-export function nodeDns(): Dns {
-  const resolver = new Resolver({ timeout: TIMEOUT_MS, tries: TRIES });
-  const ask = async (name: string, kind: "A" | "AAAA" | "TXT"): Promise<string[]> => {
-    if (kind === "TXT") return (await resolver.resolveTxt(name)).map((parts) => parts.join(""));
-    return kind === "A" ? resolver.resolve4(name) : resolver.resolve6(name);
-  };
+export function nodeDns(internal: Internal): Dns {
+  const ask = asker();
   return {
     async resolve(name, kind) {
+      const inside = internal(name);
       try {
-        return await ask(name, kind);
+        return await (inside ?? ask)(name, kind);
       } catch (error) {
-        const failed = netError(error, `Cannot resolve ${name} (${kind})`);
-        if (kind === "TXT") throw failed;
+        const failed = notResolved(error, name, kind);
+        if (kind === "TXT" || inside !== null) throw failed;
         try {
           const found = await lookup(name, { all: true, family: kind === "A" ? 4 : 6 });
           return found.map(({ address }) => address);

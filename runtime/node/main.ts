@@ -1,5 +1,6 @@
 /** `binraft` on Node. Knows everything: the platform, the command line, the demo. */
 import { flushCompileCache } from "node:module";
+import { flyHosting } from "../../geo/fly.ts";
 import { runCli } from "../../src/cli/cli.ts";
 import { nodePlatform } from "./platform.ts";
 import { exitOnceWritten } from "./process.ts";
@@ -12,5 +13,6 @@ const code = await runCli({
   platform: nodePlatform(),
   fetch: (url, init) => fetch(url, init),
   demo: () => import("../../demo/main.ts"),
+  hosting: flyHosting,
 });
 await exitOnceWritten(code);

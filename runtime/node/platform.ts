@@ -13,6 +13,7 @@ import { nodeHttp } from "./http.ts";
 import { nodeNet } from "./net.ts";
 import { nodeProcess } from "./process.ts";
 import { nodeRandom } from "./random.ts";
+import { internalNames } from "./resolve.ts";
 
 export interface NodePlatformOptions {
   readonly name?: "node" | "bun" | "deno";
@@ -33,13 +34,14 @@ export interface NodePlatformOptions {
 }
 
 export function nodePlatform(options: NodePlatformOptions = {}): Platform {
+  const internal = internalNames(process.env["FLY_NAMESERVER"]);
   return {
     name: options.name ?? "node",
     clock: nodeClock,
     random: nodeRandom(),
-    net: nodeNet({ wrapDuplex: options.wrapDuplex ?? false }),
+    net: nodeNet({ wrapDuplex: options.wrapDuplex ?? false }, internal),
     disk: nodeDisk,
-    dns: nodeDns(),
+    dns: nodeDns(internal),
     http: options.http ?? nodeHttp,
     crypto: nodeCrypto,
     compress: nodeCompress,

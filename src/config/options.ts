@@ -6,6 +6,7 @@
  * the environment may hold either the file's name (…_FILE) or the secret itself (without it).
  */
 import {
+  hostMaybePort,
   hostPort,
   hostPorts,
   type Kind,
@@ -92,7 +93,7 @@ export const OPTIONS: readonly Option[] = [
     "admin",
     hostPort,
     "127.0.0.1:8306",
-    "Where the admin API answers. Off loopback it needs `admin.token_file` and TLS.",
+    "Where the admin API answers. Off loopback it needs `admin.token_file` and TLS; on Fly.io the token alone.",
   ),
 
   secretFile(
@@ -159,7 +160,21 @@ export const OPTIONS: readonly Option[] = [
     "What a fresh node that joins begins with: all binlog files, or the one that is written when it " +
       "joins. `from-now` joins in seconds; such a node becomes a voter only once the older files are purged.",
   ),
-  option("cluster", "discovery", oneOf("static", "fly"), "static", "How nodes find each other."),
+  option(
+    "cluster",
+    "discovery",
+    oneOf("static", "dns", "fly"),
+    "static",
+    "How a fresh node finds others: in `join`, which holds in any case; at all addresses of " +
+      "`discovery_name`; or among the machines of its app on Fly.io.",
+  ),
+  option(
+    "cluster",
+    "discovery_name",
+    hostMaybePort,
+    null,
+    "Name that has the addresses of all nodes; with the port of `listen.peer` when left out.",
+  ),
 
   option(
     "source",
@@ -286,6 +301,13 @@ export const OPTIONS: readonly Option[] = [
     "PEM file of the admin API's certificate; plain HTTP when left out.",
   ),
   option("admin", "tls_key", path, null, "PEM file of that certificate's key."),
+  option(
+    "admin",
+    "open_metrics",
+    yesNo,
+    false,
+    "Answer `/metrics` without the token, for a collector that cannot send one.",
+  ),
   option("admin", "dashboard", yesNo, true, "Serve the dashboard at `/`. Not used yet."),
 ];
 

@@ -34,6 +34,7 @@ class Started {
       platform,
       fetch: () => Promise.reject(new Error("no network")),
       demo: () => Promise.reject(new Error("no demo")),
+      hosting: () => null,
     });
     void running.then((code) => {
       this.exit = code;
