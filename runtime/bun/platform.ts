@@ -1,4 +1,4 @@
-/** The platform on Bun: all of Node's but the HTTP server. */
+/** The platform on Bun: all of Node's but the HTTP server, and text records put together again. */
 import type { Platform } from "../../src/platform/platform.ts";
 import { nodePlatform } from "../node/platform.ts";
 import { bunHttp } from "./http.ts";
@@ -8,5 +8,6 @@ export function bunPlatform(): Platform {
     name: "bun",
     runtime: `bun ${process.versions["bun"]}`,
     http: bunHttp,
+    splitsTexts: true,
   });
 }

@@ -5,10 +5,10 @@
  */
 import { lookup } from "node:dns/promises";
 import type { Dns } from "../../src/platform/dns.ts";
-import { asker, type Internal, notResolved } from "./resolve.ts";
+import { asker, type Internal, notResolved, type ResolveOptions } from "./resolve.ts";
 
-export function nodeDns(internal: Internal): Dns {
-  const ask = asker();
+export function nodeDns(internal: Internal, options: ResolveOptions): Dns {
+  const ask = asker(options);
   return {
     async resolve(name, kind) {
       const inside = internal(name);

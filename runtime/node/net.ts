@@ -68,17 +68,19 @@ async function connectInside(
     `Cannot connect to ${host}:${port}: no answer in ${timeoutMs} ms`,
   );
   const addresses = await within(addressesOf(ask, host), timeoutMs, late);
-  let failure: unknown = late;
+  let failure: NetError = late;
   for (const address of addresses) {
     const leftMs = deadline - performance.now();
     if (leftMs <= 0) break;
     try {
       return await connect({ host: address, port }, leftMs, options);
     } catch (error) {
-      failure = error;
+      const { code } = netError(error, "");
+      const message = `Cannot connect to ${host}:${port} at ${address}: ${code}`;
+      failure = new NetError(code, message, { cause: error });
     }
   }
-  throw netError(failure, `Cannot connect to ${host}:${port}`);
+  throw failure;
 }
 
 function within<T>(work: Promise<T>, timeoutMs: number, late: Error): Promise<T> {

@@ -1,6 +1,6 @@
 /**
  * The platform on the node: modules. Node uses it as it is; Bun and Deno use the same parts with
- * their own name, HTTP server and the two flags below, and replace nothing else.
+ * their own name, HTTP server and the flags below, and replace nothing else.
  */
 import type { HttpHost } from "../../src/platform/http.ts";
 import type { Platform } from "../../src/platform/platform.ts";
@@ -25,6 +25,8 @@ export interface NodePlatformOptions {
    * does not stop the reading. On Bun it would make the write side unbounded.
    */
   readonly wrapDuplex?: boolean;
+  /** True on Bun only: the strings of one text record come as if each were a record (resolve.ts). */
+  readonly splitsTexts?: boolean;
   /**
    * True on Deno only: large zstd blocks should go to a worker, because Deno's asynchronous
    * zlib blocks the loop. Nothing reads it as long as `Compress` is synchronous and its inputs
@@ -34,14 +36,15 @@ export interface NodePlatformOptions {
 }
 
 export function nodePlatform(options: NodePlatformOptions = {}): Platform {
-  const internal = internalNames(process.env["FLY_NAMESERVER"]);
+  const resolving = { splitsTexts: options.splitsTexts ?? false };
+  const internal = internalNames(process.env["FLY_NAMESERVER"], resolving);
   return {
     name: options.name ?? "node",
     clock: nodeClock,
     random: nodeRandom(),
     net: nodeNet({ wrapDuplex: options.wrapDuplex ?? false }, internal),
     disk: nodeDisk,
-    dns: nodeDns(internal),
+    dns: nodeDns(internal, resolving),
     http: options.http ?? nodeHttp,
     crypto: nodeCrypto,
     compress: nodeCompress,

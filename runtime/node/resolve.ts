@@ -9,25 +9,47 @@ import { netError } from "./errors.ts";
 
 const TIMEOUT_MS = 2_000;
 const TRIES = 2;
+/** Bytes of a string of a text record, at most. */
+const FULL_STRING = 255;
 
 export type Ask = (name: string, kind: "A" | "AAAA" | "TXT") => Promise<string[]>;
 
+export interface ResolveOptions {
+  /** True on Bun only: the strings of one text record come as if each were a record. */
+  readonly splitsTexts: boolean;
+}
+
 /** Asks a resolver of the runtime. */
-export function asker(servers?: readonly string[]): Ask {
+export function asker({ splitsTexts }: ResolveOptions, servers?: readonly string[]): Ask {
   const resolver = new Resolver({ timeout: TIMEOUT_MS, tries: TRIES });
   if (servers !== undefined) resolver.setServers(servers);
   return async (name, kind) => {
-    if (kind === "TXT") return (await resolver.resolveTxt(name)).map((parts) => parts.join(""));
+    if (kind === "TXT") {
+      const texts = (await resolver.resolveTxt(name)).map((parts) => parts.join(""));
+      return splitsTexts ? wholeTexts(texts) : texts;
+    }
     return kind === "A" ? resolver.resolve4(name) : resolver.resolve6(name);
   };
+}
+
+/** A string that is full goes on in the next one: nobody writes shorter ones but at the end. */
+export function wholeTexts(strings: readonly string[]): string[] {
+  const texts: string[] = [];
+  let goesOn = false;
+  for (const text of strings) {
+    if (goesOn) texts.push(texts.pop() + text);
+    else texts.push(text);
+    goesOn = text.length === FULL_STRING;
+  }
+  return texts;
 }
 
 /** Null: that name is none of its. `server` is an address, perhaps with a port. */
 export type Internal = (name: string) => Ask | null;
 
-export function internalNames(server: string | undefined): Internal {
+export function internalNames(server: string | undefined, options: ResolveOptions): Internal {
   if (!server) return () => null;
-  const ask = asker([server]);
+  const ask = asker(options, [server]);
   return (name) => (/\.internal\.?$/i.test(name) ? ask : null);
 }
 

@@ -133,7 +133,7 @@ test("machines that take different regions for the primary one form nothing", as
 
 test("many machines that start in any order, with lists of different age, never form two clusters", async (t) => {
   let formed = 0;
-  for (let seed = 1; seed <= 60; seed++) {
+  for (let seed = 1; seed <= 40; seed++) {
     const fly = new FlyWorld(seed);
     const random = new SeededRandom(seed).fork("plan");
     const count = 2 + random.below(4);
@@ -163,6 +163,6 @@ test("many machines that start in any order, with lists of different age, never 
     } else await fly.quiet(20_000);
     assert.ok(fly.clusters().size <= 1, `${what}: ${fly.describe()}`);
   }
-  t.diagnostic(`${formed} of 60 formed`);
-  assert.ok(formed >= 40);
+  t.diagnostic(`${formed} of 40 formed`);
+  assert.ok(formed >= 25);
 });
