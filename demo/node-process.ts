@@ -4,7 +4,7 @@ import { createWriteStream } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import type { ClusterStatus, NodeStatus, ReplicaStatus } from "../src/cluster/operations.ts";
-import { gone, spawnTracked } from "./mysql/children.ts";
+import { gone, sendSignal, spawnTracked } from "./mysql/children.ts";
 import { freePort } from "./mysql/server.ts";
 import { commandOf, mainOf, OWN_RUNTIME, type Runtime } from "./runtimes.ts";
 
@@ -186,20 +186,20 @@ ${options.toml}
 
   /** SIGSTOP: it holds its connections and says nothing, until `resume`. */
   pause(): void {
-    this.#child?.kill("SIGSTOP");
+    if (this.#child !== null) sendSignal(this.#child, "SIGSTOP");
   }
 
   resume(): void {
-    this.#child?.kill("SIGCONT");
+    if (this.#child !== null) sendSignal(this.#child, "SIGCONT");
   }
 
   async #end(signal: "SIGKILL" | "SIGTERM"): Promise<number | null> {
     const child = this.#child;
     this.#child = null;
     if (child === null) return null;
-    child.kill(signal);
+    sendSignal(child, signal);
     if (!(await gone(child, 30_000))) {
-      child.kill("SIGKILL");
+      sendSignal(child, "SIGKILL");
       await gone(child, 10_000);
     }
     return child.exitCode;

@@ -32,6 +32,19 @@ export function spawnTracked(command: Command, options: SpawnOptions): ChildProc
   return child;
 }
 
+/**
+ * To a child that still runs. Not by its own `kill`: on Deno that notes the signal as what the process
+ * ended by, at once and for good, though it may take its time and end with a code.
+ */
+export function sendSignal(child: ChildProcess, signal: NodeJS.Signals): void {
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  try {
+    process.kill(child.pid, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
+}
+
 /** Resolves when the process is gone; true if that was within the deadline. */
 export function gone(child: ChildProcess, deadlineMs: number): Promise<boolean> {
   if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve(true);

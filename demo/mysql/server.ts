@@ -10,7 +10,7 @@ import * as fs from "node:fs/promises";
 import net from "node:net";
 import os from "node:os";
 import path from "node:path";
-import { gone, spawnTracked } from "./children.ts";
+import { gone, sendSignal, spawnTracked } from "./children.ts";
 import { type Flavour, makeDataDir, mysqlFlavour, systemUser } from "./flavour.ts";
 import { findMysql } from "./install.ts";
 import { MysqlShell } from "./shell.ts";
@@ -247,9 +247,9 @@ export class MysqlServer {
     if (signal === "SIGTERM") await this.#closeShells();
     const child = this.#child;
     if (child !== null) {
-      child.kill(signal);
+      sendSignal(child, signal);
       if (!(await gone(child, STOP_DEADLINE_MS))) {
-        child.kill("SIGKILL");
+        sendSignal(child, "SIGKILL");
         await gone(child, STOP_DEADLINE_MS);
       }
       this.#child = null;
