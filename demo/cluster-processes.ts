@@ -21,6 +21,10 @@ export interface ClusterProcessesOptions {
   readonly secret?: string;
   /** Lines of [cluster] by which a node proves itself, instead of that secret. */
   readonly proof?: (name: string) => string;
+  /** Further lines of [cluster]. */
+  readonly cluster?: string;
+  /** Where a node is. */
+  readonly region?: (name: string) => string;
   readonly timing?: { readonly heartbeatMs: number; readonly electionMs: number };
   /** Where the others reach a node instead of its peer port, such as a proxy in front of it. */
   readonly advertise?: (name: string, peerPort: number) => Promise<string>;
@@ -78,7 +82,7 @@ export class ClusterProcesses {
 
   /** Another node; it is not started. */
   async add(name: string, entrance: Entrance, port?: number): Promise<NodeProcess> {
-    const { account, toml, voters, timing, dataDir, proof, runtime } = this.#options;
+    const { account, toml, voters, timing, dataDir, proof, runtime, region } = this.#options;
     const peerPort = port ?? (await freePort());
     const advertised = this.#addresses.get(name) ?? (await this.#addressOf(name, peerPort));
     const join = voters.map((voter) => this.#addresses.get(voter)!);
@@ -91,6 +95,7 @@ export class ClusterProcesses {
       entrance === "form" ? `bootstrap_expect = ${voters.length}` : "",
       timing === undefined ? "" : `heartbeat_ms = ${timing.heartbeatMs}`,
       timing === undefined ? "" : `election_ms = ${timing.electionMs}`,
+      this.#options.cluster ?? "",
     ];
     const disk = dataDir?.(name);
     const node = await NodeProcess.create({
@@ -99,6 +104,7 @@ export class ClusterProcesses {
       peerPort,
       account,
       toml: `${lines.join("\n")}\n${toml}`,
+      ...(region === undefined ? {} : { region: region(name) }),
       ...(disk === undefined ? {} : { dataDir: disk }),
       ...(runtime === undefined ? {} : { runtime: runtime(name) }),
     });

@@ -17,7 +17,6 @@ const MIXED = [
 ] as const;
 const KIND_EVERY = 40;
 const AFTER_FAILURE_MS = 100;
-const KEPT_SAMPLES = 100_000;
 /** Beyond so many the older half is forgotten. */
 const KEPT_TIMES = 200_000;
 
@@ -25,15 +24,21 @@ export interface LoadOptions {
   readonly sessions?: number;
   /** Between two statements of a session. */
   readonly pauseMs?: number;
+  /** Of all sessions together, where commits are quick enough; as many as they can when absent. */
+  readonly perSecond?: number;
+  /** Only traced rows. */
+  readonly traced?: boolean;
+  /** Numbers begin behind it: another load has written those before. */
+  readonly after?: number;
 }
 
 export class Load {
   readonly #source: MysqlServer;
   readonly #options: LoadOptions;
   readonly #sessions: Promise<void>[] = [];
-  readonly #latencies: number[] = [];
-  /** When commits returned. */
+  /** When commits returned, and how long each took. */
   readonly #times: number[] = [];
+  readonly #latencies: number[] = [];
   #running = false;
   #startedMs = 0;
   #stoppedMs = 0;
@@ -48,6 +53,12 @@ export class Load {
   constructor(source: MysqlServer, options: LoadOptions = {}) {
     this.#source = source;
     this.#options = options;
+    this.#counter = options.after ?? 0;
+  }
+
+  /** The last number that was used. */
+  get last(): number {
+    return this.#counter;
   }
 
   get elapsedMs(): number {
@@ -63,10 +74,16 @@ export class Load {
 
   async #session(session: number): Promise<void> {
     const shell = this.#source.openShell();
-    const { pauseMs = 0 } = this.#options;
+    const { pauseMs = 0, perSecond, sessions = SESSIONS } = this.#options;
+    const everyMs = perSecond === undefined ? 0 : (1000 * sessions) / perSecond;
+    let nextMs = performance.now() + (everyMs * session) / sessions;
     try {
       while (this.#running) {
-        if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs));
+        // Who is late does not hurry: the time since the last is not caught up.
+        const waitMs = Math.max(pauseMs, nextMs - performance.now());
+        nextMs = Math.max(nextMs, performance.now()) + everyMs;
+        if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
+        if (!this.#running) break;
         const n = ++this.#counter;
         const began = performance.now();
         try {
@@ -87,20 +104,24 @@ export class Load {
 
   /** Most are one traced row; now and then the other kinds. */
   #statement(session: number, n: number): string {
-    if (n % KIND_EVERY === 0) {
+    if (!this.#options.traced && n % KIND_EVERY === 0) {
       const kind = MIXED[(n / KIND_EVERY) % MIXED.length]!;
       return KINDS[kind]!(n);
     }
-    if (n % 10 === 0 && session === 0) return everyday(n);
+    if (!this.#options.traced && n % 10 === 0 && session === 0) return everyday(n);
     const note = `${"n".repeat(20 + (n % 200))}`;
     return `INSERT INTO shop.traced (n, note) VALUES (${n}, '${note}')`;
   }
 
   #committed(n: number, ms: number): void {
     this.committed++;
-    if (this.#times.push(performance.now()) > KEPT_TIMES) this.#times.splice(0, KEPT_TIMES / 2);
-    if (this.#latencies.length < KEPT_SAMPLES) this.#latencies.push(ms);
-    if (n % KIND_EVERY !== 0 && !(n % 10 === 0)) this.acknowledged.add(n);
+    this.#latencies.push(ms);
+    if (this.#times.push(performance.now()) > KEPT_TIMES) {
+      this.#times.splice(0, KEPT_TIMES / 2);
+      this.#latencies.splice(0, KEPT_TIMES / 2);
+    }
+    if (this.#options.traced === true) this.acknowledged.add(n);
+    else if (n % KIND_EVERY !== 0 && !(n % 10 === 0)) this.acknowledged.add(n);
   }
 
   async stop(): Promise<void> {
@@ -125,9 +146,11 @@ export class Load {
     return longest;
   }
 
-  /** Of the time from a statement to its answer, milliseconds. */
-  percentile(p: number): number {
-    const sorted = [...this.#latencies].sort((a, b) => a - b);
+  /** Of the time from a statement to its answer, milliseconds; of those answered since then. */
+  percentile(p: number, sinceMs = 0): number {
+    const first = this.#times.findIndex((time) => time >= sinceMs);
+    const recent = first < 0 ? [] : this.#latencies.slice(first);
+    const sorted = recent.sort((a, b) => a - b);
     const value = sorted[Math.min(sorted.length - 1, Math.floor((sorted.length * p) / 100))] ?? 0;
     return Math.round(value * 100) / 100;
   }

@@ -1,8 +1,9 @@
 /**
- * The demo: a real MySQL source, a cluster of three voters and a learner, and two real replicas, all
- * processes on this machine. A workload runs, a table shows what flows, the leader is killed with
- * SIGKILL, another takes over, and the killed node comes back. At the end it is checked that
- * everything is equal and that no acknowledged commit was lost.
+ * The demo: a real MySQL source, a cluster over three regions and a real replica in each, all processes on
+ * this machine; what goes from one region to another takes as long as it would. Each region has a voter and a
+ * learner, which the region's replica follows. A workload runs, a table shows what flows, the leader is killed
+ * with SIGKILL, another region takes over, the killed node comes back, and the leader goes home to the source.
+ * At the end it is checked that everything is equal and that no acknowledged commit was lost.
  *
  *   npm run demo                              until Ctrl-C
  *   npm run demo -- --seconds 60 --json       ends with one JSON line; exit 0 only if all held
@@ -17,6 +18,8 @@ import { ClusterProcesses } from "./cluster-processes.ts";
 import { Load } from "./load.ts";
 import { findMysql } from "./mysql/install.ts";
 import { MysqlServer } from "./mysql/server.ts";
+import { PeerNetwork } from "./network/peer-network.ts";
+import { lineBetween, REGIONS, regionOf, SOURCE, SOURCE_REGION } from "./network/regions.ts";
 import type { NodeProcess } from "./node-process.ts";
 import { startReplica } from "./replica.ts";
 import { OWN_RUNTIME, prepareRuntimes, RUNTIMES, type Runtime } from "./runtimes.ts";
@@ -25,11 +28,13 @@ import { SCHEMA } from "./workload.ts";
 
 const ACCOUNT = { user: "repl", password: "demo-replica" } as const;
 const PULLER = { user: "binraft", password: "demo-source" } as const;
-const VOTERS: readonly string[] = ["voter-1", "voter-2", "voter-3"];
-const LEARNER = "learner";
+const VOTERS: readonly string[] = REGIONS.map((region) => `${region}-1`);
+const LEARNERS: readonly string[] = REGIONS.map((region) => `${region}-2`);
 const RECOVERY_DEADLINE_MS = 60_000;
-/** The standard of cluster.election_ms: nobody else leads sooner. */
+/** The standard of cluster.election_ms, which distances make longer: nobody else leads sooner. */
 const ELECTION_MS = 1000;
+/** For its minute the demo has less patience than the standard. */
+const COOLDOWN_S = 5;
 const POLL_MS = 5;
 
 export interface DemoResult {
@@ -60,6 +65,7 @@ class Demo {
   readonly #onTerminal: boolean;
   readonly #servers: MysqlServer[] = [];
   #cluster: ClusterProcesses | null = null;
+  #network: PeerNetwork | null = null;
   #load: Load | null = null;
 
   constructor(folder: string, say: (line: string) => void, onTerminal: boolean) {
@@ -77,24 +83,23 @@ class Demo {
 
   async run(options: DemoOptions, ended: Promise<void>): Promise<DemoResult> {
     const say = this.#say;
-    prepareRuntimes([...VOTERS, LEARNER].map(options.runtime), say);
+    prepareRuntimes([...VOTERS, ...LEARNERS].map(options.runtime), say);
     const { version } = await findMysql({ onProgress: say });
-    say(`MySQL ${version}: starting a source, two replicas, three voters and a learner`);
+    say(
+      `MySQL ${version}: starting a source in ${SOURCE_REGION}; a voter, a learner and a replica in each of ` +
+        REGIONS.join(", "),
+    );
     const [source, ...replicas] = await Promise.all([
       this.#server(1, []),
       this.#server(2, ["--replica-parallel-workers=4"]),
       this.#server(3, []),
+      this.#server(4, []),
     ]);
     await prepareSource(source);
     const cluster = await this.#startCluster(source, options.runtime);
-    const leader = await cluster.leader();
-    const voter = VOTERS.map((name) => cluster.node(name)).find((node) => node !== leader)!;
-    const learner = cluster.node(LEARNER);
-    say(
-      `${leader.name} leads; replicas follow ${voter.name}, a voter, and ${learner.name}, a learner`,
-    );
-    await follow(replicas[0]!, voter);
-    await follow(replicas[1]!, learner);
+    await untilLeaderIsHome(cluster);
+    for (const [at, name] of LEARNERS.entries()) await follow(replicas[at]!, cluster.node(name));
+    say(`${(await cluster.leader()).name} leads; ${LEARNERS.join(", ")} each have a replica`);
     const load = new Load(source);
     this.#load = load;
     load.start();
@@ -104,8 +109,9 @@ class Demo {
     const seconds = options.seconds;
     const half = seconds === null ? 15_000 : (seconds * 1000) / 2;
     await Promise.race([sleep(half), ended]);
-    const gap = await this.#killLeader(cluster, voter, load, table);
+    const gap = await this.#killLeader(cluster, load, table);
     await Promise.race([sleep(seconds === null ? 2 ** 31 - 1 : half), ended]);
+    const home = await untilLeaderIsHome(cluster);
     await table.stop();
     await load.stop();
     say("Writes stopped: waiting for nodes and replicas, then checking");
@@ -118,9 +124,11 @@ class Demo {
       account: ACCOUNT,
       puller: PULLER,
     });
+    checks.push({ name: `leader in ${SOURCE_REGION} again`, ...home });
     const statuses = await Promise.all(nodes.map((node) => node.status()));
     const { stream } = statuses[0]!;
     const rss = Math.max(...statuses.map((status) => status.process.rssBytes));
+    const { electionMs, rtts } = await nodes[0]!.cluster();
     const figures = {
       mysqlVersion: version,
       runtimes: [...new Set(statuses.map(({ node }) => node.runtime))].join(", "),
@@ -131,6 +139,11 @@ class Demo {
       binlogBytes: stream.visibleBytes,
       binlogFiles: stream.files,
       ...gap,
+      rttMs: rtts
+        .filter(({ from, to }) => from !== to)
+        .map(({ from, to, rttMs }) => `${from}-${to} ${Math.round(rttMs ?? 0)}`)
+        .join(", "),
+      electionMs,
       commitMsP50: load.percentile(50),
       commitMsP99: load.percentile(99),
       nodeRssMiB: Math.round(rss / 1_048_576),
@@ -142,8 +155,13 @@ class Demo {
     source: MysqlServer,
     runtime: (name: string) => Runtime,
   ): Promise<ClusterProcesses> {
+    let nodes: readonly NodeProcess[] = [];
+    const pids = (): Map<string, number> => new Map(nodes.map(({ name, pid }) => [name, pid]));
+    const network = new PeerNetwork(pids, lineBetween);
+    this.#network = network;
     const toml = `[source]
-url = "mysql://${PULLER.user}@127.0.0.1:${source.port}"
+url = "mysql://${PULLER.user}@${await network.advertise(SOURCE, source.port)}"
+region = "${SOURCE_REGION}"
 password_file = ${JSON.stringify(path.join(this.#folder, "source-password"))}
 tls = "verify-ca"
 tls_ca = ${JSON.stringify(path.join(source.binlogDir, "ca.pem"))}
@@ -152,12 +170,16 @@ tls_ca = ${JSON.stringify(path.join(source.binlogDir, "ca.pem"))}
     const cluster = await ClusterProcesses.create({
       folder: path.join(this.#folder, "cluster"),
       voters: VOTERS,
-      learners: [LEARNER],
+      learners: LEARNERS,
+      cluster: `leader_cooldown_s = ${COOLDOWN_S}`,
       toml,
       account: ACCOUNT,
+      region: regionOf,
+      advertise: (name, port) => network.advertise(name, port),
       runtime,
     });
     this.#cluster = cluster;
+    nodes = cluster.nodes;
     await cluster.start();
     return cluster;
   }
@@ -165,19 +187,10 @@ tls_ca = ${JSON.stringify(path.join(source.binlogDir, "ca.pem"))}
   /** How long nothing could be committed because nobody led; the killed node comes back after that. */
   async #killLeader(
     cluster: ClusterProcesses,
-    spared: NodeProcess,
     load: Load,
     table: LiveTable,
   ): Promise<Record<string, number>> {
-    let leader = await cluster.leader();
-    if (leader === spared) {
-      // A busy machine may have elected it meanwhile; its replica shall not lose its node.
-      const other = VOTERS.find((name) => name !== spared.name)!;
-      const body = JSON.stringify({ member: other });
-      const headers = { "content-type": "application/json" };
-      await leader.fetch("/v1/cluster/leader", { method: "POST", body, headers });
-      leader = await cluster.leader();
-    }
+    const leader = await cluster.leader();
     table.mark(`SIGKILL to the leader ${leader.name} (pid ${leader.pid}) under load`);
     const killed = performance.now();
     await leader.kill();
@@ -203,7 +216,22 @@ tls_ca = ${JSON.stringify(path.join(source.binlogDir, "ca.pem"))}
     await Promise.all(this.#servers.map((server) => server.remove()));
     await this.#load?.stop();
     await this.#cluster?.stop();
+    await this.#network?.close();
     await rm(this.#folder, { recursive: true, force: true });
+  }
+}
+
+/** The leader is where the source is. */
+async function untilLeaderIsHome(
+  cluster: ClusterProcesses,
+): Promise<{ readonly ok: boolean; readonly detail: string }> {
+  const deadline = performance.now() + RECOVERY_DEADLINE_MS;
+  for (;;) {
+    const leader = await cluster.leader();
+    const ok = regionOf(leader.name) === SOURCE_REGION;
+    if (ok || performance.now() > deadline)
+      return { ok, detail: `${leader.name} leads, the source is in ${SOURCE_REGION}` };
+    await sleep(200);
   }
 }
 

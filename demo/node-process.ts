@@ -24,6 +24,7 @@ export interface NodeProcessOptions {
   readonly runtime?: Runtime;
   /** "demo" when absent. */
   readonly name?: string;
+  readonly region?: string;
   /** Where its peers reach it, when it is one of a cluster; [cluster] itself is in `toml`. */
   readonly peerPort?: number;
   /** Not inside `folder` when a test puts it on a disk of its own. */
@@ -70,7 +71,7 @@ export class NodeProcess {
 
   /** Writes the configuration; `start` starts. */
   static async create(options: NodeProcessOptions): Promise<NodeProcess> {
-    const { folder, account, machine } = options;
+    const { folder, account, machine, region } = options;
     await mkdir(folder, { recursive: true });
     const { mysql, peer, admin } = STANDARD_PORTS;
     const node =
@@ -85,6 +86,7 @@ export class NodeProcess {
       `[node]
 ${named}
 data_dir = ${JSON.stringify(node.dataDir)}
+${region === undefined ? "" : `region = "${region}"`}
 [listen]
 mysql = "${node.host}:${node.mysqlPort}"
 admin = "${node.host}:${node.adminPort}"

@@ -2,20 +2,22 @@
  * Writes docs/reference from the code: options, errors, command line, admin API and metrics are
  * declared once there. `npm run docs` after a change; the tidy test fails while a page is stale.
  */
+
 import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import type { Command } from "commander";
+import { GEO } from "../geo/policies.ts";
 import { nodePlatform } from "../runtime/node/platform.ts";
 import { createApp } from "../src/admin/app.ts";
 import { METRIC_GROUPS } from "../src/admin/metrics/registry.ts";
 import { CATALOGUE } from "../src/base/errors.ts";
 import { silentLogger } from "../src/base/logger.ts";
 import { buildProgram } from "../src/cli/cli.ts";
+import type { Option } from "../src/config/option.ts";
 import {
   ACCOUNT_OPTIONS,
   flagName,
   OPTIONS,
-  type Option,
   RESERVED_VARIABLES,
   secretVariableName,
   variableName,
@@ -141,6 +143,7 @@ function cliPage(): string {
   const program = buildProgram({
     context: {
       platform: nodePlatform(),
+      policies: GEO,
       fetch: () => Promise.reject(),
       demo: () => Promise.reject(),
       hosting: () => null,

@@ -30,6 +30,7 @@ export function flyHosting(env: Process["env"]): Hosting | null {
     values: {
       "node.name": machine,
       ...(region === "" ? {} : { "node.region": region }),
+      ...(primaryRegion === null ? {} : { "source.region": primaryRegion }),
       "listen.mysql": "[::]:3307",
       "listen.peer": "[::]:4306",
       "listen.admin": "[::]:8306",

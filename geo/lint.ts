@@ -1,6 +1,22 @@
 /** What a set of voters does not stand, as sentences: shown in plans, and looked at before each change. */
 import { quorumOf } from "./quorum.ts";
 
+/** Regions that have a quorum by themselves. */
+export function quorumRegions(voterRegions: readonly string[]): string[] {
+  const quorum = quorumOf(voterRegions.length);
+  const has = (region: string): number => voterRegions.filter((other) => other === region).length;
+  return [...new Set(voterRegions)].filter((region) => has(region) >= quorum);
+}
+
+/** Regions whose loss takes the quorum away. */
+export function criticalRegions(voterRegions: readonly string[]): string[] {
+  const total = voterRegions.length;
+  return [...new Set(voterRegions)].filter((region) => {
+    const here = voterRegions.filter((other) => other === region).length;
+    return total - here < quorumOf(total);
+  });
+}
+
 /** `regions` are those in which there are nodes. */
 export function lint(voterRegions: readonly string[], regions: readonly string[]): string[] {
   const all = new Set(regions);
@@ -8,9 +24,8 @@ export function lint(voterRegions: readonly string[], regions: readonly string[]
   const findings: string[] = [];
   const total = voterRegions.length;
   const quorum = quorumOf(total);
-  for (const region of new Set(voterRegions)) {
+  for (const region of criticalRegions(voterRegions)) {
     const here = voterRegions.filter((other) => other === region).length;
-    if (total - here >= quorum) continue;
     findings.push(
       `Losing region ${region} stops commits: it has ${here} of ${total} voters, and ${quorum} are needed`,
     );

@@ -1,6 +1,7 @@
 /** `binraft` on Node. Knows everything: the platform, the command line, the demo. */
 import { flushCompileCache } from "node:module";
 import { flyHosting } from "../../geo/fly.ts";
+import { GEO } from "../../geo/policies.ts";
 import { runCli } from "../../src/cli/cli.ts";
 import { nodePlatform } from "./platform.ts";
 import { exitOnceWritten } from "./process.ts";
@@ -11,6 +12,7 @@ import { exitOnceWritten } from "./process.ts";
 setTimeout(flushCompileCache, 2_000).unref();
 const code = await runCli({
   platform: nodePlatform(),
+  policies: GEO,
   fetch: (url, init) => fetch(url, init),
   demo: () => import("../../demo/main.ts"),
   hosting: flyHosting,

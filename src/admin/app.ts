@@ -19,6 +19,7 @@ import { clusterRoutes } from "./routes/cluster.ts";
 import { isOpenPath, liveRoutes, readyRoute } from "./routes/health.ts";
 import { memberRoutes } from "./routes/members.ts";
 import { metricsRoutes } from "./routes/metrics.ts";
+import { placementRoutes } from "./routes/placement.ts";
 import { serverRoutes } from "./routes/server.ts";
 import { statusRoutes } from "./routes/status.ts";
 import { syncerRoutes } from "./routes/syncer.ts";
@@ -48,6 +49,7 @@ export function createApp(options: AdminOptions): OpenAPIHono {
   metricsRoutes(app, node);
   statusRoutes(app, node);
   clusterRoutes(app, node);
+  placementRoutes(app, node);
   memberRoutes(app, node);
   syncerRoutes(app, node);
   serverRoutes(app, node);

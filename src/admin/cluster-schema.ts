@@ -1,6 +1,7 @@
 /** The shapes of the cluster, its members and what is asked of them; beside schema.ts. */
 import { z } from "@hono/zod-openapi";
 import type { ClusterStatus, MemberStatus } from "../cluster/operations.ts";
+import { regionRtt } from "./placement-schema.ts";
 
 const text = z.string();
 const count = z.number();
@@ -37,6 +38,7 @@ export const clusterStatus: z.ZodType<ClusterStatus> = z.object({
   joint: z.boolean(),
   heartbeatMs: count,
   electionMs: count,
+  rtts: z.array(regionRtt),
   retentionBytes: count.nullable(),
   retentionHours: count.nullable(),
   formatVersion: count,

@@ -15,6 +15,8 @@ import type {
 import type { SourceCheck, SyncerStatus } from "../syncer/host.ts";
 import type { ProblemDocument } from "./problem.ts";
 
+/** A label, such as `iad`. */
+export const regionName: z.ZodType<string> = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/);
 const text = z.string();
 const count = z.number();
 
@@ -68,6 +70,7 @@ export const nodeStatus: z.ZodType<NodeStatus> = z.object({
     applied: count,
     lastIndex: count,
     firstIndex: count,
+    leaderSilentMs: count.nullable(),
   }),
   storage: z.object({
     dataDir: text,
@@ -166,6 +169,7 @@ const sourceFields = {
     .min(1)
     .max(2 ** 32 - 1),
   nativePassword: z.boolean(),
+  region: regionName.nullable(),
 };
 
 export const sourceSettings: z.ZodType<SourceSettings> = z.object(sourceFields);

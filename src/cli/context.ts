@@ -1,5 +1,6 @@
 /** What the runtime's main gives to the command line, and how a verb ends. */
 import type { ErrorCode } from "../base/errors.ts";
+import type { GeoPolicies } from "../cluster/policies.ts";
 import type { Platform } from "../platform/platform.ts";
 import type { FindHosting } from "./hosting.ts";
 
@@ -12,6 +13,8 @@ export interface DemoModule {
 
 export interface CliContext {
   readonly platform: Platform;
+  /** What nodes that start ask of geography. */
+  readonly policies: GeoPolicies;
   /** The runtime's, for requests to a running node. */
   readonly fetch: Fetch;
   /** Loads the demo, which is no part of the core. */

@@ -12,7 +12,7 @@ import { VERSION } from "../base/version.ts";
 import type { ClusterSettings } from "../cluster/cluster-settings.ts";
 import type { AccountSettings } from "../cluster/command.ts";
 import type { RunningNode } from "../cluster/node.ts";
-import type { NodeSettings } from "../cluster/node-settings.ts";
+import type { NodeSettings, StartOptions } from "../cluster/node-settings.ts";
 import { startNode } from "../cluster/start-node.ts";
 import { formatHostPort, type HostPort } from "../config/kinds.ts";
 import { isAnyAddress } from "../config/loopback.ts";
@@ -40,13 +40,13 @@ interface StartFlags extends GlobalOptions {
 }
 
 export async function runStart(context: CliContext, options: StartFlags): Promise<ExitCode> {
-  const { platform } = context;
+  const { platform, policies } = context;
   const hosting = context.hosting(platform.process.env);
   const { config, file } = await loadSettings(context, options);
   const logger = await createLogger({ process: platform.process, debug: options.debug === true });
   const signalled = untilSignal(platform, logger);
   const bootstrap = options.bootstrap === true;
-  const starting = startAll(platform, { config, hosting, bootstrap }, logger).catch(
+  const starting = startAll({ platform, policies, logger }, { config, hosting, bootstrap }).catch(
     (error: unknown) => {
       throw describeStartError(error);
     },
@@ -88,7 +88,11 @@ interface Told {
   readonly bootstrap: boolean;
 }
 
-async function startAll(platform: Platform, told: Told, logger: Logger): Promise<Running> {
+async function startAll(
+  given: Pick<StartOptions, "platform" | "policies" | "logger">,
+  told: Told,
+): Promise<Running> {
+  const { platform, logger } = given;
   const { config, hosting, bootstrap } = told;
   if (bootstrap && config.cluster === null) {
     throw new BinraftError(
@@ -102,7 +106,7 @@ async function startAll(platform: Platform, told: Told, logger: Logger): Promise
   const admin = await openAdminPort(platform, config, hosting, logger.with({ part: "admin" }));
   try {
     const { onWaiting } = admin;
-    const node = await startNode({ platform, logger, settings, tls, onWaiting });
+    const node = await startNode({ ...given, settings, tls, onWaiting });
     admin.answerFor(node);
     return { node, admin };
   } catch (error) {
@@ -119,6 +123,8 @@ async function clusterSettings(
   const { cluster, listen } = config;
   if (cluster === null) return null;
   const { advertise, bootstrapExpect, heartbeatMs, electionMs, history } = cluster;
+  const { placement, compress, wanWindowBytes, leaderCooldownMs, replaceAfterMs, removeAfterMs } =
+    cluster;
   const scheme = config.admin.tlsCert === null ? "http" : "https";
   const reachable = (address: HostPort): string =>
     formatHostPort(isAnyAddress(address.host) ? { ...address, host: advertise.host } : address);
@@ -135,6 +141,12 @@ async function clusterSettings(
     history,
     heartbeatMs,
     electionMs,
+    placement: { ...placement, leaderRegion: null },
+    compress,
+    wanWindowBytes,
+    leaderCooldownMs,
+    replaceAfterMs,
+    removeAfterMs,
     credentials: await peerCredentials(platform, config, cluster),
   };
 }

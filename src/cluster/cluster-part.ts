@@ -8,16 +8,24 @@ import { type Cancel, delay } from "../platform/clock.ts";
 import type { Platform } from "../platform/platform.ts";
 import type { ClusterSettings, History } from "./cluster-settings.ts";
 import { introduce } from "./formation.ts";
+import { GeoKeeper } from "./geo-keeper.ts";
+import { HandOver } from "./hand-over.ts";
 import { type HeadQuestion, headPiece } from "./head.ts";
 import type { LeaderCalls } from "./leader-calls.ts";
 import type { LeaderOperations, Provide } from "./leader-operations.ts";
 import { type Announcement, type Member, parseAddress } from "./members.ts";
 import { Membership } from "./membership.ts";
+import { MockElection } from "./mock-election.ts";
 import type { NodeCore } from "./node-core.ts";
 import { OperationError } from "./operations.ts";
 import type { PeerHost } from "./peer-host.ts";
 import type { PeerMemory } from "./peer-memory.ts";
+import { PeerWindows } from "./peer-windows.ts";
+import { applyPlacement, placementStatus, setPlacement } from "./placement-operations.ts";
+import type { GeoPolicies, PlacementSettings } from "./policies.ts";
 import { Repairer } from "./repairer.ts";
+import { linksOf, RttMatrix, toldRtts } from "./rtt-matrix.ts";
+import { timingOf } from "./timing.ts";
 import { nextFormat } from "./version-gate.ts";
 
 const LOOK_MS = 1_000;
@@ -28,6 +36,7 @@ export interface ClusterPartParts {
   readonly platform: Platform;
   readonly logger: Logger;
   readonly settings: ClusterSettings;
+  readonly policies: GeoPolicies;
   readonly peers: Peers;
   readonly host: PeerHost;
   readonly memory: PeerMemory;
@@ -41,6 +50,10 @@ export class ClusterPart {
   readonly peers: Peers;
   readonly host: PeerHost;
   readonly membership: Membership;
+  readonly handOver: HandOver;
+  readonly geo: GeoKeeper;
+  readonly #election: MockElection;
+  readonly #windows: PeerWindows;
   readonly #stopped = new AbortController();
   #repairer: Repairer | null = null;
   #running: Promise<void> = Promise.resolve();
@@ -50,24 +63,82 @@ export class ClusterPart {
     this.#parts = parts;
     this.peers = parts.peers;
     this.host = parts.host;
-    const { core, platform, logger, peers, settings } = parts;
+    const { core, platform, logger, peers, settings, policies } = parts;
+    const { clock } = platform;
+    const connected = (id: number): boolean => peers.isConnected(id);
+    this.#election = new MockElection({
+      core,
+      call: (id, method, args, timeoutMs) => peers.call(id, method, args, timeoutMs),
+    });
+    this.#windows = new PeerWindows(core, settings.wanWindowBytes, (id, bytes) =>
+      peers.setWindow(id, bytes),
+    );
+    this.handOver = new HandOver({ core, clock, connected, election: this.#election });
+    const { handOver } = this;
     this.membership = new Membership({
       core,
-      clock: platform.clock,
+      clock,
       logger,
-      connected: (id) => peers.isConnected(id),
+      handOver,
+      policies,
+      connected,
       answers: (id) =>
-        peers.call(id, "present", null, settings.electionMs).then(
+        peers.call(id, "present", null, core.driver.consensus.electionMs).then(
           (answer) => answer === true,
           () => false,
         ),
       ask: (address, method, args, timeoutMs) => peers.ask(address, method, args, timeoutMs),
       ownPeer: settings.advertised.peer,
     });
+    const { membership } = this;
+    const matrix = (): RttMatrix => this.matrix();
+    this.geo = new GeoKeeper({
+      core,
+      clock,
+      logger: logger.with({ part: "placement" }),
+      policies,
+      settings,
+      membership,
+      handOver,
+      connected,
+      matrix,
+    });
+  }
+
+  /** What is known now of how far the regions are from each other. */
+  matrix(): RttMatrix {
+    const { core, host, peers, policies } = this.#parts;
+    const regionOf = new Map(
+      [...core.state.members.values()].map(({ id, region }) => [id, region]),
+    );
+    const links = [...host.statuses].flatMap(([id, { rtts }]) => linksOf(id, rtts));
+    links.push(...linksOf(this.#ownId, toldRtts(peers.reports())));
+    return new RttMatrix(regionOf, links, (from, to) => policies.estimateRttMs(from, to));
   }
 
   get #ownId(): number {
     return this.#parts.core.log.identity.raftId;
+  }
+
+  /** What voters in these regions do not stand; sentences. */
+  lint(voterRegions: readonly string[]): readonly string[] {
+    const { core, policies } = this.#parts;
+    const regions = [...core.state.members.values()].map(({ region }) => region);
+    return policies.lint(voterRegions, regions);
+  }
+
+  /** Regions whose loss would stop commits, where it need not be so: there are three. */
+  needlesslyCritical(): readonly string[] {
+    const { core, policies } = this.#parts;
+    const { members, conf } = core.state;
+    if (new Set([...members.values()].map(({ region }) => region)).size < 3) return [];
+    return policies.criticalRegions(conf.voters.map((id) => members.get(id)?.region ?? ""));
+  }
+
+  /** As of what is applied. */
+  timingChanged(): void {
+    const { core, settings } = this.#parts;
+    core.driver.consensus.setTiming(timingOf(settings, core.state.heartbeatMs));
   }
 
   /** The leader's part of it. */
@@ -78,7 +149,13 @@ export class ClusterPart {
     provide("demoteMember", (member: string) => membership.demote(member));
     provide("removeMember", (member: string) => membership.remove(member));
     provide("replaceMember", (old: string, fresh: string) => membership.replace(old, fresh));
-    provide("transferLeader", (member: string) => membership.transfer(member));
+    provide("transferLeader", (member: string) => this.handOver.transfer(member));
+    const { core } = this.#parts;
+    provide("placement", async () => placementStatus(core, this));
+    provide("setPlacement", (change: Partial<PlacementSettings>) =>
+      setPlacement(core, this, change),
+    );
+    provide("applyPlacement", () => applyPlacement(core, this));
     provide("join", (announcement: Announcement, history: History) =>
       membership.join(announcement, history),
     );
@@ -90,6 +167,8 @@ export class ClusterPart {
   begin(leader: LeaderCalls, neededFrom: () => number): void {
     const { core, host, peers, platform, logger } = this.#parts;
     host.neededFrom = neededFrom;
+    host.rtts = () => toldRtts(peers.reports());
+    this.#election.answer(host.calls);
     host.calls.set("present", async () => core.driver.consensus.fenced === null);
     host.calls.set("introduce", async (caller) => {
       const known = core.state.members.get(core.driver.consensus.node.leader);
@@ -111,6 +190,7 @@ export class ClusterPart {
     this.#repairer = repairer;
     this.#running = Promise.all([
       this.#keepAnnouncing(leader),
+      this.geo.run(this.#stopped.signal),
       repairer.run(this.#stopped.signal),
     ]).then(() => {});
     this.#flushLater();
@@ -148,6 +228,14 @@ export class ClusterPart {
     return slowest;
   }
 
+  #keepWindows(): void {
+    const { platform, peers } = this.#parts;
+    const rtts = new Map(
+      peers.reports().flatMap(({ id, rtt }) => (rtt ? [[id, rtt] as const] : [])),
+    );
+    this.#windows.look(platform.clock.mono(), rtts);
+  }
+
   /** Until the log says of this node what is true; and, while it leads, lifts the format. */
   async #keepAnnouncing(leader: LeaderCalls): Promise<void> {
     const { core, platform, announcement, logger } = this.#parts;
@@ -164,6 +252,7 @@ export class ClusterPart {
         const canAsk = driver.consensus.node.leader !== 0 && driver.consensus.fenced === null;
         if (isMember && differs && canAsk)
           await leader.onLeader("announce", this.#ownId, announcement);
+        if (driver.leads) this.#keepWindows();
         const format = nextFormat(state);
         if (driver.leads && format !== null)
           await driver.command({ type: "set-format", version: format });
@@ -191,7 +280,7 @@ export class ClusterPart {
   /** Hands leadership over, if this node leads and somebody can take it. */
   async leave(): Promise<void> {
     this.#stopped.abort();
-    await this.membership.leave();
+    await this.handOver.leave();
   }
 
   async stop(): Promise<void> {

@@ -35,6 +35,7 @@ export function clusterStatus(
     joint: conf.votersOutgoing.length > 0,
     heartbeatMs,
     electionMs,
+    rtts: cluster?.matrix().rows() ?? [],
     retentionBytes: state.settings.retention?.bytes ?? null,
     retentionHours: state.settings.retention?.hours ?? null,
     formatVersion: state.formatVersion,
@@ -116,9 +117,10 @@ export function nodeMetrics(
       unsyncedBytes: consensus.unsyncedBytes,
       hashMismatches: cluster?.host.mismatched.size ?? 0,
     },
-    peers: (cluster?.peers.reports() ?? []).map(({ trouble: _, ...report }) => ({
+    peers: (cluster?.peers.reports() ?? []).map(({ trouble: _, rtt, ...report }) => ({
       ...report,
       name: members.get(report.id)?.name ?? "",
+      rttMs: report.connected ? (rtt?.smoothedMs ?? null) : null,
     })),
     server: { connections, refusedConnections, logins, deniedLogins, dumps, bytesSent },
   };

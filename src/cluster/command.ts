@@ -5,6 +5,7 @@
 import { decodeText, encodeText } from "../base/bytes.ts";
 import { BinraftError } from "../base/errors.ts";
 import type { Announcement } from "./members.ts";
+import type { PlacementSettings } from "./policies.ts";
 
 export const COMMAND_KIND = 2;
 const COMMAND_FORMAT = 1;
@@ -23,6 +24,8 @@ export interface SourceSettings {
   readonly semiSync: boolean;
   readonly serverId: number;
   readonly nativePassword: boolean;
+  /** Where it is, and so the leader is to be; null: nobody said. */
+  readonly region: string | null;
 }
 
 /** What a password is checked against; never shown. Hex. */
@@ -51,6 +54,9 @@ export type Command =
   | { readonly type: "announce"; readonly id: number; readonly announcement: Announcement }
   | { readonly type: "set-server"; readonly id: number; readonly wanted: "running" | "stopped" }
   | { readonly type: "set-retention"; readonly retention: RetentionSettings }
+  /** Of format 2 on: where voters and leader are to be, and how long a heartbeat is. */
+  | { readonly type: "set-placement"; readonly placement: PlacementSettings }
+  | { readonly type: "set-timing"; readonly heartbeatMs: number }
   /** All members can read this format of the log: from here on it may be written. */
   | { readonly type: "set-format"; readonly version: number };
 

@@ -23,10 +23,10 @@ import { LocalMessage, PeerNotFound, ProposalDropped } from "../raft/errors.ts";
 import type { RawNode } from "../raft/raw-node.ts";
 import { APPEND_THREAD, type ConfState, type Message, type Snapshot } from "../raft/types.ts";
 import type { DurableLog } from "../storage/log.ts";
-import { EntryDamaged } from "../storage/storage.ts";
 import type { ConsensusParts, RaftTiming } from "./consensus-parts.ts";
 import type { PeerLinks } from "./links.ts";
 import { LogWriter } from "./log-writer.ts";
+import { PeerReads } from "./peer-reads.ts";
 import { forReceiver } from "./peer-snapshot.ts";
 import type { LogStorage } from "./raft-storage.ts";
 import { ReadBarriers } from "./read-barriers.ts";
@@ -35,8 +35,6 @@ import { ReadBarriers } from "./read-barriers.ts";
 const MAX_HELD = 256;
 /** So many election time-outs pass before a node with a damaged log tries to lead. */
 const DAMAGED_ELECTIONS = 6;
-/** What is read from the disk at a time for a peer. */
-const PEER_READ_BYTES = 1024 * 1024;
 
 export class Consensus implements Service {
   readonly node: RawNode;
@@ -45,9 +43,9 @@ export class Consensus implements Service {
   readonly #links: PeerLinks;
   readonly #clock: Clock;
   readonly #logger: Logger;
-  readonly #timing: RaftTiming;
+  #timing: RaftTiming;
   readonly #writer: LogWriter;
-  readonly #reading = new Wakeup();
+  readonly #reads: PeerReads;
   readonly #barriers: ReadBarriers;
   #held: Message[] = [];
   #fail: (error: Error) => void = () => {};
@@ -68,6 +66,7 @@ export class Consensus implements Service {
   leaderChanges = 0;
   proposals = 0;
   #lastLeader = 0;
+  #leaderHeardMs: number | null = null;
   #lastTerm: number;
   /** Wakes when this node's role or the leader that it knows changes. */
   readonly roleChanged: Wakeup = new Wakeup();
@@ -87,6 +86,13 @@ export class Consensus implements Service {
     this.#writer = new LogWriter(parts.log, parts.clock, parts.logger, {
       onDurable: (responses) => this.#durable(responses),
       onInstalled: (snapshot) => this.onInstalled(snapshot),
+    });
+    this.#reads = new PeerReads(parts.log, parts.storage, parts.logger, {
+      onRead: () => this.#do(() => this.node.entriesArrived()),
+      // A whole node can send it, if there is one that may lead.
+      onDamaged: () => {
+        if (!this.node.isOnlyVoter) this.#do(() => this.node.stepDown());
+      },
     });
     this.#barriers = new ReadBarriers(parts.clock, parts.random, (context) =>
       this.#do(() => this.node.readIndex(context)),
@@ -113,6 +119,15 @@ export class Consensus implements Service {
   }
   get electionMs(): number {
     return this.#timing.electionMs;
+  }
+  /** From the next tick on; the number of ticks of an election stays. */
+  setTiming(timing: RaftTiming): void {
+    this.#timing = timing;
+  }
+  /** Since a leader was last heard of, milliseconds; 0 on the leader, null when none ever was. */
+  get leaderSilentMs(): number | null {
+    if (this.node.role === "leader") return 0;
+    return this.#leaderHeardMs === null ? null : this.#clock.mono() - this.#leaderHeardMs;
   }
   /** A snapshot waits to be on the disk: what is committed before it must not be applied any more. */
   get installing(): boolean {
@@ -152,6 +167,7 @@ export class Consensus implements Service {
     if (this.#writer.full && message.type === "MsgApp" && message.entries.length > 0) return;
     if (this.fenced !== null) return;
     this.#do(() => this.node.step(message));
+    if (message.from === this.node.leader) this.#leaderHeardMs = this.#clock.mono();
   }
 
   /** Throws ProposalDropped. */
@@ -205,7 +221,7 @@ export class Consensus implements Service {
       for (const read of ready.readStates) this.#barriers.passed(read);
     }
     this.#storage.unstage();
-    if (this.#storage.wanted.size > 0 || this.#storage.wantsSnapshot) this.#reading.wake();
+    if (this.#storage.wanted.size > 0 || this.#storage.wantsSnapshot) this.#reads.wake();
     this.#noteRole();
     const { appliable } = node;
     if (appliable !== this.#lastAppliable) this.committed.wake();
@@ -255,12 +271,12 @@ export class Consensus implements Service {
       this.#fail = reject;
     });
     const stop = new AbortController();
-    const wake = (): void => this.#reading.wake();
+    const wake = (): void => this.#reads.wake();
     const end = (): void => stop.abort();
     signal.addEventListener("abort", end, { once: true });
     stop.signal.addEventListener("abort", wake, { once: true });
     const cancelTicks = this.#tick(stop.signal);
-    const parts = [this.#writer.run(stop.signal), this.#readForPeers(stop.signal)];
+    const parts = [this.#writer.run(stop.signal), this.#reads.run(stop.signal)];
     try {
       if (this.#failure !== null) throw this.#failure;
       // With nobody to wait for there is no reason to.
@@ -289,7 +305,7 @@ export class Consensus implements Service {
   /** However late it comes, it is one tick: a pause of this process is not a silence of the leader. */
   #onTick(): void {
     const { node } = this;
-    const may = this.#mayLead;
+    const may = this.mayLead;
     node.setMayCampaign(may);
     if (!may && node.role === "leader") {
       this.#logger.warn("The disk hangs, is full or is damaged: another node shall lead");
@@ -298,39 +314,14 @@ export class Consensus implements Service {
     this.#do(() => node.tick());
   }
 
-  get #mayLead(): boolean {
+  /** Nothing of its own disk or log speaks against its leading. */
+  get mayLead(): boolean {
     if (this.fenced !== null) return false;
     if (this.node.isOnlyVoter) return true;
     if (this.stuck || this.cannotApply) return false;
     const lostTicks = DAMAGED_ELECTIONS * (this.#timing.electionMs / this.#timing.heartbeatMs);
     const isFirst = this.node.role !== "leader" && this.node.leaderlessTicks < lostTicks;
     return this.#log.damage.length === 0 || !isFirst;
-  }
-
-  /** Reads what the core wants to send and has not in memory, a piece at a time. */
-  async #readForPeers(signal: AbortSignal): Promise<void> {
-    const { wanted } = this.#storage;
-    while (!signal.aborted) {
-      if (this.#storage.wantsSnapshot) await this.#storage.loadSnapshot();
-      const [first] = wanted;
-      if (first === undefined) {
-        await this.#reading.wait();
-        continue;
-      }
-      wanted.delete(first);
-      try {
-        // Since it was asked for it may have been cut off, or purged: then the core asks anew.
-        if (first >= this.#log.firstIndex && first <= this.#log.lastIndex)
-          this.#storage.stage(await this.#log.read(first, PEER_READ_BYTES));
-      } catch (error) {
-        if (!(error instanceof EntryDamaged)) throw error;
-        this.#logger.error("An entry that a peer needs is damaged here", { entry: error.index });
-        // A whole node can send it, if there is one that may lead.
-        if (!this.node.isOnlyVoter) this.#do(() => this.node.stepDown());
-        continue;
-      }
-      this.#do(() => this.node.entriesArrived());
-    }
   }
 
   /** A change of the members that was committed, when its entry is applied. */

@@ -16,7 +16,7 @@
 import { concatBytes, encodeText, fromHex, toHex } from "../base/bytes.ts";
 import type { Logger } from "../base/logger.ts";
 import { printable } from "../base/logger.ts";
-import { CallFailed } from "../peers/link.ts";
+import { CallFailed } from "../peers/calls.ts";
 import type { Peers } from "../peers/peers.ts";
 import { delay } from "../platform/clock.ts";
 import { type Address, NetError } from "../platform/net.ts";

@@ -3,7 +3,7 @@
  * node that does. Between leaders it waits a little; what may have happened is never done twice. Who
  * lost its quorum in the middle cannot end what it has begun, and must not leave its caller waiting.
  */
-import { CallFailed } from "../peers/link.ts";
+import { CallFailed } from "../peers/calls.ts";
 import { type Clock, delay } from "../platform/clock.ts";
 import { ProposalDropped } from "../raft/errors.ts";
 import type { NodeCore } from "./node-core.ts";

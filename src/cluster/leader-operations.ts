@@ -221,6 +221,7 @@ const DEFAULT_SOURCE: SourceSettings = {
   semiSync: true,
   serverId: 4000,
   nativePassword: false,
+  region: null,
 };
 
 export function noFile(name: string): OperationError {

@@ -2,7 +2,8 @@
 import type { SourceCheck } from "../syncer/host.ts";
 import type { AccountSettings, RetentionSettings } from "./command.ts";
 import type { LeaderCalls } from "./leader-calls.ts";
-import type { MemberStatus, SourceChange } from "./operations.ts";
+import type { MemberStatus, PlacementStatus, SourceChange } from "./operations.ts";
+import type { PlacementSettings } from "./policies.ts";
 
 /** What each does: operations.ts. */
 export abstract class LeaderWrites {
@@ -42,6 +43,16 @@ export abstract class LeaderWrites {
 
   async setRetention(retention: RetentionSettings): Promise<void> {
     await this.leader.onLeader("setRetention", retention);
+  }
+
+  async placement(): Promise<PlacementStatus> {
+    return (await this.leader.onLeader("placement")) as PlacementStatus;
+  }
+  async setPlacement(change: Partial<PlacementSettings>): Promise<PlacementStatus> {
+    return (await this.leader.onLeader("setPlacement", change)) as PlacementStatus;
+  }
+  async applyPlacement(): Promise<PlacementStatus> {
+    return (await this.leader.onLeader("applyPlacement")) as PlacementStatus;
   }
 
   async addMember(peerAddress: string): Promise<MemberStatus> {

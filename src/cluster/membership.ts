@@ -4,7 +4,7 @@
  */
 import type { Logger } from "../base/logger.ts";
 import { printable } from "../base/logger.ts";
-import { CallFailed } from "../peers/link.ts";
+import { CallFailed } from "../peers/calls.ts";
 import { type Clock, delay } from "../platform/clock.ts";
 import type { Address } from "../platform/net.ts";
 import type { ConfChangeStep } from "../raft/conf-change.ts";
@@ -12,12 +12,13 @@ import type { ConfState } from "../raft/types.ts";
 import type { History } from "./cluster-settings.ts";
 import { findMember } from "./find-member.ts";
 import type { Place } from "./formation.ts";
+import type { HandOver } from "./hand-over.ts";
 import { type Announcement, encodeContext, isVoter, type Member, parseAddress } from "./members.ts";
 import type { NodeCore } from "./node-core.ts";
 import { OperationError } from "./operations.ts";
+import type { GeoPolicies } from "./policies.ts";
+import { hasHistory, isCaughtUp, lacksEntries } from "./readiness.ts";
 
-/** A learner that lacks more entries than this is not caught up. */
-const CAUGHT_UP_ENTRIES = 1024;
 const JOIN_MS = 60_000;
 const LOOK_MS = 50;
 
@@ -37,6 +38,8 @@ export interface MembershipParts {
   ) => Promise<unknown>;
   /** Where the others reach this node. */
   readonly ownPeer: string;
+  readonly handOver: HandOver;
+  readonly policies: GeoPolicies;
 }
 
 export class Membership {
@@ -146,7 +149,9 @@ export class Membership {
       if (isVoter(this.#conf, member.id)) return member.id;
       this.#mustBeCaughtUp(member);
       this.#mustHaveHistory(member);
-      await this.#mustKeepQuorum([...this.#conf.voters, member.id], `promoting "${member.name}"`);
+      const voters = [...this.#conf.voters, member.id];
+      this.#mustSpread(voters, `promoting "${member.name}"`);
+      await this.#mustKeepQuorum(voters, `promoting "${member.name}"`);
       await this.#change([{ type: "add-node", id: member.id }], null);
       return member.id;
     });
@@ -181,10 +186,10 @@ export class Membership {
         throw new OperationError("invalid", "A member cannot replace itself");
       this.#mustBeCaughtUp(comes);
       if (isVoter(this.#conf, goes.id)) this.#mustHaveHistory(comes);
-      await this.#mustKeepQuorum(
-        [...this.#without(goes.id), comes.id],
-        `replacing "${goes.name}" by "${comes.name}"`,
-      );
+      const voters = [...this.#without(goes.id), comes.id];
+      const what = `replacing "${goes.name}" by "${comes.name}"`;
+      this.#mustSpread(voters, what);
+      await this.#mustKeepQuorum(voters, what);
       await this.#handOver(goes.id);
       await this.#change(
         [
@@ -197,72 +202,54 @@ export class Membership {
     });
   }
 
-  /** Resolves with the new leader's id. */
-  async transfer(given: string): Promise<number> {
-    const { consensus } = this.#parts.core.driver;
-    const target = given === "" ? this.#bestSuccessor() : this.find(given);
-    if (target === null)
-      throw new OperationError(
-        "conflict",
-        "There is no other voter that is heard of and caught up",
+  /** To the voters of a plan, in one step: who goes on as a learner can come back. */
+  arrange(promote: readonly number[], demote: readonly number[]): Promise<void> {
+    return this.#alone(async () => {
+      const { voters } = this.#conf;
+      const comes = promote.filter((id) => !voters.includes(id));
+      const goes = demote.filter((id) => voters.includes(id));
+      if (comes.length + goes.length === 0) return;
+      for (const id of comes) {
+        const member = this.find(String(id));
+        this.#mustBeCaughtUp(member);
+        this.#mustHaveHistory(member);
+      }
+      const after = [...voters.filter((id) => !goes.includes(id)), ...comes];
+      await this.#mustKeepQuorum(after, "this plan");
+      if (goes.includes(this.#ownId)) await this.#handOver(this.#ownId);
+      await this.#change(
+        [
+          ...comes.map((id) => ({ type: "add-node", id }) as const),
+          ...goes.map((id) => ({ type: "add-learner", id }) as const),
+        ],
+        null,
       );
-    if (target.id === this.#ownId) return target.id;
-    if (!this.#conf.voters.includes(target.id))
-      throw new OperationError(
-        "conflict",
-        `"${target.name}" has no vote`,
-        `binraft member promote ${target.name}`,
-      );
-    if (!this.#parts.connected(target.id))
-      throw new OperationError(
-        "conflict",
-        `"${target.name}" is not heard of`,
-        "binraft member list",
-      );
-    consensus.transferLeader(target.id);
-    const { clock } = this.#parts;
-    const deadline = clock.mono() + 2 * consensus.electionMs;
-    while (consensus.node.leader !== target.id) {
-      if (clock.mono() > deadline)
-        throw new OperationError(
-          "unavailable",
-          `"${target.name}" did not take over in time`,
-          "try again",
-        );
-      await delay(clock, LOOK_MS);
-    }
-    return target.id;
+    });
   }
 
-  /** On the way out: true when another node leads. */
-  async leave(): Promise<boolean> {
-    if (!this.#parts.core.driver.leads || this.#bestSuccessor() === null) return false;
-    return this.transfer("").then(
-      () => true,
-      () => false,
+  /** A region that has a quorum by itself takes all others with it when it is lost. */
+  #mustSpread(voters: readonly number[], what: string): void {
+    const { policies, core } = this.#parts;
+    const { members } = core.state;
+    const regionOf = (id: number): string => members.get(id)?.region ?? "";
+    const regions = [...members.keys()].map(regionOf);
+    if (new Set(regions).size < 3) return;
+    const before = policies.quorumRegions(this.#conf.voters.map(regionOf));
+    const after = policies.quorumRegions(voters.map(regionOf));
+    const fresh = after.find((region) => !before.includes(region));
+    if (fresh === undefined) return;
+    throw new OperationError(
+      "conflict",
+      `After ${what} region ${fresh} would have a quorum by itself: losing it would stop commits`,
+      "binraft cluster placement shows which members should vote",
     );
-  }
-
-  /** The voter that is heard of and has most of the log. */
-  #bestSuccessor(): Member | null {
-    const { core, connected } = this.#parts;
-    const { progress } = core.driver.consensus.node.raft.tracker;
-    let best: Member | null = null;
-    let match = -1;
-    for (const id of this.#conf.voters) {
-      const has = progress.get(id)?.match ?? 0;
-      if (id === this.#ownId || !connected(id) || has <= match) continue;
-      best = core.state.members.get(id) ?? best;
-      match = has;
-    }
-    return best;
   }
 
   /** A leader that is to lose its vote lets another lead first; the caller asks that one again. */
   async #handOver(goes: number): Promise<void> {
     if (goes !== this.#ownId) return;
     const { name } = this.find(String(goes));
-    if (!(await this.leave()))
+    if (!(await this.#parts.handOver.leave()))
       throw new OperationError(
         "conflict",
         `"${name}" leads and nobody can take over`,
@@ -294,11 +281,9 @@ export class Membership {
   }
 
   #mustBeCaughtUp(member: Member): void {
-    const { node } = this.#parts.core.driver.consensus;
-    const progress = node.raft.tracker.progress.get(member.id);
-    const lacks = node.commit - (progress?.match ?? 0);
-    if (progress !== undefined && progress.state === "replicate" && lacks <= CAUGHT_UP_ENTRIES)
-      return;
+    const { core } = this.#parts;
+    if (isCaughtUp(core, member.id)) return;
+    const lacks = lacksEntries(core, member.id);
     throw new OperationError(
       "conflict",
       `"${member.name}" is not caught up: it lacks ${lacks} entries`,
@@ -308,8 +293,9 @@ export class Membership {
 
   /** A voter may come to lead, and then serves what others lack. */
   #mustHaveHistory(member: Member): void {
-    const oldest = this.#parts.core.state.stream.files[0];
-    if (oldest === undefined || (member.startsAt ?? 0) <= oldest.startEntry) return;
+    const { core } = this.#parts;
+    if (hasHistory(core, member)) return;
+    const oldest = core.state.stream.files[0]!;
     throw new OperationError(
       "conflict",
       `"${member.name}" joined from now and lacks files from "${oldest.name}" on`,

@@ -19,7 +19,9 @@ import type { RaftTiming } from "./consensus-parts.ts";
 import { Driver } from "./driver.ts";
 import { NO_LINKS, type PeerLinks } from "./links.ts";
 import { type FirstState, NodeState } from "./node-state.ts";
+import { NEAR_WINDOW_BYTES } from "./peer-windows.ts";
 import { LogStorage } from "./raft-storage.ts";
+import { timingOf } from "./timing.ts";
 
 export interface NodeOptions {
   readonly dataDir: string;
@@ -57,9 +59,6 @@ const BLOCK_BYTES = 16 * 1024 * 1024;
  */
 const SPARE_BUFFERS = Math.ceil((HOT_BYTES + BLOCK_BYTES + PENDING_BYTES) / STREAM_BUFFER_BYTES);
 
-/** Sent to one peer and not acknowledged yet. */
-const PEER_WINDOW_BYTES = 4 * 1024 * 1024;
-
 /** The parts of a node that hold its data. */
 export interface NodeCore {
   readonly log: DurableLog;
@@ -93,7 +92,7 @@ export async function openCore(
   if (head !== null) await log.install(head, { term: head.term, vote: 0, commit: head.index });
   const state = await restore(log, cluster);
   const { applied } = state.stream;
-  const timing = cluster?.timing ?? ALONE;
+  const timing = timingOf(cluster?.timing ?? ALONE, state.heartbeatMs);
   // History begins with the oldest file; without any, with whatever comes next.
   const floor = (): number => state.stream.files[0]?.startEntry ?? state.stream.applied + 1;
   const storage = new LogStorage(log, applied, state.conf, floor);
@@ -107,7 +106,7 @@ export async function openCore(
     logger: raftLogger(logger),
     asyncStorageWrites: true,
     deliverCommitted: false,
-    maxInflightBytes: PEER_WINDOW_BYTES,
+    maxInflightBytes: NEAR_WINDOW_BYTES,
     disableProposalForwarding: true,
   });
   const consensus = new Consensus({

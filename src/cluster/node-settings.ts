@@ -5,6 +5,7 @@ import type { Platform } from "../platform/platform.ts";
 import type { ClusterSettings } from "./cluster-settings.ts";
 import type { AccountSettings, SourceSettings } from "./command.ts";
 import type { Waiting } from "./operations.ts";
+import type { GeoPolicies } from "./policies.ts";
 import type { RetentionPolicy } from "./retention.ts";
 
 export interface NodeSettings extends RetentionPolicy {
@@ -32,6 +33,7 @@ export interface StartOptions {
   readonly platform: Platform;
   readonly logger: Logger;
   readonly settings: NodeSettings;
+  readonly policies: GeoPolicies;
   /** For replicas; null serves without TLS. */
   readonly tls: { readonly cert: string; readonly key: string } | null;
   /** Told what the start waits for, when that is not its log. */

@@ -17,6 +17,7 @@ import {
   unknownEntry,
 } from "./command.ts";
 import { type Member, memberOf, membersOf } from "./members.ts";
+import type { PlacementSettings } from "./policies.ts";
 import { mustKnowFormat } from "./version-gate.ts";
 
 export interface Settings {
@@ -25,6 +26,7 @@ export interface Settings {
   readonly accounts: Map<string, AccountSettings>;
   /** Null until a configuration seeded it. */
   retention: RetentionSettings | null;
+  placement: PlacementSettings | null;
 }
 
 /** What a log begins with, before its first entry; the same on all nodes, for good. */
@@ -48,7 +50,15 @@ export class NodeState {
   stream: StreamState = new StreamState();
   /** Of a node that joined from now, while others have older files: the entry that begins its first; else 0. */
   startsAt = 0;
-  settings: Settings = { source: null, syncer: "running", accounts: new Map(), retention: null };
+  settings: Settings = {
+    source: null,
+    syncer: "running",
+    accounts: new Map(),
+    retention: null,
+    placement: null,
+  };
+  /** Between two heartbeats, on all nodes; 0: as each node's configuration says. */
+  heartbeatMs = 0;
 
   constructor(first: FirstState) {
     this.first = first;
@@ -66,6 +76,7 @@ export class NodeState {
     this.formatVersion = other.formatVersion;
     this.entryHash = other.entryHash;
     this.startsAt = other.startsAt;
+    this.heartbeatMs = other.heartbeatMs;
     this.stream = other.stream;
     this.settings = other.settings;
   }
@@ -119,7 +130,7 @@ export class NodeState {
         stream.purgeBefore(index, command.firstKept);
         return;
       case "set-source":
-        settings.source = command.source;
+        settings.source = ofRegion(command.source);
         break;
       case "set-syncer":
         settings.syncer = command.wanted;
@@ -138,6 +149,12 @@ export class NodeState {
         break;
       case "set-retention":
         settings.retention = command.retention;
+        break;
+      case "set-placement":
+        settings.placement = command.placement;
+        break;
+      case "set-timing":
+        this.heartbeatMs = command.heartbeatMs;
         break;
       case "set-format":
         this.formatVersion = Math.max(this.formatVersion, command.version);
@@ -168,6 +185,7 @@ export class NodeState {
         formatVersion: this.formatVersion,
         entryHash: this.entryHash,
         startsAt: this.startsAt,
+        heartbeatMs: this.heartbeatMs,
       }),
     );
     const stream = encodeStreamState(this.stream);
@@ -187,12 +205,18 @@ export class NodeState {
     state.formatVersion = saved.formatVersion ?? 1;
     state.entryHash = saved.entryHash ?? 0;
     state.startsAt = saved.startsAt ?? 0;
-    const { source, syncer, retention } = saved;
-    const accounts = new Map(saved.accounts);
-    state.settings = { source, syncer, accounts, retention: retention ?? null };
+    state.heartbeatMs = saved.heartbeatMs ?? 0;
+    const { syncer, retention = null, placement = null } = saved;
+    const source = saved.source === null ? null : ofRegion(saved.source);
+    state.settings = { source, syncer, accounts: new Map(saved.accounts), retention, placement };
     state.stream = decodeStreamState(reader.rest());
     return state;
   }
+}
+
+/** One that was set before there were regions has none. */
+function ofRegion(source: SourceSettings): SourceSettings {
+  return { ...source, region: source.region ?? null };
 }
 
 interface Saved {
@@ -201,6 +225,8 @@ interface Saved {
   readonly accounts: readonly [string, AccountSettings][];
   readonly conf: ConfState;
   readonly retention?: RetentionSettings | null;
+  readonly placement?: PlacementSettings | null;
+  readonly heartbeatMs?: number;
   readonly first?: FirstState;
   readonly members?: readonly Member[];
   readonly highestId?: number;

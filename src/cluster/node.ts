@@ -31,12 +31,14 @@ import type {
   ClusterStatus,
   GtidStatus,
   MemberStatus,
+  NearNode,
   NodeMetrics,
   NodeOperations,
   NodeStatus,
   ReplicaStatus,
   ServerStatus,
 } from "./operations.ts";
+import { nearestNodes, refusePlacement } from "./placement-operations.ts";
 import { RetentionWatch } from "./retention-watch.ts";
 import { describeSource, resolveSource } from "./source-config.ts";
 import { nodeStatus } from "./status.ts";
@@ -104,7 +106,8 @@ export class RunningNode extends LeaderWrites implements NodeOperations, Cluster
     const provide: Provide = (name, method) => this.leader.provide(name, method);
     provideOperations(provide, operations);
     provide("syncer", async () => this.#syncer.status());
-    cluster?.provide(provide, operations);
+    if (cluster === null) refusePlacement(provide);
+    else cluster.provide(provide, operations);
     core.driver.observe({
       commandApplied: (command) => this.#follow(command),
       confApplied: () => this.#membersChanged(),
@@ -163,6 +166,9 @@ export class RunningNode extends LeaderWrites implements NodeOperations, Cluster
       case "announce":
         this.#cluster?.membersChanged();
         return;
+      case "set-timing":
+        this.#cluster?.timingChanged();
+        return;
       case "set-server":
         if (command.id === this.core.log.identity.raftId)
           void this.#server.want(command.wanted === "running", DRAIN_MS);
@@ -174,6 +180,7 @@ export class RunningNode extends LeaderWrites implements NodeOperations, Cluster
   /** A snapshot took the place of all that was here. */
   #replaced(): void {
     this.#server.dropReplicas();
+    this.#cluster?.timingChanged();
     this.#membersChanged();
     void this.#server.want(this.#serverWanted, DRAIN_MS);
   }
@@ -295,6 +302,9 @@ export class RunningNode extends LeaderWrites implements NodeOperations, Cluster
 
   cluster(): ClusterStatus {
     return clusterStatus(this.core, this.#settings, this.#cluster);
+  }
+  nearest(region: string): readonly NearNode[] {
+    return nearestNodes(this.core, this.#settings, this.#cluster, region);
   }
   metrics(): NodeMetrics {
     return nodeMetrics(this.core, this.#server.counters().counters, this.#cluster);

@@ -6,6 +6,8 @@
 import type { BinlogFile } from "../binlog/file-view.ts";
 import type { SourceCheck, SyncerStatus } from "../syncer/host.ts";
 import type { AccountSettings, SourceSettings } from "./command.ts";
+import type { PlacementPlan, PlacementSettings } from "./policies.ts";
+import type { RegionRtt } from "./rtt-matrix.ts";
 
 export class OperationError extends Error {
   /** Becomes the HTTP status: not-found 404, conflict 409, invalid 400; unavailable and no-quorum 503. */
@@ -51,6 +53,8 @@ export interface NodeStatus {
     readonly applied: number;
     readonly lastIndex: number;
     readonly firstIndex: number;
+    /** Since the leader was last heard of: how fresh what this node serves can be; null: never since its start. */
+    readonly leaderSilentMs: number | null;
   };
   readonly storage: {
     readonly dataDir: string;
@@ -160,12 +164,42 @@ export interface ClusterStatus {
   readonly members: readonly MemberStatus[];
   /** A change through a joint configuration is under way. */
   readonly joint: boolean;
+  /** In use now: the configuration's, or longer where distances ask for it. */
   readonly heartbeatMs: number;
   readonly electionMs: number;
+  /** How far regions are from each other. */
+  readonly rtts: readonly RegionRtt[];
   readonly retentionBytes: number | null;
   readonly retentionHours: number | null;
   /** The log's format that all members can read, and may be written. */
   readonly formatVersion: number;
+}
+
+/** Where voters and leader are and should be, as the leader sees it. */
+export interface PlacementStatus extends PlacementSettings {
+  /** Where the source is, if somebody said so. */
+  readonly sourceRegion: string | null;
+  readonly leaderId: number;
+  /** The voters as they are. */
+  readonly current: readonly number[];
+  /** What these do not stand; sentences. */
+  readonly findings: readonly string[];
+  /** Null when no node may vote. */
+  readonly plan: PlacementPlan | null;
+  readonly rtts: readonly RegionRtt[];
+  /** What was done last by itself, or why it was not; empty when nothing was. */
+  readonly last: string;
+}
+
+/** A node for clients of a region, the nearest first. */
+export interface NearNode {
+  readonly id: number;
+  readonly name: string;
+  readonly region: string;
+  readonly mysqlAddress: string;
+  /** From that region, there and back. */
+  readonly rttMs: number;
+  readonly lagEntries: number | null;
 }
 
 /**
@@ -187,6 +221,13 @@ export interface ClusterOperations {
   replaceMember(old: string, fresh: string): Promise<MemberStatus>;
   /** Resolves with the new leader's id; "" lets the leader choose. */
   transferLeader(member: string): Promise<number>;
+  placement(): Promise<PlacementStatus>;
+  /** What is left out stays. */
+  setPlacement(change: Partial<PlacementSettings>): Promise<PlacementStatus>;
+  /** Changes the voters to those of the plan, in one step; what it was. `conflict` where that is unsafe. */
+  applyPlacement(): Promise<PlacementStatus>;
+  /** Nodes that serve, for clients in a region; those not heard of are left out. */
+  nearest(region: string): readonly NearNode[];
   /** Of whole files; null is no bound. */
   setRetention(retention: {
     readonly bytes: number | null;
@@ -218,6 +259,8 @@ export interface NodeMetrics {
     readonly sentBytes: number;
     readonly receivedBytes: number;
     readonly droppedMessages: number;
+    /** That packing saved of what was sent. */
+    readonly savedBytes: number;
     readonly queuedBytes: number;
     readonly rttMs: number | null;
   }[];

@@ -3,9 +3,10 @@
  * send (contract: peers/peers.ts). Before it has a place in a cluster it only answers calls.
  */
 import type { Logger } from "../base/logger.ts";
+import { CallFailed } from "../peers/calls.ts";
 import type { PeerCredentials } from "../peers/handshake.ts";
 import type { PeersHost } from "../peers/host.ts";
-import { CallFailed } from "../peers/link.ts";
+import { packMethods } from "../peers/packing.ts";
 import { type Hello, PROTOCOL_VERSION, type Refusal } from "../peers/protocol.ts";
 import type { Platform } from "../platform/platform.ts";
 import type { Entry, Message } from "../raft/types.ts";
@@ -13,6 +14,7 @@ import type { ClusterSettings } from "./cluster-settings.ts";
 import { judge } from "./judge.ts";
 import type { NodeCore } from "./node-core.ts";
 import type { PeerMemory, Shown } from "./peer-memory.ts";
+import type { ToldRtts } from "./rtt-matrix.ts";
 
 const FETCH_BYTES = 1024 * 1024;
 /** Reasons that are not said again. */
@@ -26,6 +28,7 @@ export interface PeerHostParts {
   readonly settings: ClusterSettings;
   readonly memory: PeerMemory;
   readonly name: string;
+  readonly region: string;
   readonly version: string;
   readonly nonce: string;
 }
@@ -38,6 +41,8 @@ export interface PeerStatus extends Shown {
   /** The first entry that a reader of its own still needs. */
   readonly neededFrom: number;
   readonly hash: { readonly index: number; readonly hash: number } | null;
+  /** How far it is to others, as it measures; absent of an older version. */
+  readonly rtts?: ToldRtts;
 }
 
 export class PeerHost implements PeersHost {
@@ -45,6 +50,8 @@ export class PeerHost implements PeersHost {
   #core: NodeCore | null = null;
   /** Set while the node has one. */
   neededFrom: () => number = () => Number.MAX_SAFE_INTEGER;
+  /** What the links measure. */
+  rtts: () => ToldRtts = () => [];
   /** By method. */
   readonly calls: Map<string, CallHandler> = new Map();
   /** The last of each peer. */
@@ -73,7 +80,7 @@ export class PeerHost implements PeersHost {
   }
 
   hello(): Hello {
-    const { memory, settings, name, version, nonce } = this.#parts;
+    const { memory, settings, name, region, version, nonce, platform } = this.#parts;
     const log = this.#core?.log ?? null;
     const lastIndex = log?.lastIndex ?? 0;
     return {
@@ -91,6 +98,8 @@ export class PeerHost implements PeersHost {
       lastIndex,
       heartbeatMs: settings.heartbeatMs,
       electionMs: settings.electionMs,
+      region,
+      unpacks: packMethods(platform.compress),
     };
   }
 
@@ -124,6 +133,12 @@ export class PeerHost implements PeersHost {
     this.#parts.logger.warn("A node is not let in", { reason });
   }
 
+  packsFor(hello: Hello): boolean {
+    const { settings, region } = this.#parts;
+    if (settings.compress !== "auto") return settings.compress === "always";
+    return (hello.region ?? region) !== region;
+  }
+
   remember(hello: Hello): Promise<void> {
     return this.#parts.memory.greet(hello);
   }
@@ -139,6 +154,7 @@ export class PeerHost implements PeersHost {
       applied: core.driver.applied,
       neededFrom: this.neededFrom(),
       hash: core.driver.hashes.newest(),
+      rtts: this.rtts(),
     };
   }
 

@@ -98,14 +98,25 @@ export interface LeaderPlacement {
   moved(nowMs: number): void;
 }
 
+/** Of the links between voters. */
+export interface SlowestLink {
+  readonly smoothedMs: number;
+  /** What hardly any round trip exceeds. */
+  readonly worstMs: number;
+}
+
 export interface GeoPolicies {
   /** Before anything is measured; null for a region that is not known. */
   estimateRttMs(from: string, to: string): number | null;
-  /** What all nodes are to use; `current` itself when a change is not worth it. `worstRttMs` is of the slowest link that counts. */
-  timing(current: RaftTiming, least: RaftTiming, worstRttMs: number): RaftTiming;
+  /** What all nodes are to use; `current` itself when a change is not worth it. */
+  timing(current: RaftTiming, least: RaftTiming, slowest: SlowestLink): RaftTiming;
   /** Null when there is nobody to choose from. */
   plan(map: PlacementMap): PlacementPlan | null;
   /** What a set of voters, by their regions, does not stand, among the regions that there are. Sentences. */
   lint(voterRegions: readonly string[], regions: readonly string[]): readonly string[];
+  /** Regions whose loss takes the quorum of these voters away. */
+  criticalRegions(voterRegions: readonly string[]): readonly string[];
+  /** Regions that have a quorum of these voters by themselves. */
+  quorumRegions(voterRegions: readonly string[]): readonly string[];
   leaderPlacement(cooldownMs: number): LeaderPlacement;
 }

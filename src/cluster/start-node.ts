@@ -60,6 +60,7 @@ export async function startNode(options: StartOptions): Promise<RunningNode> {
             platform: options.platform,
             logger: options.logger,
             settings: linked.settings,
+            policies: options.policies,
             peers: linked.peers,
             host: linked.host,
             memory: linked.memory,
@@ -101,6 +102,7 @@ async function link(options: StartOptions, settings: ClusterSettings): Promise<L
     settings,
     memory,
     name,
+    region,
     version,
     nonce: random(8),
   });

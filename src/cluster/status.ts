@@ -33,6 +33,7 @@ export function nodeStatus(core: NodeCore, parts: StatusParts): NodeStatus {
       applied: driver.applied,
       lastIndex: log.lastIndex,
       firstIndex: log.firstIndex,
+      leaderSilentMs: driver.consensus.leaderSilentMs,
     },
     storage: {
       dataDir,
@@ -86,6 +87,11 @@ function clusterAlarms({ driver, state, log }: NodeCore, cluster: ClusterPart | 
     if (!connected && member !== undefined)
       alarms.push(`Node "${member.name}" (${id}) is not heard of: ${trouble}`);
   }
+  const critical = cluster?.needlesslyCritical() ?? [];
+  if (critical.length > 0)
+    alarms.push(
+      `Losing region ${critical.join(" or ")} stops commits: binraft cluster placement shows better voters`,
+    );
   for (const [id, index] of cluster?.host.mismatched ?? []) {
     alarms.push(
       `The entries up to ${index} are not the same on this node (${log.identity.raftId}) and on node ${id}: one of ` +

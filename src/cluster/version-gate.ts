@@ -6,8 +6,10 @@
 import { BinraftError } from "../base/errors.ts";
 import type { Member } from "./members.ts";
 
-/** The newest that this version reads and writes. */
-export const KNOWN_FORMAT = 1;
+/** The newest that this version reads and writes. 2: placement and timing are in the log. */
+export const KNOWN_FORMAT = 2;
+/** From this format on `set-placement` and `set-timing` may be written. */
+export const PLACEMENT_FORMAT = 2;
 
 interface Gated {
   readonly members: ReadonlyMap<number, Member>;

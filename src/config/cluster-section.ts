@@ -50,10 +50,22 @@ export function clusterSection(
       "BR1005",
       'cluster.history "from-now" is for a node that joins: leave out cluster.bootstrap_expect',
     );
+  const voters = values.number("cluster.voters")!;
+  if (voters % 2 === 0)
+    values.problem(
+      "BR1004",
+      `cluster.voters ${voters} stand no more losses than ${voters - 1}: an odd number is expected`,
+    );
   return {
     secretRef,
     tls,
     advertise,
+    placement: { mode: values.text("cluster.placement") as "manual" | "auto", voters },
+    compress: values.text("cluster.compress") as ClusterSection["compress"],
+    wanWindowBytes: values.number("cluster.wan_window_bytes")!,
+    leaderCooldownMs: 1000 * values.number("cluster.leader_cooldown_s")!,
+    replaceAfterMs: 1000 * values.number("cluster.replace_after_s")!,
+    removeAfterMs: 3_600_000 * values.number("cluster.remove_after_hours")!,
     heartbeatMs,
     electionMs,
     join: values.addresses("cluster.join"),

@@ -4,6 +4,7 @@
  * a section or a BINRAFT_ variable that is no option is an error. All errors are found before any is
  * reported.
  */
+
 import { parse, TomlError } from "smol-toml";
 import { BinraftError, type ErrorCode } from "../base/errors.ts";
 import { type Disk, DiskError } from "../platform/disk.ts";
@@ -11,11 +12,11 @@ import type { Process } from "../platform/process.ts";
 import type { HostingSettings } from "./hosting.ts";
 import type { NodeConfig } from "./node-config.ts";
 import { normalise } from "./normalise.ts";
+import type { Option } from "./option.ts";
 import {
   ACCOUNT_OPTIONS,
   flagName,
   OPTIONS,
-  type Option,
   optionName,
   RESERVED_PREFIX,
   RESERVED_VARIABLES,

@@ -57,6 +57,13 @@ export interface ClusterSection {
   readonly electionMs: number;
   readonly join: readonly HostPort[];
   readonly bootstrapExpect: number | null;
+  readonly placement: { readonly mode: "manual" | "auto"; readonly voters: number };
+  readonly compress: "auto" | "always" | "never";
+  readonly wanWindowBytes: number;
+  readonly leaderCooldownMs: number;
+  readonly replaceAfterMs: number;
+  /** 0: never. */
+  readonly removeAfterMs: number;
   /** What a fresh node begins with that joins. */
   readonly history: "all" | "from-now";
   readonly discovery: "static" | "dns" | "fly";
@@ -78,6 +85,7 @@ export interface SourceSection {
   readonly semiSync: boolean;
   readonly serverId: number;
   readonly nativePassword: boolean;
+  readonly region: string | null;
 }
 
 export interface AccountSection {

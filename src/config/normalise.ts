@@ -58,7 +58,7 @@ function sourceSection(values: Values): SourceSection | null {
   const url = values.textOrNull("source.url");
   if (url === null) {
     const alone = OPTIONS.find(
-      (option) => option.section === "source" && values.given(optionName(option)),
+      (option) => option.section === "source" && values.written(optionName(option)),
     );
     if (alone !== undefined) {
       values.problem(
@@ -91,6 +91,7 @@ function sourceSection(values: Values): SourceSection | null {
     semiSync: values.yesNo("source.semi_sync"),
     serverId: values.number("source.server_id")!,
     nativePassword: values.yesNo("source.native_password"),
+    region: values.textOrNull("source.region"),
   };
 }
 

@@ -5,48 +5,13 @@
  * A secret is never a value in the file or on a command line: `password_file` names a file, and
  * the environment may hold either the file's name (…_FILE) or the secret itself (without it).
  */
-import {
-  hostMaybePort,
-  hostPort,
-  hostPorts,
-  type Kind,
-  label,
-  oneOf,
-  path,
-  size,
-  text,
-  wholeNumber,
-  yesNo,
-} from "./kinds.ts";
-
-export interface Option {
-  readonly section: string;
-  readonly key: string;
-  readonly kind: Kind;
-  /** As it would be written; null when there is none. */
-  readonly standard: string | number | boolean | null;
-  /** The key names a file with a secret in it. */
-  readonly secret?: true;
-  readonly help: string;
-}
+import { CLUSTER_OPTIONS } from "./cluster-options.ts";
+import { hostPort, label, oneOf, path, size, text, wholeNumber, yesNo } from "./kinds.ts";
+import { type Option, option, secretFile } from "./option.ts";
 
 const MIB = 2 ** 20;
 const U32_MAX = 2 ** 32 - 1;
 const MOST_BYTES = 2 ** 50;
-
-function option(
-  section: string,
-  key: string,
-  kind: Kind,
-  standard: Option["standard"],
-  help: string,
-): Option {
-  return { section, key, kind, standard, help };
-}
-
-function secretFile(section: string, key: string, help: string): Option {
-  return { section, key, kind: path, standard: null, secret: true, help };
-}
 
 const SERVER_ID = wholeNumber(1, U32_MAX);
 
@@ -63,7 +28,7 @@ export const OPTIONS: readonly Option[] = [
     "region",
     label,
     "local",
-    "Where this node is, such as `iad`; shown, and used to choose who leads.",
+    "Where this node is, such as `iad`: voters are spread over regions, and the leader is to be near the source.",
   ),
   option(
     "node",
@@ -96,85 +61,7 @@ export const OPTIONS: readonly Option[] = [
     "Where the admin API answers. Off loopback it needs `admin.token_file` and TLS; on Fly.io the token alone.",
   ),
 
-  secretFile(
-    "cluster",
-    "secret_file",
-    "File with the secret that all nodes of the cluster share: 16 characters or more. Further lines " +
-      "hold secrets that are accepted too, while it is changed. Not needed with certificates.",
-  ),
-  option(
-    "cluster",
-    "tls_ca",
-    path,
-    null,
-    "PEM file of the CA that signs the nodes' certificates; whoever has one of it may join.",
-  ),
-  option(
-    "cluster",
-    "tls_cert",
-    path,
-    null,
-    "PEM file of the certificate that this node shows to the others; self-made when left out.",
-  ),
-  option("cluster", "tls_key", path, null, "PEM file of that certificate's key."),
-  option(
-    "cluster",
-    "join",
-    hostPorts,
-    null,
-    "Peer addresses of nodes to join, or to form a cluster with.",
-  ),
-  option(
-    "cluster",
-    "advertise",
-    hostPort,
-    null,
-    "Where other nodes reach this one; `listen.peer` when left out. A name is fine.",
-  ),
-  option(
-    "cluster",
-    "heartbeat_ms",
-    wholeNumber(5, 60_000),
-    100,
-    "Between two heartbeats of the leader, milliseconds; the same on all nodes.",
-  ),
-  option(
-    "cluster",
-    "election_ms",
-    wholeNumber(5, 600_000),
-    1000,
-    "Silence of the leader after which another is elected, milliseconds; the same on all nodes.",
-  ),
-  option(
-    "cluster",
-    "bootstrap_expect",
-    wholeNumber(1, 9),
-    null,
-    "Form a cluster once this many fresh nodes see each other.",
-  ),
-  option(
-    "cluster",
-    "history",
-    oneOf("all", "from-now"),
-    "all",
-    "What a fresh node that joins begins with: all binlog files, or the one that is written when it " +
-      "joins. `from-now` joins in seconds; such a node becomes a voter only once the older files are purged.",
-  ),
-  option(
-    "cluster",
-    "discovery",
-    oneOf("static", "dns", "fly"),
-    "static",
-    "How a fresh node finds others: in `join`, which holds in any case; at all addresses of " +
-      "`discovery_name`; or among the machines of its app on Fly.io.",
-  ),
-  option(
-    "cluster",
-    "discovery_name",
-    hostMaybePort,
-    null,
-    "Name that has the addresses of all nodes; with the port of `listen.peer` when left out.",
-  ),
+  ...CLUSTER_OPTIONS,
 
   option(
     "source",
@@ -233,6 +120,13 @@ export const OPTIONS: readonly Option[] = [
     yesNo,
     false,
     "Allow mysql_native_password at the source: MySQL 5.6 needs it.",
+  ),
+  option(
+    "source",
+    "region",
+    label,
+    null,
+    "Where the source is, such as `iad`: the leader is to be there. Anywhere when left out.",
   ),
 
   option(

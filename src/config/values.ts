@@ -17,6 +17,13 @@ export class Values {
     return this.#collected.values.has(name) || this.#collected.values.has(`${name}!`);
   }
 
+  /** Given by somebody, and not by the provider at which this runs. */
+  written(name: string): boolean {
+    const given = this.#collected.values.get(name);
+    if (given === undefined) return this.given(name);
+    return given.origin !== this.#options.hosting?.provider;
+  }
+
   problem(code: ErrorCode, message: string): void {
     this.#collected.problems.push({ code, message });
   }

@@ -1,7 +1,8 @@
 /** What comes over a link, given to the host if the other side may say it. */
 import type { Clock } from "../platform/clock.ts";
+import { CallFailed } from "./calls.ts";
 import type { PeersHost } from "./host.ts";
-import { CallFailed, type LinkHandler } from "./link.ts";
+import type { LinkHandler } from "./link.ts";
 import type { Peer } from "./peer.ts";
 import type { Hello } from "./protocol.ts";
 
@@ -23,7 +24,7 @@ export function linkHandler(
       if (peer === null) throw new Error("A status of a node that is no member");
       const { echoMs, heldMs, report } = status as Record<string, unknown>;
       if (typeof echoMs === "number" && typeof heldMs === "number")
-        peer.rttMs = Math.max(0, clock.mono() - echoMs - heldMs);
+        peer.rtt.sample(Math.max(0, clock.mono() - echoMs - heldMs));
       host.onStatus(peer.member.raftId, report);
     },
     onCall: (method, args) => {

@@ -34,5 +34,10 @@ export function helloOf(body: Uint8Array): Hello {
     if (!Number.isSafeInteger(given[key]) || (given[key] as number) < 0)
       throw new MalformedBytes(`hello.${key}`, 0);
   }
+  const { region, unpacks } = given;
+  if (region !== undefined && (typeof region !== "string" || encodeText(region).length > 256))
+    throw new MalformedBytes("hello.region", 0);
+  if (unpacks !== undefined && !(Array.isArray(unpacks) && unpacks.length <= 16))
+    throw new MalformedBytes("hello.unpacks", 0);
   return given as unknown as Hello;
 }

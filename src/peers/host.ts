@@ -14,6 +14,8 @@ export interface PeersHost {
   hello(): Hello;
   /** Null: it is who it says, and may speak; also one of which only its id is new. */
   judge(hello: Hello): Refusal | null;
+  /** Whether what is sent to it is to be made smaller. */
+  packsFor(hello: Hello): boolean;
   /** Before its first message: what must not be forgotten of it is durable when it resolves. */
   remember(hello: Hello): Promise<void>;
   /** What a link of a member is told once a second. */

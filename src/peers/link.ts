@@ -4,11 +4,11 @@
  */
 import { ByteWriter, concatBytes, MalformedBytes, readU32 } from "../base/bytes.ts";
 import { printable } from "../base/logger.ts";
-import type { Cancel } from "../platform/clock.ts";
 import type { Conn } from "../platform/net.ts";
 import type { Platform } from "../platform/platform.ts";
 import type { Entry, Message } from "../raft/types.ts";
 import { message } from "../raft/types.ts";
+import { CallFailed, PendingCalls } from "./calls.ts";
 import {
   decodeJson,
   encodeJson,
@@ -22,11 +22,10 @@ import {
 } from "./frames.ts";
 import { helloOf, refusalOf } from "./hello.ts";
 import { decodeMessage, encodeMessage, messageBytes, writeMessage } from "./message-codec.ts";
+import { type Packer, unpack } from "./packing.ts";
 import { FRAME_CAPS, FrameKind, type Hello, LinkRefused, type Refusal } from "./protocol.ts";
 
 const HELLO_MS = 10_000;
-/** Of calls and fetches that wait for their answer. */
-const MAX_PENDING = 256;
 /** Of the other side's calls that are being answered. */
 const MAX_SERVED = 64;
 
@@ -41,31 +40,12 @@ export interface LinkHandler {
   readonly own: (payload: Uint8Array) => Uint8Array;
 }
 
-/** The other side could not do what it was asked for. */
-export class CallFailed extends Error {
-  readonly kind: string;
-  readonly next: string;
-  constructor(kind: string, text: string, next = "") {
-    super(text);
-    this.name = "CallFailed";
-    this.kind = kind;
-    this.next = next;
-  }
-}
-
-interface Pending {
-  readonly resolve: (value: unknown) => void;
-  readonly reject: (error: Error) => void;
-  readonly cancel: Cancel;
-}
-
 export class PeerLink {
   readonly #platform: Platform;
   readonly #conn: Conn;
   readonly #buffers: FrameBuffers;
   readonly #reader = new FrameReader();
-  readonly #pending = new Map<number, Pending>();
-  #lastNumber = 0;
+  readonly #asked: PendingCalls;
   #served = 0;
   #handler: LinkHandler | null = null;
   /** Frames that came behind the hello. */
@@ -74,6 +54,10 @@ export class PeerLink {
   heardMs: number;
   sentBytes = 0;
   receivedBytes = 0;
+  /** That packing saved of what was sent. */
+  savedBytes = 0;
+  /** Set when frames to the other side are to be made smaller. */
+  packer: Packer | null = null;
   /** The other side's clock as of its last status, and when that came: it gets both back. */
   readonly echo: { askedMs: number | null; heldSinceMs: number } = {
     askedMs: null,
@@ -86,6 +70,7 @@ export class PeerLink {
     this.#platform = platform;
     this.#conn = conn;
     this.#buffers = buffers;
+    this.#asked = new PendingCalls(platform.clock);
     this.heardMs = platform.clock.mono();
   }
 
@@ -97,8 +82,19 @@ export class PeerLink {
   }
 
   #send(kind: FrameKind, body: Uint8Array): void {
+    const packed = kind === FrameKind.ENTRIES ? this.#pack(kind, body) : null;
+    if (packed !== null) {
+      this.#send(FrameKind.PACKED, packed);
+      return;
+    }
     this.sentBytes += body.length;
     this.#conn.write([frameHead(kind, body.length), body]);
+  }
+
+  #pack(kind: FrameKind, body: Uint8Array): Uint8Array | null {
+    const packed = this.packer?.pack(kind, body) ?? null;
+    if (packed !== null) this.savedBytes += body.length - packed.length;
+    return packed;
   }
 
   sendHello(hello: Hello): void {
@@ -151,12 +147,7 @@ export class PeerLink {
       this.ended ??= error as Error;
     }
     this.close();
-    const gone = new CallFailed("unavailable", "The link to that node ended");
-    for (const pending of this.#pending.values()) {
-      pending.cancel();
-      pending.reject(gone);
-    }
-    this.#pending.clear();
+    this.#asked.end();
   }
 
   close(): void {
@@ -182,7 +173,14 @@ export class PeerLink {
         this.#answered(body);
         return;
       case FrameKind.ENTRIES:
-        this.#settle(numberOf(body), decodeMessage(body.subarray(4), handler.own).entries, null);
+        this.#asked.settle(
+          numberOf(body),
+          decodeMessage(body.subarray(4), handler.own).entries,
+          null,
+        );
+        return;
+      case FrameKind.PACKED:
+        this.#onFrame(unpack(this.#platform.compress, body));
         return;
       case FrameKind.REFUSE:
         this.ended = new LinkRefused(refusalOf(body));
@@ -246,6 +244,12 @@ export class PeerLink {
     writeMessage(out.zeros(FRAME_HEAD_BYTES), m);
     const frame = out.finish();
     const bodyBytes = frame.length - FRAME_HEAD_BYTES;
+    const packed = this.#pack(FrameKind.RAFT, frame.subarray(FRAME_HEAD_BYTES));
+    if (packed !== null) {
+      this.#buffers.give(frame);
+      this.#send(FrameKind.PACKED, packed);
+      return;
+    }
     writeFrameHead(frame, FrameKind.RAFT, bodyBytes);
     this.sentBytes += bodyBytes;
     this.#conn.write([frame], () => this.#buffers.give(frame));
@@ -278,30 +282,14 @@ export class PeerLink {
   }
 
   #ask(timeoutMs: number, send: (number: number) => void): Promise<unknown> {
-    if (this.ended !== null || this.#pending.size >= MAX_PENDING) {
-      return Promise.reject(new CallFailed("unavailable", "The link to that node is not usable"));
-    }
-    this.#lastNumber = (this.#lastNumber + 1) >>> 0;
-    const number = this.#lastNumber;
-    return new Promise((resolve, reject) => {
-      const cancel = this.#platform.clock.after(timeoutMs, () => {
-        const late = `That node did not answer within ${timeoutMs} ms: what was asked for may still happen`;
-        this.#settle(number, null, new CallFailed("unavailable", late));
-      });
-      this.#pending.set(number, { resolve, reject, cancel });
-      try {
-        send(number);
-      } catch (error) {
-        this.#settle(number, null, error as Error);
-      }
-    });
+    return this.#asked.ask(this.ended === null, timeoutMs, send);
   }
 
   #answered(body: Uint8Array): void {
     const failed = body[4] === 1;
     const value = decodeJson(body.subarray(5));
     if (!failed) {
-      this.#settle(numberOf(body), value, null);
+      this.#asked.settle(numberOf(body), value, null);
       return;
     }
     const { kind, message: text, next } = value as Record<string, unknown>;
@@ -310,16 +298,7 @@ export class PeerLink {
       printable(String(text), 4096),
       printable(String(next), 4096),
     );
-    this.#settle(numberOf(body), null, error);
-  }
-
-  #settle(number: number, value: unknown, error: Error | null): void {
-    const pending = this.#pending.get(number);
-    if (pending === undefined) return;
-    this.#pending.delete(number);
-    pending.cancel();
-    if (error === null) pending.resolve(value);
-    else pending.reject(error);
+    this.#asked.settle(numberOf(body), null, error);
   }
 }
 

@@ -2,6 +2,7 @@
 import type { Address } from "../platform/net.ts";
 import type { PeerLink } from "./link.ts";
 import type { Hello, Refusal } from "./protocol.ts";
+import { type Rtt, RttEstimate } from "./rtt.ts";
 
 /** Whom a link goes to. */
 export interface PeerMember {
@@ -22,8 +23,15 @@ export interface Peer {
   dropped: number;
   sentBytes: number;
   receivedBytes: number;
-  rttMs: number | null;
+  savedBytes: number;
+  /** What may wait for it: beyond it appends are dropped, beyond twice as much everything. */
+  queueBytes: number;
+  /** Of this link and those before it: the way is the same. */
+  readonly rtt: RttEstimate;
 }
+
+/** Of a peer whose window is not made larger. */
+export const QUEUE_BYTES: number = 8 * 1024 * 1024;
 
 export interface PeerReport {
   readonly id: number;
@@ -31,9 +39,12 @@ export interface PeerReport {
   readonly trouble: string;
   readonly sentBytes: number;
   readonly receivedBytes: number;
+  /** That packing saved of what was sent. */
+  readonly savedBytes: number;
   readonly droppedMessages: number;
   readonly queuedBytes: number;
-  readonly rttMs: number | null;
+  /** Null until it was measured. */
+  readonly rtt: Rtt | null;
 }
 
 export function newPeer(member: PeerMember): Peer {
@@ -46,21 +57,24 @@ export function newPeer(member: PeerMember): Peer {
     dropped: 0,
     sentBytes: 0,
     receivedBytes: 0,
-    rttMs: null,
+    savedBytes: 0,
+    queueBytes: QUEUE_BYTES,
+    rtt: new RttEstimate(),
   };
 }
 
 export function reportOf(peer: Peer): PeerReport {
-  const { member, link, trouble, dropped, rttMs } = peer;
+  const { member, link, trouble, dropped, rtt } = peer;
   return {
     id: member.raftId,
     connected: link !== null,
     trouble,
     sentBytes: peer.sentBytes + (link?.sentBytes ?? 0),
     receivedBytes: peer.receivedBytes + (link?.receivedBytes ?? 0),
+    savedBytes: peer.savedBytes + (link?.savedBytes ?? 0),
     droppedMessages: dropped,
     queuedBytes: link?.queuedBytes ?? 0,
-    rttMs,
+    rtt: rtt.value,
   };
 }
 
@@ -80,4 +94,26 @@ export function besides(peer: Peer, { name, raftId, nonce }: Hello): Refusal | n
     `Another process is linked as node ${raftId} ("${name}"): ` +
     "this one is a copy, or that one is just going";
   return { code: "unknown", message };
+}
+
+/** What the others shall remember of this node; one from which as much did not come is let go. */
+export function tellStatus(
+  peer: Peer,
+  nowMs: number,
+  silentMs: number,
+  report: () => unknown,
+): void {
+  const { link } = peer;
+  if (link === null) return;
+  if (nowMs - link.heardMs > silentMs) {
+    peer.trouble = "It fell silent";
+    link.close();
+    return;
+  }
+  const { askedMs, heldSinceMs } = link.echo;
+  link.sendStatus({
+    sentMs: nowMs,
+    ...(askedMs === null ? {} : { echoMs: askedMs, heldMs: nowMs - heldSinceMs }),
+    report: report(),
+  });
 }

@@ -14,12 +14,14 @@ import { delay } from "../platform/clock.ts";
 import type { Address, Conn, Listener } from "../platform/net.ts";
 import type { Platform } from "../platform/platform.ts";
 import type { Entry, Message } from "../raft/types.ts";
+import { CallFailed } from "./calls.ts";
 import { accept, dial } from "./dial.ts";
 import { FrameBuffers } from "./frames.ts";
 import { linkHandler } from "./handler.ts";
 import { ProofFailed } from "./handshake.ts";
 import type { PeersHost } from "./host.ts";
-import { CallFailed, type PeerLink } from "./link.ts";
+import type { PeerLink } from "./link.ts";
+import { packerFor } from "./packing.ts";
 import {
   besides,
   elsewhere,
@@ -27,7 +29,9 @@ import {
   type Peer,
   type PeerMember,
   type PeerReport,
+  QUEUE_BYTES,
   reportOf,
+  tellStatus,
 } from "./peer.ts";
 import { type Hello, LinkRefused } from "./protocol.ts";
 
@@ -40,8 +44,6 @@ const PATIENCE_MS = 3_000;
 const STATUS_MS = 1_000;
 /** A link on which so many statuses did not come is dead. */
 const SILENT_STATUSES = 3;
-/** What waits for one peer: beyond it appends are dropped, beyond twice as much everything. */
-const QUEUE_BYTES = 8 * 1024 * 1024;
 /** Connections that have not proved themselves yet. */
 const MAX_PENDING = 64;
 /** How long a member that was removed may still be answered what it asked: to remove it, perhaps. */
@@ -138,8 +140,9 @@ export class Peers implements Service {
     const peer = this.#peers.get(message.to);
     if (peer?.link == null) return;
     const queued = peer.link.queuedBytes;
+    const { queueBytes } = peer;
     const isLarge = message.type === "MsgApp" || message.type === "MsgSnap";
-    if (queued > 2 * QUEUE_BYTES || (isLarge && queued > QUEUE_BYTES)) {
+    if (queued > 2 * queueBytes || (isLarge && queued > queueBytes)) {
       peer.dropped++;
       // Not now: the core is in the middle of telling us what to send.
       this.#platform.clock.soon(() => this.#host.onDropped(message.to));
@@ -148,23 +151,16 @@ export class Peers implements Service {
     peer.link.sendRaft(message);
   }
 
+  /** How much may wait for it, with a window of so many bytes. */
+  setWindow(raftId: number, bytes: number): void {
+    const peer = this.#peers.get(raftId);
+    if (peer !== undefined) peer.queueBytes = Math.max(QUEUE_BYTES, 2 * bytes);
+  }
+
   #tellStatus(): void {
     const now = this.#platform.clock.mono();
-    for (const peer of this.#peers.values()) {
-      const { link } = peer;
-      if (link === null) continue;
-      if (now - link.heardMs > SILENT_STATUSES * STATUS_MS) {
-        peer.trouble = "It fell silent";
-        link.close();
-        continue;
-      }
-      const { askedMs, heldSinceMs } = link.echo;
-      link.sendStatus({
-        sentMs: now,
-        ...(askedMs === null ? {} : { echoMs: askedMs, heldMs: now - heldSinceMs }),
-        report: this.#host.status(),
-      });
-    }
+    for (const peer of this.#peers.values())
+      tellStatus(peer, now, SILENT_STATUSES * STATUS_MS, () => this.#host.status());
   }
 
   /** Ids of all that are linked. */
@@ -334,15 +330,19 @@ export class Peers implements Service {
     peer.link?.close();
     peer.nonce = hello.nonce;
     peer.link = link;
+    link.packer = packerFor(
+      this.#platform.compress,
+      this.#host.packsFor(hello) ? hello.unpacks : [],
+    );
     peer.trouble = "";
     this.#logger.info("Linked with a node", { node: peer.member.name, id: peer.member.raftId });
     this.#host.onLinkChange(peer.member.raftId);
     await link.run(linkHandler(this.#host, this.#platform.clock, hello, peer));
     peer.sentBytes += link.sentBytes;
     peer.receivedBytes += link.receivedBytes;
+    peer.savedBytes += link.savedBytes;
     if (peer.link !== link) return;
     peer.link = null;
-    peer.rttMs = null;
     this.#host.onLinkChange(peer.member.raftId);
     const error = link.ended ?? new Error(peer.trouble || "The connection ended");
     this.#note(peer, error);

@@ -13,6 +13,7 @@
  *   CALL     u32 number · JSON {method, args}        ANSWER   u32 number · u8 1 when it failed · JSON
  *   FETCH    u32 number · u64 first · u64 last       ENTRIES  u32 number · a MsgApp with them
  *   REFUSE   JSON {code, message}: why this link ends
+ *   PACKED   a RAFT or ENTRIES frame made smaller, between regions (packing.ts)
  *
  * Invariants
  * 1. Before the proof nothing is parsed but fixed lengths, and nothing is allocated for a peer but
@@ -36,6 +37,7 @@ export const FrameKind = {
   ANSWER: 6,
   FETCH: 7,
   ENTRIES: 8,
+  PACKED: 9,
 } as const;
 export type FrameKind = (typeof FrameKind)[keyof typeof FrameKind];
 
@@ -52,7 +54,10 @@ export const FRAME_CAPS: Readonly<Record<FrameKind, number>> = {
   [FrameKind.ANSWER]: 4 * MIB,
   [FrameKind.FETCH]: 64,
   [FrameKind.ENTRIES]: 16 * MIB,
+  [FrameKind.PACKED]: 64 * MIB,
 };
+
+export type PackMethod = "zstd" | "deflate";
 
 /** Who a node is; the first frame of each side. */
 export interface Hello {
@@ -76,6 +81,9 @@ export interface Hello {
   readonly lastIndex: number;
   readonly heartbeatMs: number;
   readonly electionMs: number;
+  /** Where it is, and what it can unpack, the best first; absent of an older version. */
+  readonly region?: string;
+  readonly unpacks?: readonly string[];
 }
 
 export type RefusalCode =

@@ -9,8 +9,11 @@ const FIRST_SLOTS = 8;
 
 export class Inflights {
   readonly maxMessages: number;
-  /** 0: not bounded. */
-  readonly maxBytes: number;
+  /** 0: not bounded. May be changed at any time. */
+  maxBytes: number;
+  /** Payload bytes acknowledged so far, and how often there was no room: for who sets the bound. */
+  freedBytes = 0;
+  timesFull = 0;
   /** Index of each message's last entry, and its payload bytes. */
   #indexes: number[] = [];
   #sizes: number[] = [];
@@ -52,6 +55,7 @@ export class Inflights {
   freeUpTo(index: number): void {
     while (this.count > 0 && this.#indexes[this.#start]! <= index) {
       this.bytes -= this.#sizes[this.#start]!;
+      this.freedBytes += this.#sizes[this.#start]!;
       this.#start = (this.#start + 1) % this.#indexes.length;
       this.count--;
     }

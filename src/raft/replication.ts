@@ -25,6 +25,7 @@ export function maybeSendAppend(raft: Raft, to: number, evenEmpty: boolean): boo
   const logTerm = raft.log.term(previous);
   if (typeof logTerm !== "number") return maybeSendSnapshot(raft, to, progress);
   const windowFull = progress.state === "replicate" && progress.inflights.full;
+  if (windowFull) progress.inflights.timesFull++;
   const entries = windowFull ? [] : raft.log.entries(progress.next, raft.config.maxSizePerMessage);
   if (entries === COMPACTED) return maybeSendSnapshot(raft, to, progress);
   if (entries === PENDING) {

@@ -26,16 +26,27 @@ export interface SourceFacts {
 const HOUR_MS = 3_600_000;
 const UUID_AHEAD = /(?=[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}:)/g;
 
-/** Null when the server has no such variable. */
-async function variable(client: MysqlClient, name: string): Promise<string | null> {
-  try {
-    const result = await client.execute(`SELECT @@GLOBAL.${name} AS v`);
-    return result.rows[0]?.["v"] ?? "";
-  } catch (error) {
-    const code = serverErrno(error);
-    if (code === 1193) return null;
-    throw error;
-  }
+const SEMI_SYNC = ["enabled", "wait_point", "timeout"];
+
+/** All short ones that are looked at; the value of a long one would be cut off at 1024 characters. */
+const VARIABLES = [
+  "version",
+  "server_uuid",
+  "server_id",
+  "gtid_mode",
+  "log_bin",
+  "binlog_format",
+  "binlog_row_image",
+  "binlog_checksum",
+  "sync_binlog",
+  ...SEMI_SYNC.flatMap((name) => [`rpl_semi_sync_source_${name}`, `rpl_semi_sync_master_${name}`]),
+];
+
+/** What the server has of them, asked at once: from another continent each question takes long. */
+async function readVariables(client: MysqlClient): Promise<ReadonlyMap<string, string>> {
+  const names = VARIABLES.map((name) => `'${name}'`).join(", ");
+  const { rows } = await client.execute(`SHOW GLOBAL VARIABLES WHERE Variable_name IN (${names})`);
+  return new Map(rows.map((row) => [row["Variable_name"] ?? "", row["Value"] ?? ""]));
 }
 
 export function serverErrno(error: unknown): number {
@@ -54,15 +65,16 @@ export async function readFacts(client: MysqlClient, config: SourceConfig): Prom
   const should = (name: string, good: boolean, seen: string, message: string): void =>
     add(name, good ? "ok" : "warn", good ? `${name} is ${seen}` : message);
 
-  const version = (await variable(client, "version")) ?? client.serverVersion;
-  const uuid = ((await variable(client, "server_uuid")) ?? "").toLowerCase();
+  const variables = await readVariables(client);
+  const version = variables.get("version") ?? client.serverVersion;
+  const uuid = (variables.get("server_uuid") ?? "").toLowerCase();
   must(
     "server_uuid",
     uuid !== "",
     uuid,
     `The source has no server_uuid: it is not MySQL 5.6 or newer (${version})`,
   );
-  const serverId = Number((await variable(client, "server_id")) ?? 0);
+  const serverId = Number(variables.get("server_id") ?? 0);
   must(
     "server_id",
     serverId !== 0 && serverId !== config.serverId,
@@ -71,42 +83,42 @@ export async function readFacts(client: MysqlClient, config: SourceConfig): Prom
       ? "The source's server_id is 0: set one, it cannot serve replicas without"
       : `The source's server_id ${serverId} is also ours: set another source.server_id`,
   );
-  const gtidMode = (await variable(client, "gtid_mode")) ?? "OFF";
+  const gtidMode = variables.get("gtid_mode") ?? "OFF";
   must(
     "gtid_mode",
     gtidMode === "ON",
     gtidMode,
     `gtid_mode is ${gtidMode}: set it to ON on the source`,
   );
-  const logBin = (await variable(client, "log_bin")) ?? "0";
+  const logBin = variables.get("log_bin") ?? "0";
   must(
     "log_bin",
     logBin === "1" || logBin === "ON",
     "on",
     "The source writes no binary log: start it with log_bin",
   );
-  const format = (await variable(client, "binlog_format")) ?? "ROW";
+  const format = variables.get("binlog_format") ?? "ROW";
   should(
     "binlog_format",
     format === "ROW",
     format,
     `binlog_format is ${format}: it works, but ROW is what replicas apply safely`,
   );
-  const image = (await variable(client, "binlog_row_image")) ?? "FULL";
+  const image = variables.get("binlog_row_image") ?? "FULL";
   should(
     "binlog_row_image",
     image === "FULL",
     image,
     `binlog_row_image is ${image}: it works, but consumers that read row events may need FULL`,
   );
-  const checksum = (await variable(client, "binlog_checksum")) ?? "NONE";
+  const checksum = variables.get("binlog_checksum") ?? "NONE";
   should(
     "binlog_checksum",
     checksum === "CRC32",
     checksum,
     `binlog_checksum is ${checksum}: damage on the way is found only by TCP; set it to CRC32`,
   );
-  const syncBinlog = (await variable(client, "sync_binlog")) ?? "0";
+  const syncBinlog = variables.get("sync_binlog") ?? "0";
   should(
     "sync_binlog",
     syncBinlog === "1",
@@ -114,8 +126,8 @@ export async function readFacts(client: MysqlClient, config: SourceConfig): Prom
     `sync_binlog is ${syncBinlog}: after a power loss the source may forget transactions that replicas have; set it to 1`,
   );
 
-  const plugin = await semiSyncPlugin(client);
-  if (config.semiSync) await checkSemiSync(client, plugin, should, add);
+  const plugin = semiSyncPlugin(variables);
+  if (config.semiSync) await checkSemiSync(client, variables, plugin, should, add);
   const { purged, executed } = await gtidSets(client);
   return {
     version,
@@ -130,15 +142,14 @@ export async function readFacts(client: MysqlClient, config: SourceConfig): Prom
 }
 
 /** "source" or, of older servers, "master"; null when the plugin is not installed. */
-async function semiSyncPlugin(client: MysqlClient): Promise<"source" | "master" | null> {
-  for (const name of ["source", "master"] as const) {
-    if ((await variable(client, `rpl_semi_sync_${name}_enabled`)) !== null) return name;
-  }
-  return null;
+function semiSyncPlugin(variables: ReadonlyMap<string, string>): "source" | "master" | null {
+  const has = (name: string): boolean => variables.has(`rpl_semi_sync_${name}_enabled`);
+  return has("source") ? "source" : has("master") ? "master" : null;
 }
 
 async function checkSemiSync(
   client: MysqlClient,
+  variables: ReadonlyMap<string, string>,
   plugin: "source" | "master" | null,
   should: (name: string, good: boolean, seen: string, message: string) => void,
   add: (name: string, level: SourceCheck["level"], message: string) => void,
@@ -152,23 +163,22 @@ async function checkSemiSync(
     return;
   }
   const prefix = `rpl_semi_sync_${plugin}`;
-  const get = async (name: string): Promise<string> =>
-    (await variable(client, `${prefix}_${name}`)) ?? "";
-  const enabled = await get("enabled");
+  const get = (name: string): string => variables.get(`${prefix}_${name}`) ?? "";
+  const enabled = get("enabled");
   should(
     `${prefix}_enabled`,
-    enabled === "1",
+    enabled === "ON",
     "on",
     `${prefix}_enabled is off: commits do not wait for binraft; SET GLOBAL ${prefix}_enabled = ON`,
   );
-  const waitPoint = await get("wait_point");
+  const waitPoint = get("wait_point");
   should(
     `${prefix}_wait_point`,
     waitPoint === "AFTER_SYNC" || waitPoint === "",
     waitPoint,
     `${prefix}_wait_point is ${waitPoint}: others may see a commit before it is safe; set it to AFTER_SYNC`,
   );
-  const timeoutMs = Number(await get("timeout"));
+  const timeoutMs = Number(get("timeout"));
   should(
     `${prefix}_timeout`,
     timeoutMs >= HOUR_MS,
@@ -190,6 +200,20 @@ async function otherSemiSyncClients(client: MysqlClient, prefix: string): Promis
   return Number(result.rows[0]?.["Value"] ?? 0);
 }
 
+/** Whole, however long; none when the server does not know one of them. */
+async function globals(
+  client: MysqlClient,
+  ...names: readonly string[]
+): Promise<Readonly<Record<string, string | null>>> {
+  try {
+    const list = names.map((name) => `@@GLOBAL.${name} AS ${name}`).join(", ");
+    return (await client.execute(`SELECT ${list}`)).rows[0] ?? {};
+  } catch (error) {
+    if (serverErrno(error) === 1193) return {};
+    throw error;
+  }
+}
+
 /**
  * A transaction that waits for its ACK is in the log and not in gtid_executed: its session still
  * owns the GTID. Owned is read first, so that none slips from one to the other unseen.
@@ -197,9 +221,10 @@ async function otherSemiSyncClients(client: MysqlClient, prefix: string): Promis
 export async function gtidSets(
   client: MysqlClient,
 ): Promise<{ executed: GtidSet; purged: GtidSet }> {
-  const owned = (await variable(client, "gtid_owned")) ?? "";
-  const executed = GtidSet.parse((await variable(client, "gtid_executed")) ?? "");
-  const purged = GtidSet.parse((await variable(client, "gtid_purged")) ?? "");
+  const owned = (await globals(client, "gtid_owned"))["gtid_owned"] ?? "";
+  const sets = await globals(client, "gtid_executed", "gtid_purged");
+  const executed = GtidSet.parse(sets["gtid_executed"] ?? "");
+  const purged = GtidSet.parse(sets["gtid_purged"] ?? "");
   executed.addSet(parseOwned(owned));
   return { executed, purged };
 }

@@ -7,10 +7,10 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { MysqlServer } from "../../demo/mysql/server.ts";
 import { rawFiles } from "../../demo/mysqlbinlog.ts";
+import { TcpProxy } from "../../demo/network/tcp-proxy.ts";
 import { SCHEMA } from "../../demo/workload.ts";
 import { createSourceUser, LocalNode, SOURCE_USER, sourceSettings } from "../support/local-node.ts";
 import { assertSameFiles } from "../support/same-files.ts";
-import { TcpProxy } from "../support/tcp-proxy.ts";
 import { waitFor } from "../support/wait-for.ts";
 
 let source: MysqlServer;

@@ -5,10 +5,10 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { MysqlServer } from "../../demo/mysql/server.ts";
+import { TcpProxy } from "../../demo/network/tcp-proxy.ts";
 import { SCHEMA } from "../../demo/workload.ts";
 import { GtidSet } from "../../src/gtid/gtid-set.ts";
 import { createSourceUser, LocalNode, sourceSettings } from "../support/local-node.ts";
-import { TcpProxy } from "../support/tcp-proxy.ts";
 import { waitFor } from "../support/wait-for.ts";
 
 let source: MysqlServer;

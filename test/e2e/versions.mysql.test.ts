@@ -25,7 +25,7 @@ let oldMain: string;
 
 before(async () => {
   dir = await tempDir("versions");
-  for (const part of ["src", "runtime", "package.json"])
+  for (const part of ["src", "geo", "runtime", "package.json"])
     await cp(path.join(ROOT, part), path.join(dir.path, part), { recursive: true });
   await symlink(path.join(ROOT, "node_modules"), path.join(dir.path, "node_modules"));
   const gate = path.join(dir.path, GATE);

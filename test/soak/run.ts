@@ -15,6 +15,8 @@
  *   npm run soak -- join --gib 1           a fourth node joins a cluster that holds so much and works
  *   npm run soak -- flips --flips 500      one bit of the log of a stopped node of three, again and again
  *   npm run soak -- runtimes               the end-to-end tests on Bun and on Deno
+ *   npm run soak -- wan --minutes 30       three regions: a time without faults, regions and a learner cut off,
+ *                                          the source's fail-over; --away 10 (minutes), --cut 30 (seconds)
  *   npm run soak -- start --gib 10         how long a killed node with so much log takes to serve
  */
 import { parseArgs } from "node:util";
@@ -30,6 +32,7 @@ import { freeSpaceFor, largeTransaction } from "../support/large-transaction.ts"
 import { powerRounds } from "../support/power-rounds.ts";
 import { flipSegment } from "../support/segment-flips.ts";
 import { startAfterKill } from "../support/start-after-kill.ts";
+import { wanRun } from "../support/wan-run.ts";
 
 const GIB = 1024 ** 3;
 const { values, positionals } = parseArgs({
@@ -39,6 +42,8 @@ const { values, positionals } = parseArgs({
     kinds: { type: "string" },
     gib: { type: "string" },
     minutes: { type: "string" },
+    away: { type: "string", default: "10" },
+    cut: { type: "string", default: "30" },
     flips: { type: "string", default: "500" },
     from: { type: "string", default: "1" },
   },
@@ -57,6 +62,19 @@ const PARTS: Readonly<Record<string, () => Promise<string>>> = {
       1,
     );
   },
+  wan: async () =>
+    JSON.stringify(
+      await wanRun({
+        quietMinutes: Number(values.minutes ?? 30),
+        cutSeconds: Number(values.cut),
+        awayMinutes: Number(values.away),
+        learnersPerRegion: 2,
+        perSecond: 200,
+        say,
+      }),
+      null,
+      1,
+    ),
   failover: async () => JSON.stringify(await failovers(rounds(50), say)),
   power: async () => {
     const report = await powerRounds(rounds(30), say);

@@ -1,7 +1,9 @@
 /** A node inside the test's own process, on real sockets and a real folder. */
+
 import { rm } from "node:fs/promises";
 import path from "node:path";
 import type { MysqlServer } from "../../demo/mysql/server.ts";
+import { GEO } from "../../geo/policies.ts";
 
 import { toHex } from "../../src/base/bytes.ts";
 import { type Logger, silentLogger } from "../../src/base/logger.ts";
@@ -55,6 +57,7 @@ export function sourceSettings(
     semiSync: true,
     serverId: 4000,
     nativePassword: false,
+    region: null,
     ...change,
   };
 }
@@ -95,6 +98,7 @@ export class LocalNode {
     const node = await startNode({
       platform,
       logger: options.logger ?? (process.env["BINRAFT_TEST_LOG"] ? consoleLogger : silentLogger),
+      policies: GEO,
       tls: await testCertificate(),
       settings: {
         name: "test",

@@ -10,13 +10,13 @@ import { runChecks } from "../../demo/checks.ts";
 import { ClusterProcesses, type ClusterProcessesOptions } from "../../demo/cluster-processes.ts";
 import { Load, type LoadOptions } from "../../demo/load.ts";
 import { MysqlServer } from "../../demo/mysql/server.ts";
+import { PeerNetwork } from "../../demo/network/peer-network.ts";
+import { TcpProxy } from "../../demo/network/tcp-proxy.ts";
 import type { NodeProcess } from "../../demo/node-process.ts";
 import { startReplica } from "../../demo/replica.ts";
 import { SCHEMA } from "../../demo/workload.ts";
 import { ACCOUNT, createSourceUser, SOURCE_USER } from "./local-node.ts";
-import { PeerNetwork } from "./peer-network.ts";
 import { sourceToml } from "./source-toml.ts";
-import { TcpProxy } from "./tcp-proxy.ts";
 import { waitFor } from "./wait-for.ts";
 
 export const VOTERS = ["v1", "v2", "v3"] as const;

@@ -38,8 +38,8 @@ export const TREES: Readonly<Record<string, readonly string[]>> = {
   src: [],
   geo: ["src"],
   runtime: ["src", "geo", "demo"],
-  demo: ["src", "runtime"],
-  docs: ["src", "runtime"],
+  demo: ["src", "runtime", "geo"],
+  docs: ["src", "runtime", "geo"],
 };
 
 /** Pure and synchronous: from the platform they take types at most. */

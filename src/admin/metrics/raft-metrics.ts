@@ -151,6 +151,12 @@ export const PEER_METRICS: readonly Metric[] = [
     ({ droppedMessages }) => droppedMessages,
   ),
   peer(
+    "binraft_peer_saved_bytes_total",
+    "counter",
+    "Bytes that did not go to the member since they were packed",
+    ({ savedBytes }) => savedBytes,
+  ),
+  peer(
     "binraft_peer_queued_bytes",
     "gauge",
     "Bytes that wait to be sent to the member",

@@ -7,6 +7,7 @@ import { CliError, ExitCode, type GlobalOptions } from "../context.ts";
 import { formatBytes, type Output } from "../output.ts";
 import { act, type VerbTable } from "../verb.ts";
 import { named, printMembers, quorumOf } from "./member.ts";
+import { addPlacementVerbs } from "./placement.ts";
 
 const NO_BOUND = "none";
 
@@ -65,6 +66,7 @@ export function addClusterVerbs(program: Command, table: VerbTable): void {
         );
       }),
     );
+  addPlacementVerbs(cluster, table);
 }
 
 function printCluster(output: Output, status: ClusterStatus): void {

@@ -21,6 +21,7 @@ interface SetOptions extends GlobalOptions {
   readonly semiSync?: string;
   readonly serverId?: string;
   readonly nativePassword?: string;
+  readonly region?: string;
 }
 
 interface ConfirmOptions extends GlobalOptions {
@@ -93,6 +94,7 @@ function addSet(syncer: Command, table: VerbTable): void {
     .option("--semi-sync <true|false>", "acknowledge transactions")
     .option("--server-id <NUMBER>", "server_id that the source sees")
     .option("--native-password <true|false>", "allow mysql_native_password")
+    .option("--region <REGION>", 'where it is: the leader goes there; "" for nowhere')
     .description("point to a source, or change how; what is left out stays")
     .action(
       act<SetOptions>(table, async (verb, url) => {
@@ -126,6 +128,8 @@ function sourceChange(verb: Verb<SetOptions>, url: string | undefined): Record<s
       throw usage(`Invalid value "${given}": expected true or false`);
     if (given !== undefined) change[name] = given === "true";
   }
+  if (options.region !== undefined)
+    change["region"] = options.region === "" ? null : options.region;
   if (options.serverId !== undefined) change["serverId"] = Number(options.serverId);
   if (Object.keys(change).length === 0)
     throw usage("Nothing to change: give a URL or an option (binraft syncer set --help)");

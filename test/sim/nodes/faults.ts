@@ -1,6 +1,6 @@
 /** Carries out the faults of a plan on whole nodes, and their ends. */
 import type { DurableLog } from "../../../src/storage/log.ts";
-import type { NodeCluster } from "./cluster.ts";
+import { type NodeCluster, REGIONS } from "./cluster.ts";
 import { DATA_DIR, type SimNode } from "./node.ts";
 import type { Fault, FaultKind } from "./plan.ts";
 
@@ -75,7 +75,10 @@ export class NodeFaults {
         this.#after(lastsMs, () => world.network.heal());
         return true;
       case "transfer":
-        leader?.node?.transferLeader("").catch(() => {});
+        // Over regions the source is said to be elsewhere, and the leader goes there by itself.
+        if (this.#cluster.plan.geo && b % 2 === 0)
+          leader?.node?.setSource({ region: REGIONS[(b >> 1) % REGIONS.length]! }).catch(() => {});
+        else leader?.node?.transferLeader("").catch(() => {});
         return leader !== null;
       case "slowDisk":
         node.machine.disk(DATA_DIR).faults.syncMs = 50 + (b % 700);

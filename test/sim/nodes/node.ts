@@ -1,12 +1,14 @@
 /** A whole node on a simulated machine: all that `binraft start` runs but the command line. */
+import { GEO } from "../../../geo/policies.ts";
 import type { Life } from "../../../runtime/memory/life.ts";
 import type { Machine } from "../../../runtime/memory/world.ts";
 import { toHex } from "../../../src/base/bytes.ts";
 import type { Logger } from "../../../src/base/logger.ts";
-import type { History } from "../../../src/cluster/cluster-settings.ts";
+import type { ClusterSettings, History } from "../../../src/cluster/cluster-settings.ts";
 import type { AccountSettings } from "../../../src/cluster/command.ts";
 import { type Discovery, staticDiscovery } from "../../../src/cluster/discovery.ts";
 import type { RunningNode } from "../../../src/cluster/node.ts";
+import { DEFAULT_PLACEMENT } from "../../../src/cluster/policies.ts";
 import { startNode } from "../../../src/cluster/start-node.ts";
 import { createVerifiers } from "../../../src/mysql/auth/verifier.ts";
 import type { Platform } from "../../../src/platform/platform.ts";
@@ -33,7 +35,28 @@ export interface NodePlan {
   readonly electionMs: number;
   readonly segmentBytes: number;
   readonly syncMs: number;
+  readonly region?: string;
+  readonly geo?: Partial<GeoPlan>;
 }
+
+export type GeoPlan = Pick<
+  ClusterSettings,
+  | "placement"
+  | "leaderCooldownMs"
+  | "replaceAfterMs"
+  | "removeAfterMs"
+  | "compress"
+  | "wanWindowBytes"
+>;
+
+const GEO_PLAN: GeoPlan = {
+  placement: DEFAULT_PLACEMENT,
+  leaderCooldownMs: 60_000,
+  replaceAfterMs: 600_000,
+  removeAfterMs: 0,
+  compress: "auto",
+  wanWindowBytes: 32 * 1024 * 1024,
+};
 
 export class SimNode {
   readonly name: string;
@@ -55,6 +78,10 @@ export class SimNode {
     this.#plan = plan;
     this.#onEnd = onEnd;
     this.#logger = recordingLogger(this.lines, () => machine.world.time.now);
+  }
+
+  get region(): string {
+    return this.#plan.region ?? "";
   }
 
   get up(): boolean {
@@ -101,10 +128,11 @@ export class SimNode {
     return startNode({
       platform,
       logger: this.#logger,
+      policies: GEO,
       tls: null,
       settings: {
         name: this.name,
-        region: "",
+        region: this.#plan.region ?? "",
         version: "0.0.0-sim",
         dataDir: DATA_DIR,
         serverId: null,
@@ -133,6 +161,8 @@ export class SimNode {
           history: this.#plan.history ?? "all",
           heartbeatMs,
           electionMs,
+          ...GEO_PLAN,
+          ...this.#plan.geo,
           credentials: async () => ({ ...tls, ca: null, secrets: [SECRET] }),
         },
       },

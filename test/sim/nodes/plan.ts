@@ -47,6 +47,8 @@ export interface Plan {
   readonly largeBytes: number;
   readonly lengthMs: number;
   readonly segmentBytes: number;
+  /** Nodes are in three regions far from each other, and the leader places voters and itself. */
+  readonly geo: boolean;
   readonly faults: readonly Fault[];
 }
 
@@ -95,6 +97,7 @@ export function drawPlan(seed: number): Plan {
     largeBytes: [200, 3_000, 40_000][random.below(3)]!,
     lengthMs: LENGTH_MS,
     segmentBytes: 64 * 1024,
+    geo: new SeededRandom(seed).fork("geo").below(4) === 0,
     faults,
   };
 }

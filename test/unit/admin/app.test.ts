@@ -181,7 +181,7 @@ test("docs/10-admin-api.md shows every route, and none that is not there", async
   );
   const file = path.join(import.meta.dirname, "../../../docs/10-admin-api.md");
   const [page, kingbus] = readFileSync(file, "utf8").split("## From kingbus");
-  const calls = [...page!.matchAll(/^\$ api (?:-X (\w+) )?\$BINRAFT_URL(\S+)/gm)].map(
+  const calls = [...page!.matchAll(/^\$ api (?:-X (\w+) )?"?\$BINRAFT_URL([^\s"?]+)/gm)].map(
     ([, method, called]) => `${method ?? "GET"} ${called}`,
   );
   const ours = kingbus!.split("\n").map((line) => line.split("|")[2] ?? "");

@@ -1,5 +1,10 @@
 /** Three members and counters, for the fake node. Every number differs, so that none can be mixed up. */
-import type { MemberStatus, NodeMetrics, ReplicaStatus } from "../../../src/cluster/operations.ts";
+import type {
+  MemberStatus,
+  NodeMetrics,
+  PlacementStatus,
+  ReplicaStatus,
+} from "../../../src/cluster/operations.ts";
 
 /** Stands where a careless node would have a secret: must not get out. */
 export const CANARY = "canary-secret";
@@ -40,6 +45,37 @@ export function fakeMembers(): MemberStatus[] {
   ];
 }
 
+export function fakePlacement(): PlacementStatus {
+  return {
+    secret: CANARY,
+    mode: "manual",
+    voters: 3,
+    leaderRegion: null,
+    sourceRegion: "iad",
+    leaderId: 1,
+    current: [1, 2],
+    findings: ["2 voters stand no more losses than 1"],
+    plan: {
+      secret: CANARY,
+      commitMs: 90,
+      degradedMs: 240,
+      voters: [1, 2, 3],
+      promote: [3],
+      demote: [],
+      leaderRegion: "iad",
+      reasons: ["3 voters in 3 regions"],
+      findings: [],
+      now: { commitMs: 90, degradedMs: null },
+      worthIt: true,
+    },
+    rtts: [
+      { from: "fra", to: "iad", rttMs: 91.25, measured: true },
+      { from: "fra", to: "syd", rttMs: 250, measured: false },
+    ],
+    last: "",
+  } as PlacementStatus;
+}
+
 export function fakeMetrics(): NodeMetrics {
   const peer = (id: number, rttMs: number | null): NodeMetrics["peers"][number] =>
     ({
@@ -49,6 +85,7 @@ export function fakeMetrics(): NodeMetrics {
       sentBytes: 100 + id,
       receivedBytes: 200 + id,
       droppedMessages: 300 + id,
+      savedBytes: 600 + id,
       queuedBytes: 400 + id,
       rttMs,
       secret: CANARY,

@@ -5,15 +5,18 @@ import {
   type ClusterOperations,
   type ClusterStatus,
   type MemberStatus,
+  type NearNode,
   type NodeMetrics,
   type NodeOperations,
   type NodeStatus,
   OperationError,
+  type PlacementStatus,
   type ReplicaStatus,
   type ServerStatus,
 } from "../../../src/cluster/operations.ts";
+import type { PlacementSettings } from "../../../src/cluster/policies.ts";
 import { GtidSet } from "../../../src/gtid/gtid-set.ts";
-import { CANARY, fakeMembers, fakeMetrics } from "./fake-cluster.ts";
+import { CANARY, fakeMembers, fakeMetrics, fakePlacement } from "./fake-cluster.ts";
 
 const GTIDS = "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5";
 
@@ -32,6 +35,7 @@ export class FakeNode implements NodeOperations, ClusterOperations {
   members: MemberStatus[] = fakeMembers();
   leaderId = 1;
   retention: { bytes: number | null; hours: number | null } = { bytes: null, hours: 168 };
+  placementChange: Partial<PlacementSettings> = {};
   listening = true;
   followers: readonly ReplicaStatus[] = [];
   alarms: readonly string[] = [];
@@ -50,7 +54,16 @@ export class FakeNode implements NodeOperations, ClusterOperations {
       secret: CANARY,
       node: { name: "n1", region: "iad", version: "0.1.0", runtime: "test", password: CANARY },
       clusterId: "c1d",
-      raft: { id: 1, role: "leader", term: 1, commit: 2, applied: 2, lastIndex: 2, firstIndex: 1 },
+      raft: {
+        id: 1,
+        role: "leader",
+        term: 1,
+        commit: 2,
+        applied: 2,
+        lastIndex: 2,
+        firstIndex: 1,
+        leaderSilentMs: 0,
+      },
       storage: {
         dataDir: "d",
         logBytes: 1,
@@ -170,6 +183,7 @@ export class FakeNode implements NodeOperations, ClusterOperations {
       semiSync: true,
       serverId: 4000,
       nativePassword: false,
+      region: "iad",
     };
   }
   setSource(change: object): Promise<void> {
@@ -219,6 +233,7 @@ export class FakeNode implements NodeOperations, ClusterOperations {
       joint: false,
       heartbeatMs: 250,
       electionMs: 1500,
+      rtts: [{ from: "fra", to: "iad", rttMs: 91.25, measured: true }],
       retentionBytes: this.retention.bytes,
       retentionHours: this.retention.hours,
       formatVersion: 2,
@@ -256,6 +271,22 @@ export class FakeNode implements NodeOperations, ClusterOperations {
     await this.#told(`transfer ${named}`);
     // This node has not heard of it yet: `leaderId` stays.
     return named === "" ? 2 : this.#member(named).id;
+  }
+  async placement(): Promise<PlacementStatus> {
+    return { ...fakePlacement(), ...this.placementChange };
+  }
+  async setPlacement(change: Partial<PlacementSettings>): Promise<PlacementStatus> {
+    await this.#told(`placement ${JSON.stringify(change)}`);
+    Object.assign(this.placementChange, change);
+    return this.placement();
+  }
+  async applyPlacement(): Promise<PlacementStatus> {
+    await this.#told("apply placement");
+    return this.placement();
+  }
+  nearest(region: string): NearNode[] {
+    const near = { id: 2, name: "fra", region, mysqlAddress: "10.0.0.2:3307" };
+    return [{ ...near, rttMs: 1.5, lagEntries: 4, secret: CANARY } as NearNode];
   }
   async setRetention(retention: { bytes: number | null; hours: number | null }): Promise<void> {
     await this.#told(`retention ${retention.bytes} ${retention.hours}`);

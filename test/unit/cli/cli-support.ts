@@ -1,4 +1,5 @@
 /** The command line on the simulated platform, talking to a node that answers from memory. */
+import { GEO } from "../../../geo/policies.ts";
 import { World } from "../../../runtime/memory/world.ts";
 import { nodeCrypto } from "../../../runtime/node/crypto.ts";
 import { createApp } from "../../../src/admin/app.ts";
@@ -53,6 +54,7 @@ export class CliWorld {
     });
     const running = runCli({
       platform,
+      policies: GEO,
       fetch: async (url, init) => {
         if (!this.up)
           throw new TypeError("fetch failed", {

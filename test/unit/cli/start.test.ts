@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { GEO } from "../../../geo/policies.ts";
 import { type Machine, World } from "../../../runtime/memory/world.ts";
 import type { ProblemDocument } from "../../../src/admin/problem.ts";
 import { decodeText, encodeText } from "../../../src/base/bytes.ts";
@@ -32,6 +33,7 @@ class Started {
   run(platform: Platform): void {
     const running = runCli({
       platform,
+      policies: GEO,
       fetch: () => Promise.reject(new Error("no network")),
       demo: () => Promise.reject(new Error("no demo")),
       hosting: () => null,

@@ -5,7 +5,7 @@ import { World } from "../../../runtime/memory/world.ts";
 import { LeaderCalls, type Link } from "../../../src/cluster/leader-calls.ts";
 import type { NodeCore } from "../../../src/cluster/node-core.ts";
 import { OperationError } from "../../../src/cluster/operations.ts";
-import { CallFailed } from "../../../src/peers/link.ts";
+import { CallFailed } from "../../../src/peers/calls.ts";
 import { ProposalDropped } from "../../../src/raft/errors.ts";
 import { idOf, running, SimNodes } from "./sim-nodes.ts";
 

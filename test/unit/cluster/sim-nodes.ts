@@ -1,5 +1,6 @@
 /** Whole nodes on simulated machines, without a source: for tests of who belongs to a cluster. */
 import assert from "node:assert/strict";
+import { estimateRttMs } from "../../../geo/rtt.ts";
 import { World } from "../../../runtime/memory/world.ts";
 import type { RunningNode } from "../../../src/cluster/node.ts";
 import { type NodePlan, PEER_PORT, SimNode } from "../../sim/nodes/node.ts";
@@ -40,6 +41,17 @@ export class SimNodes {
     );
     this.nodes.push(node);
     return node;
+  }
+
+  /** Each region as far from the others as geography estimates. */
+  spread(nodes: readonly SimNode[] = this.nodes): void {
+    for (const a of nodes) {
+      for (const b of nodes) {
+        if (a === b) continue;
+        const rttMs = estimateRttMs(a.region, b.region) ?? 1;
+        this.world.network.setLink(a.name, b.name, { latencyMs: rttMs / 2 });
+      }
+    }
   }
 
   /** Voters that form a cluster, and their leader. */

@@ -1,4 +1,5 @@
 /** A node on the simulated platform, and the lines that it logs. */
+import { GEO } from "../../../geo/policies.ts";
 import { type Machine, World } from "../../../runtime/memory/world.ts";
 import type { Logger } from "../../../src/base/logger.ts";
 import type { RunningNode } from "../../../src/cluster/node.ts";
@@ -24,6 +25,7 @@ export class NodeWorld {
       startNode({
         platform,
         logger: this.#logger(),
+        policies: GEO,
         tls: null,
         settings: {
           name: "test",

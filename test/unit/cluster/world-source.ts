@@ -62,7 +62,7 @@ export class WorldSource {
       ["server_uuid", uuid],
       ["server_id", "1"],
       ["gtid_mode", "ON"],
-      ["log_bin", "1"],
+      ["log_bin", "ON"],
       ["binlog_format", "ROW"],
       ["binlog_row_image", "FULL"],
       ["binlog_checksum", "CRC32"],
@@ -104,6 +104,7 @@ export class WorldSource {
       semiSync: true,
       serverId: 4000,
       nativePassword: true,
+      region: null,
     };
   }
 
@@ -157,7 +158,7 @@ export class WorldSource {
 
   /** The plugin is there and on. */
   offerSemiSync(side: "source" | "master"): this {
-    this.variables.set(`rpl_semi_sync_${side}_enabled`, "1");
+    this.variables.set(`rpl_semi_sync_${side}_enabled`, "ON");
     this.variables.set(`rpl_semi_sync_${side}_wait_point`, "AFTER_SYNC");
     this.variables.set(`rpl_semi_sync_${side}_timeout`, "3600000");
     for (const [name, value] of [
@@ -225,10 +226,16 @@ export class WorldSource {
         this.#files.map(({ name }) => [name]),
       );
     }
-    const variable = /^SELECT @@GLOBAL\.(\w+) AS v$/.exec(sql)?.[1];
-    if (variable !== undefined) {
-      const value = this.variables.get(variable);
-      return value === undefined ? [encodeErr(unknownVariable(variable))] : table(["v"], [[value]]);
+    if (sql.startsWith("SELECT @@GLOBAL.")) {
+      const names = [...sql.matchAll(/@@GLOBAL\.(\w+)/g)].map(([, name]) => name!);
+      const missing = names.find((name) => !this.variables.has(name));
+      if (missing !== undefined) return [encodeErr(unknownVariable(missing))];
+      return table(names, [names.map((name) => this.variables.get(name)!)]);
+    }
+    if (sql.startsWith("SHOW GLOBAL VARIABLES WHERE Variable_name IN ")) {
+      const names = new Set([...sql.matchAll(/'(\w+)'/g)].map(([, name]) => name!));
+      const rows = [...this.variables].filter(([name]) => names.has(name));
+      return table(["Variable_name", "Value"], rows);
     }
     const like = /^SHOW GLOBAL STATUS LIKE '(\w+)%?'$/.exec(sql)?.[1];
     if (like === undefined) return [encodeErr(syntaxError(sql))];

@@ -122,5 +122,6 @@ test("normalise gives the source the shape of the replicated settings", async ()
     semiSync: true,
     serverId: 4000,
     nativePassword: true,
+    region: null,
   });
 });

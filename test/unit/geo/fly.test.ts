@@ -41,6 +41,20 @@ test("a machine with its secrets needs no further configuration", async () => {
   assert.equal(admin.tokenRef, "env:BINRAFT_ADMIN_TOKEN");
 });
 
+test("the source is where the primary region is, if there is one and nobody says otherwise", async () => {
+  const source = {
+    BINRAFT_SOURCE_URL: "mysql://u@h",
+    BINRAFT_SOURCE_PASSWORD: "p",
+  };
+  const regionOf = async (env: Record<string, string>): Promise<string | null> =>
+    (await configOf({ ...SECRETS, ...source, ...env })).source!.region;
+  assert.equal(await regionOf({}), "iad");
+  assert.equal(await regionOf({ BINRAFT_SOURCE_REGION: "ams" }), "ams");
+  assert.equal((await configOf(SECRETS)).source, null);
+  const alone = { ...SECRETS, BINRAFT_SOURCE_SEMI_SYNC: "false" };
+  assert.match((await problems({ env: alone, hosting }))[0]!, /source\.semi_sync is set/);
+});
+
 test("what somebody wrote is stronger than what the machine says: file, environment, flag", async () => {
   const toml = '[node]\nregion = "file"\n[listen]\npeer = "[::]:5000"';
   const env = { ...SECRETS, BINRAFT_NODE_NAME: "env" };

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { BinraftError } from "../../../src/base/errors.ts";
-import { CallFailed } from "../../../src/peers/link.ts";
+import { CallFailed } from "../../../src/peers/calls.ts";
 import { message } from "../../../src/raft/types.ts";
 import { before } from "../../support/authority.ts";
 import { toyAuthority } from "../../support/toy-authority.ts";
@@ -29,6 +29,36 @@ test("two nodes are linked once, and messages arrive as they were sent", async (
   data.fill(0);
   assert.ok(await world.until(() => b!.messages.length === 1));
   assert.equal(b!.messages[0]!.entries[0]!.data[99_999], 7, "a copy");
+});
+
+test("between regions messages are packed, both ways and for catching up; an older node gets them plain", async () => {
+  for (const older of [false, true]) {
+    const world = new PeersWorld(1);
+    for (const id of [1, 2]) {
+      const node = await world.start(id);
+      node.packs = true;
+      if (older && id === 2) node.unpacks = [];
+    }
+    world.introduce();
+    const [a, b] = world.nodes;
+    const linked = (): boolean => world.nodes.every((node) => node.peers.isConnected(3 - node.id));
+    assert.ok(await world.until(linked));
+    const data = new Uint8Array(300_000).fill(7);
+    const entries = [{ index: 5, term: 1, type: 0 as const, data }];
+    const send = (from: number, to: number): void =>
+      world.nodes[from - 1]!.peers.send(
+        message("MsgApp", { from, to, term: 1, index: 4, entries }),
+      );
+    send(1, 2);
+    send(2, 1);
+    assert.ok(await world.until(() => a!.messages.length + b!.messages.length === 2));
+    for (const node of world.nodes) assert.deepEqual(node.messages[0]!.entries[0]!.data, data);
+    const [report] = a!.peers.reports();
+    if (older) assert.equal(report!.savedBytes, 0);
+    else assert.ok(report!.savedBytes > 290_000 && report!.sentBytes < 10_000);
+    const fetched = await world.world.time.run(() => b!.peers.entries(1, 10, 12, 1000));
+    assert.equal(fetched.length, 3);
+  }
 });
 
 test("calls are answered, and what fails keeps its kind and the next step", async () => {

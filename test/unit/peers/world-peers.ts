@@ -112,7 +112,13 @@ export class LinkedNode implements PeersHost {
       lastIndex: 0,
       heartbeatMs: 100,
       electionMs: 1000,
+      unpacks: this.unpacks,
     };
+  }
+  unpacks: readonly string[] = ["zstd", "deflate"];
+  packs = false;
+  packsFor(): boolean {
+    return this.packs;
   }
   judge(): Refusal | null {
     return this.refuse;

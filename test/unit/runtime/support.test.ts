@@ -1,10 +1,9 @@
 /** The tests' own tools: waiting with a deadline and the faulty proxy. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-
+import { TcpProxy } from "../../../demo/network/tcp-proxy.ts";
 import type { Conn } from "../../../src/platform/net.ts";
 import { readReport } from "../../support/other-runners.ts";
-import { TcpProxy } from "../../support/tcp-proxy.ts";
 import { thisPlatform } from "../../support/this-platform.ts";
 import { waitFor } from "../../support/wait-for.ts";
 

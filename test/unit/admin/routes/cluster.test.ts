@@ -20,6 +20,7 @@ test("GET /v1/cluster tells the leader, the quorum and the members, and nothing 
     joint: false,
     heartbeatMs: 250,
     electionMs: 1500,
+    rtts: [{ from: "fra", to: "iad", rttMs: 91.25, measured: true }],
     retentionBytes: null,
     retentionHours: 168,
     formatVersion: 2,

@@ -1,11 +1,20 @@
 /**
- * The links between the nodes of a cluster of processes, with partitions: a proxy stands in front of
- * every node's peer port, and a connection's faults are those of the pair (who dials, who is dialed).
+ * The network between processes on one machine, with distances and partitions: a proxy stands in front of
+ * every port that others use, and a connection's faults are those of the pair (who dials, who is dialed).
  * Who dials is read from /proc: the process that holds the other end's socket.
  */
 import { readdir, readFile, readlink } from "node:fs/promises";
 import type { Socket } from "node:net";
 import { noFaults, type ProxyFaults, TcpProxy } from "./tcp-proxy.ts";
+
+/** How two processes are connected, both ways alike. */
+export interface Line {
+  readonly rttMs: number;
+  readonly jitterShare: number;
+  readonly bytesPerMs: number;
+}
+
+const near = (): Line => ({ rttMs: 0, jitterShare: 0, bytesPerMs: Number.POSITIVE_INFINITY });
 
 export class PeerNetwork {
   readonly #pids: () => ReadonlyMap<string, number>;
@@ -14,10 +23,15 @@ export class PeerNetwork {
   readonly #pairs = new Map<string, ProxyFaults>();
   /** Directions "from>to" in which nothing passes. */
   readonly #cut = new Set<string>();
+  readonly #line: (from: string, to: string) => Line;
 
-  /** `pids` of the nodes that run now, by name. */
-  constructor(pids: () => ReadonlyMap<string, number>) {
+  /** `pids` of the processes that run now, by name; `line` is how two are connected. */
+  constructor(
+    pids: () => ReadonlyMap<string, number>,
+    line: (from: string, to: string) => Line = near,
+  ) {
     this.#pids = pids;
+    this.#line = line;
   }
 
   /** The address at which the others are to reach it. */
@@ -33,7 +47,8 @@ export class PeerNetwork {
     const key = `${from}>${to}`;
     let faults = this.#pairs.get(key);
     if (faults === undefined) {
-      faults = noFaults();
+      const { rttMs, jitterShare, bytesPerMs } = this.#line(from, to);
+      faults = { ...noFaults(), delayMs: rttMs / 2, jitterShare, bytesPerMs };
       this.#pairs.set(key, faults);
       this.#apply(from, to, faults);
     }
@@ -46,10 +61,39 @@ export class PeerNetwork {
     faults.refuse = faults.blackHole.up && faults.blackHole.down;
   }
 
+  /** Passed so far, by "from>to" of who said it. */
+  passedBytes(): Map<string, number> {
+    const all = new Map<string, number>();
+    const add = (key: string, bytes: number): void =>
+      void all.set(key, (all.get(key) ?? 0) + bytes);
+    for (const [key, { passedBytes }] of this.#pairs) {
+      const [from, to] = key.split(">") as [string, string];
+      add(`${from}>${to}`, passedBytes.up);
+      add(`${to}>${from}`, passedBytes.down);
+    }
+    return all;
+  }
+
   /** What `from` says does not reach `to` from now on, over open and new connections. */
   cut(from: string, to: string): void {
     this.#cut.add(`${from}>${to}`);
     this.#applyAll();
+  }
+
+  /** Nothing between these and all others. */
+  separate(names: readonly string[]): void {
+    for (const name of names)
+      for (const other of this.#names())
+        if (!names.includes(other)) {
+          this.#cut.add(`${name}>${other}`);
+          this.#cut.add(`${other}>${name}`);
+        }
+    this.#applyAll();
+  }
+
+  /** All that were ever seen: those with a proxy, and those that only dial. */
+  #names(): Set<string> {
+    return new Set([...this.#proxies.keys(), ...this.#pids().keys()]);
   }
 
   /** Nothing between one node and the others: both ways, or only what it says or hears. */

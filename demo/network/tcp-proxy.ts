@@ -1,21 +1,31 @@
 /**
- * A TCP proxy in user space, for faults that loopback does not have: cut after so many bytes,
- * swallow everything, delay, refuse, reset. It can not lose single packets; TCP would repair
+ * A TCP proxy in user space, for lines and faults that loopback does not have: as long as the way to
+ * another continent, as thin as one pays for, cut after so many bytes, swallowing everything, refused, reset. It can not lose single packets; TCP would repair
  * that anyway. "up" is from the client to the target, "down" the way back.
  */
 import net, { type Socket } from "node:net";
 
 export type Direction = "up" | "down";
 
+const LEAST_WAITING_BYTES = 256 * 1024;
+
 export interface ProxyFaults {
   /** Added to every piece of data, each way; the order is kept. */
   delayMs: number;
+  /** Of the delay, up or down by chance. */
+  jitterShare: number;
+  /** What the line carries each way; connections with the same faults share it. */
+  bytesPerMs: number;
   /** Data and ends of streams vanish; connections stay open. Per direction. */
   blackHole: Record<Direction, boolean>;
   /** New connections are reset at once. */
   refuse: boolean;
   /** Every connection is reset after so many bytes from its start in this direction. */
   cutAfterBytes: Record<Direction, number>;
+  /** What has passed with these faults. */
+  readonly passedBytes: Record<Direction, number>;
+  /** When the line has sent all that was given to it. */
+  readonly freeAtMs: Record<Direction, number>;
 }
 
 export class TcpProxy {
@@ -81,7 +91,8 @@ export class TcpProxy {
 
   /** Back to a plain proxy. What a black hole swallowed stays lost: cut those connections. */
   heal(): void {
-    Object.assign(this.faults, noFaults());
+    const { passedBytes, freeAtMs } = this.faults;
+    Object.assign(this.faults, { ...noFaults(), passedBytes, freeAtMs });
   }
 
   /** Resets all connections that are open now, or those of some faults. */
@@ -103,9 +114,13 @@ export class TcpProxy {
 export function noFaults(): ProxyFaults {
   return {
     delayMs: 0,
+    jitterShare: 0,
+    bytesPerMs: Number.POSITIVE_INFINITY,
     blackHole: { up: false, down: false },
     refuse: false,
     cutAfterBytes: { up: Number.POSITIVE_INFINITY, down: Number.POSITIVE_INFINITY },
+    passedBytes: { up: 0, down: 0 },
+    freeAtMs: { up: 0, down: 0 },
   };
 }
 
@@ -137,13 +152,28 @@ class Link {
     this.#target.resetAndDestroy();
   }
 
+  /** When a piece that comes now is at the other end. */
+  #due(direction: Direction, bytes: number): number {
+    const { delayMs, jitterShare, bytesPerMs, freeAtMs } = this.faults;
+    const now = performance.now();
+    const sentMs = Math.max(now, freeAtMs[direction]) + bytes / bytesPerMs;
+    freeAtMs[direction] = sentMs;
+    return sentMs + delayMs * (1 + jitterShare * (2 * Math.random() - 1));
+  }
+
+  /** Twice what is on a line of this length and width, as its queues would hold. */
+  get #mostWaiting(): number {
+    const { delayMs, bytesPerMs } = this.faults;
+    return Math.max(LEAST_WAITING_BYTES, 2 * delayMs * bytesPerMs);
+  }
+
   #pipe(direction: Direction, from: Socket, to: Socket, passed: Record<Direction, number>): void {
     let seen = 0;
+    let waiting = 0;
     // One chain per direction keeps the order, whatever the delay was when a piece came.
     let last: Promise<void> = Promise.resolve();
-    const later = (step: () => void): void => {
-      const delayMs = this.faults.delayMs;
-      const due = performance.now() + delayMs;
+    const later = (step: () => void, bytes = 0): void => {
+      const due = this.#due(direction, bytes);
       this.#held.pieces++;
       last = last.then(async () => {
         const left = due - performance.now();
@@ -160,6 +190,8 @@ class Link {
       from.pause();
       later(() => {
         passed[direction] += piece.length;
+        this.faults.passedBytes[direction] += piece.length;
+        waiting -= chunk.length;
         const cut = (): void => {
           if (room < chunk.length) this.reset();
           else from.resume();
@@ -167,9 +199,10 @@ class Link {
         if (to.destroyed) return;
         if (piece.length === 0) cut();
         else to.write(piece, cut);
-      });
-      // A long delay must not turn into one piece per delay: read on while pieces wait.
-      if (this.faults.delayMs > 0) from.resume();
+      }, piece.length);
+      waiting += chunk.length;
+      // A long delay must not turn into one piece per delay: read on while pieces wait, and the line is not full.
+      if (this.faults.delayMs > 0 && waiting < this.#mostWaiting) from.resume();
     });
     from.on("end", () => {
       if (!this.faults.blackHole[direction]) later(() => to.end());
