@@ -180,7 +180,11 @@ class Formation {
   #hear(name: string, view: FreshView): void {
     this.#note(view);
     if (this.#founding === null || view.founder === this.#founding.founder) return;
-    this.#troubles.set(name, `it takes "${view.founder}" for the one that forms the cluster`);
+    const other =
+      view.founder === ""
+        ? "it does not know yet who is to form the cluster"
+        : `it takes "${view.founder}" for the one that forms the cluster`;
+    this.#troubles.set(name, other);
   }
 
   /** All that exist answered in this round, are fresh, and know that it is this node. */
