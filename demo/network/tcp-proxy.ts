@@ -1,7 +1,8 @@
 /**
  * A TCP proxy in user space, for lines and faults that loopback does not have: as long as the way to
- * another continent, as thin as one pays for, cut after so many bytes, swallowing everything, refused, reset. It can not lose single packets; TCP would repair
- * that anyway. "up" is from the client to the target, "down" the way back.
+ * another continent, as thin as one pays for, cut after so many bytes, swallowing everything, refused,
+ * reset. It can not lose single packets; TCP would repair that anyway. "up" is from the client to the
+ * target, "down" the way back.
  */
 import net, { type Socket } from "node:net";
 
@@ -201,7 +202,7 @@ class Link {
         else to.write(piece, cut);
       }, piece.length);
       waiting += chunk.length;
-      // A long delay must not turn into one piece per delay: read on while pieces wait, and the line is not full.
+      // A long delay must not turn into one piece per delay: read on while the line is not full.
       if (this.faults.delayMs > 0 && waiting < this.#mostWaiting) from.resume();
     });
     from.on("end", () => {

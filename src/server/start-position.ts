@@ -134,9 +134,12 @@ async function confirmed(
   for (;;) {
     let choice = choose(stream, request);
     if (choice.kind === "file") return choice;
-    if (choice.error !== null && (await options.confirmMissing(choice.side).catch(() => false))) {
+    const { error, side } = choice;
+    if (error !== null && (await options.confirmMissing(side).catch(() => false))) {
       choice = choose(stream, request);
       if (choice.kind === "file") return choice;
+      // Meanwhile the stream went on: what is missing now may be at the other end, and others have it.
+      if (choice.error !== null && choice.side !== side) continue;
       if (choice.error !== null) throw choice.error;
     }
     if (!(await options.waitForMore())) throw new NotHereYet(choice.what);

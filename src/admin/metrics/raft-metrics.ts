@@ -18,6 +18,12 @@ export const RAFT_METRICS: readonly Metric[] = [
     ({ cluster }) => cluster.leaderId !== 0,
   ),
   gauge(
+    "binraft_raft_leader_silent_seconds",
+    "Since this node heard of a leader: what it serves is no fresher; absent before it ever did",
+    ({ status }) =>
+      status.raft.leaderSilentMs === null ? null : status.raft.leaderSilentMs / 1000,
+  ),
+  gauge(
     "binraft_raft_first_index",
     "The first entry that the log of this node still has",
     ({ status }) => status.raft.firstIndex,

@@ -10,6 +10,9 @@ import { act, type VerbTable } from "../verb.ts";
 import { printMembers, quorumOf } from "./member.ts";
 import { printReplicas } from "./replica.ts";
 
+/** Longer than any heartbeat. */
+const SILENT_MS = 10_000;
+
 const WATCH_MS = 1000;
 
 interface StatusOptions extends GlobalOptions {
@@ -90,6 +93,9 @@ function printStatus(output: Output, status: Shown): void {
       "raft",
       list(
         raft.role,
+        raft.leaderSilentMs !== null && raft.leaderSilentMs > SILENT_MS
+          ? output.paint("red", `no leader heard for ${formatDuration(raft.leaderSilentMs)}`)
+          : "",
         `term ${raft.term}`,
         `entries ${raft.firstIndex} to ${raft.lastIndex}`,
         `committed ${raft.commit}`,

@@ -10,7 +10,6 @@
  *   B9   nodes agree on every entry (the rolling hash)
  *   S9   a removed or replaced node takes no part any more
  */
-import { estimateRttMs } from "../../../geo/rtt.ts";
 import { SeededRandom } from "../../../runtime/memory/random.ts";
 import { World } from "../../../runtime/memory/world.ts";
 import type { RunningNode } from "../../../src/cluster/node.ts";
@@ -22,18 +21,12 @@ import { WorldSource } from "../../unit/cluster/world-source.ts";
 import { Violation } from "../ghost.ts";
 import { compareFiles } from "./compare-files.ts";
 import { NodeFaults } from "./faults.ts";
-import { ACCOUNT, type GeoPlan, MYSQL_PORT, type NodePlan, SimNode } from "./node.ts";
+import { ACCOUNT, MYSQL_PORT, type NodePlan, SimNode } from "./node.ts";
 import type { Plan } from "./plan.ts";
+import { placeOf, REGIONS, spread } from "./regions.ts";
 import { SimReplica } from "./replica.ts";
 
 const SOURCE_UUID = "aaaaaaaa-0000-0000-0000-000000000001";
-/** Of runs over regions; the source is in the first. */
-export const REGIONS = ["iad", "fra", "syd"] as const;
-const GEO_PLAN: Partial<GeoPlan> = {
-  placement: { mode: "auto", voters: 3, leaderRegion: null },
-  leaderCooldownMs: 1_500,
-  replaceAfterMs: 3_000,
-};
 const LOOK_MS = 25;
 const REST_MS = 240_000;
 
@@ -77,27 +70,8 @@ export class NodeCluster {
       electionMs: 500,
       segmentBytes,
       syncMs,
-      ...(this.plan.geo ? { region: this.#nextRegion(), geo: GEO_PLAN } : {}),
+      ...(this.plan.geo ? placeOf(this.nodes.length) : {}),
     };
-  }
-
-  #nextRegion(): string {
-    return REGIONS[this.nodes.length % REGIONS.length]!;
-  }
-
-  /** What goes from one region to another takes as long as it does. */
-  #spread(): void {
-    for (const a of this.nodes) {
-      for (const b of this.nodes)
-        if (a !== b) this.#setLine(a.name, b.name, estimateRttMs(a.region, b.region)!);
-      const rttMs = estimateRttMs(a.region, REGIONS[0])!;
-      this.#setLine(a.name, "source", rttMs);
-      this.#setLine("source", a.name, rttMs);
-    }
-  }
-
-  #setLine(from: string, to: string, rttMs: number): void {
-    this.world.network.setLink(from, to, { latencyMs: rttMs / 2 });
   }
 
   addNode(bootstrapExpect: number | null, more: Partial<NodePlan> = {}): SimNode {
@@ -107,7 +81,7 @@ export class NodeCluster {
     const node = new SimNode(machine, plan, (one, error) => this.#ended(one, error));
     node.onStart = (running) => this.started(node, running);
     this.nodes.push(node);
-    if (this.plan.geo) this.#spread();
+    if (this.plan.geo) spread(this.world.network, this.nodes);
     node.start();
     return node;
   }

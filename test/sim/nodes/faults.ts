@@ -1,8 +1,9 @@
 /** Carries out the faults of a plan on whole nodes, and their ends. */
 import type { DurableLog } from "../../../src/storage/log.ts";
-import { type NodeCluster, REGIONS } from "./cluster.ts";
+import type { NodeCluster } from "./cluster.ts";
 import { DATA_DIR, type SimNode } from "./node.ts";
 import type { Fault, FaultKind } from "./plan.ts";
+import { REGIONS } from "./regions.ts";
 
 export class NodeFaults {
   readonly #cluster: NodeCluster;
