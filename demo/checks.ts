@@ -95,7 +95,7 @@ async function sameFiles({ source, nodes, account, puller }: CheckContext): Prom
     if (difference !== null) throw new Error(`${node.name}: ${difference}`);
   }
   const last = nodes[nodes.length - 1]!;
-  const ours = await rawFiles({ host: "127.0.0.1", port: last.mysqlPort, ...account }, names);
+  const ours = await rawFiles({ host: last.host, port: last.mysqlPort, ...account }, names);
   const difference = differenceOf(ours, theirs);
   if (difference !== null) throw new Error(`mysqlbinlog from ${last.name}: ${difference}`);
   const bytes = [...theirs.values()].reduce((sum, file) => sum + file.length, 0);

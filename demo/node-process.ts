@@ -29,7 +29,16 @@ export interface NodeProcessOptions {
   readonly peerPort?: number;
   /** Not inside `folder` when a test puts it on a disk of its own. */
   readonly dataDir?: string;
+  /** As on a machine of its own: its address, the standard ports, and the rest from its environment. */
+  readonly machine?: NodeMachine;
 }
+
+export interface NodeMachine {
+  readonly host: string;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+const STANDARD_PORTS = { mysql: 3307, peer: 4306, admin: 8306 } as const;
 
 export class NodeProcess {
   readonly name: string;
@@ -39,6 +48,8 @@ export class NodeProcess {
   readonly adminPort: number;
   readonly peerPort: number | null;
   readonly runtime: Runtime;
+  readonly host: string;
+  readonly #env: Readonly<Record<string, string>>;
   readonly #nodeArgs: readonly string[];
   /** What `launch` runs: another version of binraft when a test says so. */
   main: string;
@@ -49,6 +60,8 @@ export class NodeProcess {
     this.folder = options.folder;
     this.dataDir = options.dataDir ?? path.join(options.folder, "data");
     this.peerPort = options.peerPort ?? null;
+    this.host = options.machine?.host ?? "127.0.0.1";
+    this.#env = options.machine?.env ?? {};
     this.runtime = options.runtime ?? OWN_RUNTIME;
     this.main = mainOf(this.runtime);
     this.#nodeArgs = options.nodeArgs ?? ["--max-semi-space-size=1"];
@@ -58,21 +71,26 @@ export class NodeProcess {
 
   /** Writes the configuration; `start` starts. */
   static async create(options: NodeProcessOptions): Promise<NodeProcess> {
-    const { folder, account, region } = options;
+    const { folder, account, machine, region } = options;
     await mkdir(folder, { recursive: true });
-    const node = new NodeProcess(options, await freePort(), await freePort());
+    const { mysql, peer, admin } = STANDARD_PORTS;
+    const node =
+      machine === undefined
+        ? new NodeProcess(options, await freePort(), await freePort())
+        : new NodeProcess({ ...options, peerPort: peer }, mysql, admin);
+    const named = machine === undefined ? `name = "${node.name}"` : "";
     const passwordFile = path.join(folder, "replica-password");
     await writeFile(passwordFile, account.password, { mode: 0o600 });
     await writeFile(
       path.join(folder, "binraft.toml"),
       `[node]
-name = "${node.name}"
+${named}
 data_dir = ${JSON.stringify(node.dataDir)}
 ${region === undefined ? "" : `region = "${region}"`}
 [listen]
-mysql = "127.0.0.1:${node.mysqlPort}"
-admin = "127.0.0.1:${node.adminPort}"
-${node.peerPort === null ? "" : `peer = "127.0.0.1:${node.peerPort}"`}
+mysql = "${node.host}:${node.mysqlPort}"
+admin = "${node.host}:${node.adminPort}"
+${node.peerPort === null ? "" : `peer = "${node.host}:${node.peerPort}"`}
 [accounts]
 ${account.user} = { password_file = ${JSON.stringify(passwordFile)}, native = true }
 ${options.toml}
@@ -86,6 +104,10 @@ ${options.toml}
   }
   get logFile(): string {
     return path.join(this.folder, "binraft.log");
+  }
+
+  get adminUrl(): string {
+    return `http://${this.host}:${this.adminPort}`;
   }
 
   get configFile(): string {
@@ -109,7 +131,10 @@ ${options.toml}
       nodeArgs: this.#nodeArgs,
     });
     const command = [...first, "start", "--config", this.configFile, ...args];
-    const child = spawnTracked({ file, args: command }, { stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawnTracked(
+      { file, args: command, env: this.#env },
+      { stdio: ["ignore", "pipe", "pipe"] },
+    );
     const log = createWriteStream(this.logFile, { flags: "a" });
     child.stdout!.pipe(log, { end: false });
     child.stderr!.pipe(log, { end: false });
@@ -142,7 +167,7 @@ ${options.toml}
 
   async ready(): Promise<boolean> {
     try {
-      const response = await fetch(`http://127.0.0.1:${this.adminPort}/readyz`, {
+      const response = await fetch(`${this.adminUrl}/readyz`, {
         signal: AbortSignal.timeout(ANSWER_MS),
       });
       return response.ok;
@@ -183,9 +208,11 @@ ${options.toml}
   }
 
   async fetch(route: string, init: RequestInit = {}): Promise<Response> {
-    const token = (await readFile(path.join(this.dataDir, "admin-token"), "utf8")).trim();
+    const token =
+      this.#env["BINRAFT_ADMIN_TOKEN"] ??
+      (await readFile(path.join(this.dataDir, "admin-token"), "utf8")).trim();
     const headers = { ...init.headers, authorization: `Bearer ${token}` };
-    return fetch(`http://127.0.0.1:${this.adminPort}${route}`, { ...init, headers });
+    return fetch(`${this.adminUrl}${route}`, { ...init, headers });
   }
 
   async #get<T>(route: string): Promise<T> {

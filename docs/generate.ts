@@ -52,7 +52,8 @@ function configPage(): string {
   return `# Configuration
 
 A value comes from the first of these that has one: the flag, the environment, \`binraft.toml\`
-(the file of \`--config\`, else the one in the working directory), the default. Unknown keys,
+(the file of \`--config\`, else the one in the working directory), what
+[Fly.io](../11-fly.md#what-is-set-by-itself) says of its machine, the default. Unknown keys,
 sections and \`BINRAFT_\` variables are errors. Paths in the file are relative to the file, other
 paths to the working directory. Sizes are bytes or such as \`128MiB\`.
 
@@ -145,6 +146,7 @@ function cliPage(): string {
       policies: GEO,
       fetch: () => Promise.reject(),
       demo: () => Promise.reject(),
+      hosting: () => null,
     },
     done: () => {},
   });
@@ -201,6 +203,8 @@ function apiPage(): string {
     crypto: nodePlatform().crypto,
     token: "",
     hostNames: [],
+    openMetrics: false,
+    replay: null,
     logger: silentLogger,
   });
   const document = app.getOpenAPI31Document({ openapi: "3.1.0", info: { title: "", version: "" } });
@@ -214,7 +218,8 @@ function apiPage(): string {
 
 JSON over HTTP at \`listen.admin\`. \`/openapi.json\` has every shape.
 
-- Every route needs \`Authorization: Bearer TOKEN\`, but for \`/livez\`, \`/readyz\` and \`/errors/CODE\`.
+- Every route needs \`Authorization: Bearer TOKEN\`, but for \`/livez\`, \`/readyz\` and \`/errors/CODE\`
+  (and \`/metrics\` with \`admin.open_metrics\`).
 - Writes need \`Content-Type: application/json\`; bodies are at most 64 KiB; unknown fields are refused.
 - The Host header must be loopback or the address of \`listen.admin\`; cross-site requests are refused.
 - Errors are \`application/problem+json\`: \`type\`, \`title\`, \`status\`, \`code\` ([errors.md](errors.md)),

@@ -44,7 +44,7 @@ const GROUPS: readonly Group[] = [
   {
     name: "tidy",
     what: "layout, import directions, generated pages",
-    files: ["test/tidy.test.ts"],
+    files: ["test/tidy.test.ts", "test/tidy"],
     concurrency: 1,
     fileTimeoutMs: MINUTE_MS,
   },

@@ -32,14 +32,16 @@ export function spawnTracked(command: Command, options: SpawnOptions): ChildProc
   return child;
 }
 
-/** Not by `child.kill`: on Deno a process that was sent a signal that way is sent no other. */
+/**
+ * To a child that still runs. Not by its own `kill`: on Deno that notes the signal as what the process
+ * ended by, at once and for good, though it may take its time and end with a code.
+ */
 export function sendSignal(child: ChildProcess, signal: NodeJS.Signals): void {
-  const { pid, exitCode, signalCode } = child;
-  if (pid === undefined || exitCode !== null || signalCode !== null) return;
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
   try {
-    process.kill(pid, signal);
-  } catch {
-    // It is gone, and we are told of that in a moment.
+    process.kill(child.pid, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
   }
 }
 

@@ -1,4 +1,5 @@
 /** `binraft` on Bun. */
+import { flyHosting } from "../../geo/fly.ts";
 import { GEO } from "../../geo/policies.ts";
 import { runCli } from "../../src/cli/cli.ts";
 import { exitOnceWritten } from "../node/process.ts";
@@ -9,5 +10,6 @@ const code = await runCli({
   policies: GEO,
   fetch: (url, init) => fetch(url, init),
   demo: () => import("../../demo/main.ts"),
+  hosting: flyHosting,
 });
 await exitOnceWritten(code);

@@ -1,5 +1,6 @@
 /** `binraft` on Node. Knows everything: the platform, the command line, the demo. */
 import { flushCompileCache } from "node:module";
+import { flyHosting } from "../../geo/fly.ts";
 import { GEO } from "../../geo/policies.ts";
 import { runCli } from "../../src/cli/cli.ts";
 import { nodePlatform } from "./platform.ts";
@@ -14,5 +15,6 @@ const code = await runCli({
   policies: GEO,
   fetch: (url, init) => fetch(url, init),
   demo: () => import("../../demo/main.ts"),
+  hosting: flyHosting,
 });
 await exitOnceWritten(code);

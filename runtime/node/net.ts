@@ -7,6 +7,7 @@ import type { Address, Conn, Listener, Net } from "../../src/platform/net.ts";
 import { NetError } from "../../src/platform/net.ts";
 import { type ConnOptions, NodeConn } from "./conn.ts";
 import { netError } from "./errors.ts";
+import { type Ask, addressesOf, type Internal } from "./resolve.ts";
 
 /**
  * What a connection of ours reads into, again and again: without it every 64 KiB would be memory of
@@ -17,10 +18,14 @@ const READ_BYTES = 128 * 1024;
 /** Idle time before the first probe: finds peers that vanished without a reset. */
 const KEEP_ALIVE_MS = 30_000;
 
-export function nodeNet(options: ConnOptions): Net {
+export function nodeNet(options: ConnOptions, internal: Internal): Net {
   return {
     listen: (address, onConn) => listen(address, onConn, options),
-    connect: (address, timeoutMs) => connect(address, timeoutMs, options),
+    connect: (address, timeoutMs) => {
+      const ask = internal(address.host);
+      if (ask === null) return connect(address, timeoutMs, options);
+      return connectInside(ask, address, timeoutMs, options);
+    },
   };
 }
 
@@ -48,6 +53,42 @@ function listen(
 function close(server: net.Server): Promise<void> {
   if (server.listening) server.close();
   return new Promise((resolve) => setImmediate(resolve));
+}
+
+/** Looks the name up first, and takes the first of its addresses that answers. */
+async function connectInside(
+  ask: Ask,
+  { host, port }: Address,
+  timeoutMs: number,
+  options: ConnOptions,
+): Promise<Conn> {
+  const deadline = performance.now() + timeoutMs;
+  const late = new NetError(
+    "ETIMEDOUT",
+    `Cannot connect to ${host}:${port}: no answer in ${timeoutMs} ms`,
+  );
+  const addresses = await within(addressesOf(ask, host), timeoutMs, late);
+  let failure: NetError = late;
+  for (const address of addresses) {
+    const leftMs = deadline - performance.now();
+    if (leftMs <= 0) break;
+    try {
+      return await connect({ host: address, port }, leftMs, options);
+    } catch (error) {
+      const { code } = netError(error, "");
+      const message = `Cannot connect to ${host}:${port} at ${address}: ${code}`;
+      failure = new NetError(code, message, { cause: error });
+    }
+  }
+  throw failure;
+}
+
+function within<T>(work: Promise<T>, timeoutMs: number, late: Error): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(late), timeoutMs);
+  });
+  return Promise.race([work, timeout]).finally(() => clearTimeout(timer));
 }
 
 function connect(address: Address, timeoutMs: number, options: ConnOptions): Promise<Conn> {

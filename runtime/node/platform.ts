@@ -1,6 +1,6 @@
 /**
  * The platform on the node: modules. Node uses it as it is; Bun and Deno use the same parts with
- * their own name, HTTP server and the two flags below, and replace nothing else.
+ * their own name, HTTP server and the flags below, and replace nothing else.
  */
 import type { HttpHost } from "../../src/platform/http.ts";
 import type { Platform } from "../../src/platform/platform.ts";
@@ -8,11 +8,12 @@ import { nodeClock } from "./clock.ts";
 import { nodeCompress } from "./compress.ts";
 import { nodeCrypto } from "./crypto.ts";
 import { nodeDisk } from "./disk.ts";
-import { type DnsOptions, nodeDns } from "./dns.ts";
+import { nodeDns } from "./dns.ts";
 import { nodeHttp } from "./http.ts";
 import { nodeNet } from "./net.ts";
 import { nodeProcess } from "./process.ts";
 import { nodeRandom } from "./random.ts";
+import { internalNames, type ResolveOptions } from "./resolve.ts";
 
 export interface NodePlatformOptions {
   readonly name?: "node" | "bun" | "deno";
@@ -36,20 +37,22 @@ export interface NodePlatformOptions {
    */
   readonly offloadZstd?: boolean;
   /** Name servers and what is known of the runtime's resolver (dns.ts). */
-  readonly dns?: DnsOptions;
+  readonly dns?: ResolveOptions;
 }
 
 export function nodePlatform(options: NodePlatformOptions = {}): Platform {
+  const resolving = options.dns ?? {};
+  const internal = internalNames(process.env["FLY_NAMESERVER"], resolving);
   return {
     name: options.name ?? "node",
     clock: nodeClock,
     random: nodeRandom(),
-    net: nodeNet({
-      wrapDuplex: options.wrapDuplex ?? false,
-      joinsCorked: options.joinsCorked ?? false,
-    }),
+    net: nodeNet(
+      { wrapDuplex: options.wrapDuplex ?? false, joinsCorked: options.joinsCorked ?? false },
+      internal,
+    ),
     disk: nodeDisk,
-    dns: nodeDns(options.dns),
+    dns: nodeDns(internal, resolving),
     http: options.http ?? nodeHttp,
     crypto: nodeCrypto,
     compress: nodeCompress,

@@ -12,6 +12,7 @@ import type { ClusterOperations, NodeOperations, Waiting } from "../cluster/oper
 import type { Crypto } from "../platform/crypto.ts";
 import { hostGuard, jsonGuard, siteGuard, sizeGuard, tokenGuard } from "./guards.ts";
 import { ApiError, answerError } from "./problem.ts";
+import { type ReplayRule, replayToLeader } from "./replay.ts";
 import { accountRoutes } from "./routes/accounts.ts";
 import { binlogRoutes } from "./routes/binlogs.ts";
 import { clusterRoutes } from "./routes/cluster.ts";
@@ -28,17 +29,22 @@ export interface GuardOptions {
   readonly token: string;
   /** Names and addresses by which this node is called, beside the loopback ones. */
   readonly hostNames: readonly string[];
+  /** `/metrics` needs no token. */
+  readonly openMetrics: boolean;
   readonly logger: Logger;
 }
 
 export interface AdminOptions extends GuardOptions {
   readonly node: NodeOperations & ClusterOperations;
+  /** Null where no proxy in front of the nodes sends requests on. */
+  readonly replay: ReplayRule | null;
 }
 
 /** A web-standard handler for the platform's HTTP server. */
 export function createApp(options: AdminOptions): OpenAPIHono {
-  const { node, logger } = options;
+  const { node, logger, replay } = options;
   const app = guardedApp(options);
+  if (replay !== null) app.use(replayToLeader(replay, node));
   readyRoute(app, node);
   metricsRoutes(app, node);
   statusRoutes(app, node);
@@ -63,7 +69,10 @@ export function createStartingApp(options: GuardOptions, waiting: () => Waiting)
   return app;
 }
 
-function guardedApp({ crypto, token, hostNames, logger }: GuardOptions): OpenAPIHono {
+function guardedApp(options: GuardOptions): OpenAPIHono {
+  const { crypto, token, hostNames, openMetrics, logger } = options;
+  const isOpen = (path: string): boolean =>
+    isOpenPath(path) || (openMetrics && path === "/metrics");
   const app = new OpenAPIHono({
     defaultHook: (result) => {
       if (!result.success) throw new ApiError(400, "BR4006", describeIssues(result.error.issues));
@@ -89,7 +98,7 @@ function guardedApp({ crypto, token, hostNames, logger }: GuardOptions): OpenAPI
     context.header("X-Content-Type-Options", "nosniff");
     context.header("Content-Security-Policy", "default-src 'self'; frame-ancestors 'none'");
   });
-  app.use(hostGuard(hostNames), siteGuard(), tokenGuard(crypto, token, isOpenPath));
+  app.use(hostGuard(hostNames), siteGuard(), tokenGuard(crypto, token, isOpen));
   app.use(jsonGuard(), sizeGuard());
 
   liveRoutes(app);

@@ -10,6 +10,7 @@ import type { Address } from "../platform/net.ts";
 import type { Platform } from "../platform/platform.ts";
 import { adminToken } from "./admin-token.ts";
 import { adminCredentials } from "./certificate.ts";
+import type { Hosting } from "./hosting.ts";
 
 export interface AdminPort {
   readonly address: Address;
@@ -23,12 +24,20 @@ export interface AdminPort {
 export async function openAdminPort(
   platform: Platform,
   config: NodeConfig,
+  hosting: Hosting | null,
   logger: Logger,
 ): Promise<AdminPort> {
+  const advertised = config.cluster === null ? [] : [config.cluster.advertise.host];
   const guards: GuardOptions = {
     crypto: platform.crypto,
     token: await tokenUnderLock(platform, config),
-    hostNames: [config.listen.admin.host, platform.process.hostname()],
+    hostNames: [
+      config.listen.admin.host,
+      platform.process.hostname(),
+      ...advertised,
+      ...(hosting?.hostNames ?? []),
+    ],
+    openMetrics: config.admin.openMetrics,
     logger,
   };
   let waiting = READS_LOG;
@@ -45,7 +54,7 @@ export async function openAdminPort(
       waiting = now;
     },
     answerFor: (node) => {
-      app = createApp({ ...guards, node });
+      app = createApp({ ...guards, node, replay: hosting?.replay ?? null });
     },
     stop: (graceMs) => server.stop(graceMs),
   };

@@ -2,7 +2,8 @@
 
 import { NO_QUORUM, type ProblemDocument } from "../admin/problem.ts";
 import type { ErrorCode } from "../base/errors.ts";
-import { formatHostPort } from "../config/kinds.ts";
+import { formatHostPort, type HostPort } from "../config/kinds.ts";
+import { isAnyAddress } from "../config/loopback.ts";
 import { DiskError } from "../platform/disk.ts";
 import { type CliContext, CliError, ExitCode, type Fetch, type GlobalOptions } from "./context.ts";
 import { trySettings } from "./settings.ts";
@@ -115,14 +116,20 @@ export async function connectToNode(
       `Not a URL: "${named}"; expected one such as ${DEFAULT_URL}`,
     );
   }
-  const config = (await trySettings(platform, options))?.config ?? null;
+  const config = (await trySettings(context, options))?.config ?? null;
   let url = named ?? DEFAULT_URL;
   if (named === undefined && config !== null) {
     const scheme = config.admin.tlsCert === null ? "http" : "https";
-    url = `${scheme}://${formatHostPort(config.listen.admin)}`;
+    url = `${scheme}://${formatHostPort(ofThisMachine(config.listen.admin))}`;
   }
   const token = options.token ?? env["BINRAFT_TOKEN"] ?? (await findToken(context, config));
   return new AdminClient(context.fetch, url, token);
+}
+
+/** Nobody can connect to "all addresses". */
+function ofThisMachine(listen: HostPort): HostPort {
+  if (!isAnyAddress(listen.host)) return listen;
+  return { ...listen, host: listen.host === "::" ? "::1" : "127.0.0.1" };
 }
 
 /** The token that a node on this machine uses; "" when this user may not read it. */

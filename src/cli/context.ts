@@ -2,6 +2,7 @@
 import type { ErrorCode } from "../base/errors.ts";
 import type { GeoPolicies } from "../cluster/policies.ts";
 import type { Platform } from "../platform/platform.ts";
+import type { FindHosting } from "./hosting.ts";
 
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
@@ -18,6 +19,8 @@ export interface CliContext {
   readonly fetch: Fetch;
   /** Loads the demo, which is no part of the core. */
   readonly demo: () => Promise<DemoModule>;
+  /** Looks whether a provider is known at which this process runs. */
+  readonly hosting: FindHosting;
 }
 
 export const ExitCode = { OK: 0, FAILED: 1, USAGE: 2, UNREACHABLE: 3, NO_QUORUM: 4 } as const;

@@ -5,8 +5,7 @@
 import { type Command, Option as CommandOption } from "commander";
 import { ConfigError, type Loaded, loadConfig } from "../config/load.ts";
 import { flagName, OPTIONS, optionName } from "../config/options.ts";
-import type { Platform } from "../platform/platform.ts";
-import type { GlobalOptions } from "./context.ts";
+import type { CliContext, GlobalOptions } from "./context.ts";
 
 /** Adds a flag for every option of the configuration. */
 export function addConfigFlags(command: Command): Command {
@@ -22,7 +21,10 @@ export function addConfigFlags(command: Command): Command {
 }
 
 /** The configuration for this command line. Rejects with ConfigError. */
-export function loadSettings(platform: Platform, options: GlobalOptions): Promise<Loaded> {
+export function loadSettings(
+  { platform, hosting }: CliContext,
+  options: GlobalOptions,
+): Promise<Loaded> {
   const flags = new Map<string, string>();
   const given = options as Readonly<Record<string, unknown>>;
   for (const option of OPTIONS) {
@@ -34,16 +36,17 @@ export function loadSettings(platform: Platform, options: GlobalOptions): Promis
     disk: (root) => platform.disk(root),
     flags,
     file: options.config ?? null,
+    hosting: hosting(platform.process.env),
   });
 }
 
 /** Null when the configuration cannot be used; verbs that only talk to a node go on without. */
 export async function trySettings(
-  platform: Platform,
+  context: CliContext,
   options: GlobalOptions,
 ): Promise<Loaded | null> {
   try {
-    return await loadSettings(platform, options);
+    return await loadSettings(context, options);
   } catch (error) {
     if (error instanceof ConfigError && options.config === undefined) return null;
     throw error;

@@ -15,6 +15,7 @@ import type { RunningNode } from "../cluster/node.ts";
 import type { NodeSettings, StartOptions } from "../cluster/node-settings.ts";
 import { startNode } from "../cluster/start-node.ts";
 import { formatHostPort, type HostPort } from "../config/kinds.ts";
+import { isAnyAddress } from "../config/loopback.ts";
 import type { NodeConfig } from "../config/node-config.ts";
 import { createVerifiers } from "../mysql/auth/verifier.ts";
 import { delay } from "../platform/clock.ts";
@@ -23,6 +24,8 @@ import { type AdminPort, openAdminPort } from "./admin-port.ts";
 import { tokenPath } from "./admin-token.ts";
 import { replicaCredentials } from "./certificate.ts";
 import { type CliContext, ExitCode, type GlobalOptions } from "./context.ts";
+import { discoveryOf } from "./discovery.ts";
+import type { Hosting } from "./hosting.ts";
 import { createLogger } from "./logger.ts";
 import { peerCredentials } from "./peer-credentials.ts";
 import { readSecret } from "./secrets.ts";
@@ -38,16 +41,16 @@ interface StartFlags extends GlobalOptions {
 
 export async function runStart(context: CliContext, options: StartFlags): Promise<ExitCode> {
   const { platform, policies } = context;
-  const { config, file } = await loadSettings(platform, options);
+  const hosting = context.hosting(platform.process.env);
+  const { config, file } = await loadSettings(context, options);
   const logger = await createLogger({ process: platform.process, debug: options.debug === true });
   const signalled = untilSignal(platform, logger);
-  const starting = startAll(
-    { platform, policies, logger },
-    config,
-    options.bootstrap === true,
-  ).catch((error: unknown) => {
-    throw describeStartError(error);
-  });
+  const bootstrap = options.bootstrap === true;
+  const starting = startAll({ platform, policies, logger }, { config, hosting, bootstrap }).catch(
+    (error: unknown) => {
+      throw describeStartError(error);
+    },
+  );
   // It may wait for its place in a cluster for ever, and as the first process of a container would not
   // end by a signal that nobody takes. There is nobody yet who would have to be told.
   const running = await Promise.race([starting, signalled]);
@@ -79,22 +82,28 @@ interface Running {
   readonly admin: AdminPort;
 }
 
+interface Told {
+  readonly config: NodeConfig;
+  readonly hosting: Hosting | null;
+  readonly bootstrap: boolean;
+}
+
 async function startAll(
   given: Pick<StartOptions, "platform" | "policies" | "logger">,
-  config: NodeConfig,
-  bootstrap: boolean,
+  told: Told,
 ): Promise<Running> {
   const { platform, logger } = given;
+  const { config, hosting, bootstrap } = told;
   if (bootstrap && config.cluster === null) {
     throw new BinraftError(
       "BR1005",
       "--bootstrap is for nodes of a cluster: without [cluster] an empty directory becomes a node of its own",
     );
   }
-  const cluster = await clusterSettings(platform, config, bootstrap);
+  const cluster = await clusterSettings(platform, told);
   const settings = { ...(await nodeSettings(platform, config)), cluster };
   const tls = await replicaCredentials(platform, config);
-  const admin = await openAdminPort(platform, config, logger.with({ part: "admin" }));
+  const admin = await openAdminPort(platform, config, hosting, logger.with({ part: "admin" }));
   try {
     const { onWaiting } = admin;
     const node = await startNode({ ...given, settings, tls, onWaiting });
@@ -109,12 +118,11 @@ async function startAll(
 /** Null on a node of its own. */
 async function clusterSettings(
   platform: Platform,
-  config: NodeConfig,
-  bootstrap: boolean,
+  { config, hosting, bootstrap }: Told,
 ): Promise<ClusterSettings | null> {
   const { cluster, listen } = config;
   if (cluster === null) return null;
-  const { advertise, join, bootstrapExpect, heartbeatMs, electionMs, history } = cluster;
+  const { advertise, bootstrapExpect, heartbeatMs, electionMs, history } = cluster;
   const { placement, compress, wanWindowBytes, leaderCooldownMs, replaceAfterMs, removeAfterMs } =
     cluster;
   const scheme = config.admin.tlsCert === null ? "http" : "https";
@@ -127,7 +135,7 @@ async function clusterSettings(
       mysql: reachable(listen.mysql),
       admin: `${scheme}://${reachable(listen.admin)}`,
     },
-    join,
+    discovery: discoveryOf(platform, cluster, listen.peer.port, hosting),
     bootstrapExpect,
     bootstrap,
     history,
@@ -141,10 +149,6 @@ async function clusterSettings(
     removeAfterMs,
     credentials: await peerCredentials(platform, config, cluster),
   };
-}
-
-function isAnyAddress(host: string): boolean {
-  return host === "0.0.0.0" || host === "::";
 }
 
 /** What the node takes, with the accounts' passwords turned into verifiers. */

@@ -1,6 +1,7 @@
 /** What a node of a cluster is told by its configuration. */
 import type { PeerCredentials } from "../peers/handshake.ts";
 import type { Address } from "../platform/net.ts";
+import type { Discovery } from "./discovery.ts";
 import type { PlacementSettings } from "./policies.ts";
 
 export type History = "all" | "from-now";
@@ -9,8 +10,8 @@ export interface ClusterSettings {
   readonly listen: Address;
   /** Where the others reach this node: "host:port" or a URL. */
   readonly advertised: { readonly peer: string; readonly mysql: string; readonly admin: string };
-  /** Peer addresses of nodes to join, or to form a cluster with. */
-  readonly join: readonly Address[];
+  /** Finds nodes to join, or to form a cluster with. */
+  readonly discovery: Discovery;
   /** A fresh directory forms a cluster once so many fresh nodes see each other. */
   readonly bootstrapExpect: number | null;
   /** A fresh directory becomes a cluster of one that others can join. */

@@ -1,9 +1,12 @@
 /**
  * What becomes of an empty data directory in a cluster (design: it never becomes a cluster by itself).
  *
- *   --bootstrap            a cluster of one, unless one of `join` is of a cluster already
+ *   --bootstrap            a cluster of one, unless one that was found is of a cluster already
  *   bootstrap_expect = N   a cluster of N, once N fresh nodes see each other and each sees the same N
- *   otherwise              it joins the cluster of one of `join`, or of whoever invites it, as a learner
+ *   founding               a cluster of one, if discovery has founders, this node is the one, and all
+ *                          that exist answer that they are fresh and that it is (discovery.ts)
+ *   otherwise              it joins the cluster of one that was found, or of whoever invites it, as a
+ *                          learner
  *
  * A node of a cluster answers `introduce` with what the caller is to it: one of those that it was
  * formed with, whose log just is not there yet (nothing was voted or stored under it), or a stranger.
@@ -16,10 +19,11 @@ import { printable } from "../base/logger.ts";
 import { CallFailed } from "../peers/calls.ts";
 import type { Peers } from "../peers/peers.ts";
 import { delay } from "../platform/clock.ts";
-import type { Address } from "../platform/net.ts";
+import { type Address, NetError } from "../platform/net.ts";
 import type { Platform } from "../platform/platform.ts";
 import { EMPTY_CONF_STATE } from "../raft/types.ts";
 import type { ClusterSettings } from "./cluster-settings.ts";
+import type { Founding } from "./discovery.ts";
 import { type Announcement, formatAddress, type Member, parseAddress } from "./members.ts";
 import type { FirstState } from "./node-state.ts";
 import type { PeerHost } from "./peer-host.ts";
@@ -50,6 +54,8 @@ interface FreshView {
   readonly expect: number | null;
   /** Disks of the fresh nodes that it sees, itself included; sorted. */
   readonly sees: readonly string[];
+  /** Who is to form a cluster of one, as it sees it (discovery.ts); "" for nobody. */
+  readonly founder: string;
 }
 
 /** How a node answers `introduce`. */
@@ -86,16 +92,18 @@ export function form(parts: FormationParts): Promise<Place> {
 
 class Formation {
   readonly #parts: FormationParts;
-  readonly #addresses: Address[];
+  /** Addresses of nodes that invited this one. */
+  readonly #invited: Address[] = [];
   readonly #seen = new Map<string, { view: FreshView; atMs: number }>();
-  /** Why the last tries failed, by address. */
+  /** Why this round came to nothing, by address. */
   readonly #troubles = new Map<string, string>();
+  /** As of the last look; null without founders, and while discovery fails. */
+  #founding: Founding | null = null;
+  #asked = 0;
   #saidMs = Number.NEGATIVE_INFINITY;
 
   constructor(parts: FormationParts) {
     this.#parts = parts;
-    const own = parts.settings.advertised.peer;
-    this.#addresses = parts.settings.join.filter((address) => formatAddress(address) !== own);
   }
 
   async run(): Promise<Place> {
@@ -107,14 +115,14 @@ class Formation {
     host.calls.set("invite", async (_caller, args) => {
       const address = parseAddress(String((args as { address: unknown }).address));
       if (address === null) throw new CallFailed("invalid", "That is no address");
-      this.#addresses.unshift(address);
+      this.#invited.unshift(address);
       return this.#parts.announcement;
     });
     try {
       for (;;) {
         const place = await this.#round();
         if (place !== null) return place;
-        if (settings.bootstrap) return this.#alone();
+        if (settings.bootstrap || this.#founds()) return this.#alone();
         const formed = this.#together();
         if (formed !== null) return formed;
         this.#say();
@@ -128,7 +136,10 @@ class Formation {
   /** Introduces this node to all it was told of; its place, if there is a cluster. */
   async #round(): Promise<Place | null> {
     const { peers, settings } = this.#parts;
-    for (const address of [...this.#addresses]) {
+    this.#troubles.clear();
+    const addresses = await this.#look();
+    this.#asked = addresses.length;
+    for (const address of addresses) {
       const name = formatAddress(address);
       try {
         const answer = (await peers.ask(
@@ -137,8 +148,7 @@ class Formation {
           { fresh: this.#view() },
           ASK_MS,
         )) as Introduction;
-        this.#troubles.delete(name);
-        if ("fresh" in answer) this.#note(answer.fresh);
+        if ("fresh" in answer) this.#hear(name, answer.fresh);
         else if (answer.place !== null) return answer.place;
         else if (settings.bootstrap) throw this.#refuse(answer.clusterId, name);
         else return await this.#join(address, answer.leader);
@@ -148,6 +158,41 @@ class Formation {
       }
     }
     return null;
+  }
+
+  /** Whom to ask in this round. */
+  async #look(): Promise<Address[]> {
+    const { discovery, advertised } = this.#parts.settings;
+    let found: readonly Address[] = [];
+    try {
+      const sighting = await discovery.look();
+      this.#founding = sighting.founding;
+      found = sighting.addresses;
+    } catch (error) {
+      if (!(error instanceof NetError)) throw error;
+      this.#founding = null;
+      this.#troubles.set("discovery", printable(error.message, 256));
+    }
+    const all = [...this.#invited, ...found];
+    return all.filter((address) => formatAddress(address) !== advertised.peer);
+  }
+
+  #hear(name: string, view: FreshView): void {
+    this.#note(view);
+    if (this.#founding === null || view.founder === this.#founding.founder) return;
+    const other =
+      view.founder === ""
+        ? "it does not know yet who is to form the cluster"
+        : `it takes "${view.founder}" for the one that forms the cluster`;
+    this.#troubles.set(name, other);
+  }
+
+  /** All that exist answered in this round, are fresh, and know that it is this node. */
+  #founds(): boolean {
+    const { settings } = this.#parts;
+    const founding = this.#founding;
+    if (founding === null || settings.bootstrapExpect !== null) return false;
+    return founding.founder === founding.self && this.#troubles.size === 0;
   }
 
   #refuse(clusterId: string, address: string): FormationRefused {
@@ -175,6 +220,7 @@ class Formation {
       announcement,
       expect: settings.bootstrapExpect,
       sees: this.#fresh().map((one) => one.diskUuid),
+      founder: this.#founding?.founder ?? "",
     };
   }
 
@@ -216,19 +262,28 @@ class Formation {
   }
 
   #say(): void {
-    const { platform, logger, settings } = this.#parts;
+    const { platform, logger } = this.#parts;
     const now = platform.clock.mono();
     if (now - this.#saidMs < SAY_EVERY_MS) return;
     this.#saidMs = now;
     const troubles = [...this.#troubles].map(([address, why]) => `${address}: ${why}`).join("; ");
-    const expected = settings.bootstrapExpect;
-    const next =
-      expected !== null
-        ? `it forms one with ${expected} fresh nodes and sees ${this.#fresh().length}`
-        : this.#addresses.length > 0
-          ? "it joins as soon as one of them answers"
-          : `run binraft member add ${settings.advertised.peer} on a node of the cluster, or start with --bootstrap`;
-    logger.warn("This node has no place in a cluster yet", { next, troubles });
+    logger.warn("This node has no place in a cluster yet", { next: this.#next(), troubles });
+  }
+
+  #next(): string {
+    const { bootstrapExpect, advertised } = this.#parts.settings;
+    const founding = this.#founding;
+    if (bootstrapExpect !== null)
+      return `it forms one with ${bootstrapExpect} fresh nodes and sees ${this.#fresh().length}`;
+    if (founding !== null && founding.founder === founding.self)
+      return (
+        "it forms one once all that exist answer and wait for it: start those that are stopped, destroy those " +
+        "that are gone for good, or start this one with --bootstrap"
+      );
+    if (founding !== null) return founding.reason;
+    return this.#asked > 0
+      ? "it joins as soon as one of them answers"
+      : `run binraft member add ${advertised.peer} on a node of the cluster, or start with --bootstrap`;
   }
 }
 

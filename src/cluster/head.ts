@@ -60,14 +60,15 @@ export interface HeadParts {
   };
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly addresses: readonly Address[];
+  /** Of nodes that may have it; asked anew in each round. */
+  readonly addresses: () => Promise<readonly Address[]>;
 }
 
 /** Null: the log is to begin with its first entry. Waits until a member answers. */
 export async function fetchHead(parts: HeadParts, startsAt: number): Promise<Checkpoint | null> {
   const { addresses, clock, logger } = parts;
   for (;;) {
-    for (const address of addresses) {
+    for (const address of await addresses()) {
       try {
         return await fetchFrom(parts, address, startsAt);
       } catch (error) {

@@ -9,6 +9,13 @@ export interface Judges {
   /** The highest id that was ever given. */
   readonly highestId: number;
   readonly remembered: (diskUuid: string) => Remembered | null;
+  /**
+   * While this node leads: its term, and the last entry that the member acknowledged to it. That is newer
+   * than what is remembered, which is told once a second. Null while it does not lead.
+   */
+  readonly acknowledged: (
+    raftId: number,
+  ) => { readonly term: number; readonly index: number } | null;
 }
 
 const REJOIN =
@@ -18,7 +25,7 @@ const REJOIN =
 /** Null: it may. The sentence is for the operator of the node that is refused. */
 export function judge(
   hello: Hello,
-  { own, members, highestId, remembered }: Judges,
+  { own, members, highestId, remembered, acknowledged }: Judges,
 ): Refusal | null {
   const who = `Node ${hello.raftId} ("${hello.name}", disk ${hello.diskUuid})`;
   if (hello.clusterId !== own.clusterId) {
@@ -44,6 +51,15 @@ export function judge(
     return refusal(
       "other-disk",
       `${who} is not the member of that id, whose disk is ${member.diskUuid}; ${REJOIN}`,
+    );
+  }
+  // A later term may have cut it since.
+  const had = acknowledged(hello.raftId);
+  if (had !== null && hello.term <= had.term && hello.lastIndex < had.index) {
+    return refusal(
+      "reverted",
+      `${who} shows a log up to entry ${hello.lastIndex}, and had acknowledged entry ${had.index}: its disk ` +
+        `was restored from a copy, or lost what it had acknowledged; ${REJOIN}`,
     );
   }
   const known = remembered(hello.diskUuid);

@@ -112,6 +112,7 @@ export class PeerHost implements PeersHost {
       members,
       highestId,
       remembered: (uuid) => this.#parts.memory.of(uuid),
+      acknowledged: (id) => acknowledged(core, id),
     });
     if (refusal !== null && refusal.code !== "unknown") this.#tellOf(refusal.message);
     const { heartbeatMs, electionMs } = this.#parts.settings;
@@ -233,4 +234,13 @@ export class PeerHost implements PeersHost {
     buffer.set(payload);
     return buffer.subarray(0, payload.length);
   }
+}
+
+function acknowledged(
+  { driver }: NodeCore,
+  raftId: number,
+): { readonly term: number; readonly index: number } | null {
+  const { role, raft } = driver.consensus.node;
+  const match = raft.tracker.progress.get(raftId)?.match;
+  return role === "leader" && match !== undefined ? { term: driver.term, index: match } : null;
 }

@@ -1,6 +1,7 @@
 /** Putting a node together: its place in a cluster, its log, its parts (node.ts). */
 import { toHex } from "../base/bytes.ts";
 import { Peers } from "../peers/peers.ts";
+import type { Address } from "../platform/net.ts";
 import { EMPTY_CONF_STATE } from "../raft/types.ts";
 import { ManifestStore } from "../storage/manifest.ts";
 import { LogCorrupt } from "../storage/storage.ts";
@@ -132,7 +133,13 @@ function headFor(place: Place, { platform, logger }: StartOptions, linked: Linke
   const { peers, settings } = linked;
   const others = place.peers.filter((peer) => peer !== settings.advertised.peer);
   const known = others.map(parseAddress);
-  const addresses = [...settings.join, ...known.filter((address) => address !== null)];
+  const addresses = async (): Promise<Address[]> => {
+    const found = await settings.discovery.look().then(
+      (sighting) => sighting.addresses,
+      () => [],
+    );
+    return [...found, ...known.filter((address) => address !== null)];
+  };
   return () => fetchHead({ peers, clock: platform.clock, logger, addresses }, place.startsAt);
 }
 

@@ -1,5 +1,5 @@
 /** The options of `[cluster]`, in the order of the reference (options.ts). */
-import { hostPort, hostPorts, oneOf, path, size, wholeNumber } from "./kinds.ts";
+import { hostMaybePort, hostPort, hostPorts, oneOf, path, size, wholeNumber } from "./kinds.ts";
 import { type Option, option, secretFile } from "./option.ts";
 
 export const CLUSTER_OPTIONS: readonly Option[] = [
@@ -119,5 +119,19 @@ export const CLUSTER_OPTIONS: readonly Option[] = [
     "What a fresh node that joins begins with: all binlog files, or the one that is written when it " +
       "joins. `from-now` joins in seconds; such a node becomes a voter only once the older files are purged.",
   ),
-  option("cluster", "discovery", oneOf("static", "fly"), "static", "How nodes find each other."),
+  option(
+    "cluster",
+    "discovery",
+    oneOf("static", "dns", "fly"),
+    "static",
+    "How a fresh node finds others: in `join`, which holds in any case; at all addresses of " +
+      "`discovery_name`; or among the machines of its app on Fly.io.",
+  ),
+  option(
+    "cluster",
+    "discovery_name",
+    hostMaybePort,
+    null,
+    "Name that has the addresses of all nodes; with the port of `listen.peer` when left out.",
+  ),
 ];

@@ -82,6 +82,18 @@ export const hostPort: Kind = {
   expected: 'an address and a port, such as "127.0.0.1:3307" or "[::1]:3307"',
 };
 
+/** A port may be missing: then it is null. */
+export const hostMaybePort: Kind = {
+  schema: z.string().transform((given, context) => {
+    const whole = parseHostPort(given);
+    if (whole !== null) return whole;
+    const host = given.trim();
+    return /^[^\s:[\]/]+$/.test(host) ? { host, port: null } : refuse(context);
+  }),
+  label: "HOST[:PORT]",
+  expected: 'a name, such as "nodes.example", perhaps with a port',
+};
+
 export const hostPorts: Kind = {
   schema: z
     .union([z.array(z.string()), z.string().transform((given) => given.split(","))])

@@ -1,13 +1,15 @@
 /**
- * Collects the values of all options: flag, then environment, then `binraft.toml`, then the
- * default. Nothing unknown is passed over: a key, a section or a BINRAFT_ variable that is no
- * option is an error. All errors are found before any is reported.
+ * Collects the values of all options: flag, then environment, then `binraft.toml`, then what the
+ * provider says at which this process runs, then the default. Nothing unknown is passed over: a key,
+ * a section or a BINRAFT_ variable that is no option is an error. All errors are found before any is
+ * reported.
  */
 
 import { parse, TomlError } from "smol-toml";
 import { BinraftError, type ErrorCode } from "../base/errors.ts";
 import { type Disk, DiskError } from "../platform/disk.ts";
 import type { Process } from "../platform/process.ts";
+import type { HostingSettings } from "./hosting.ts";
 import type { NodeConfig } from "./node-config.ts";
 import { normalise } from "./normalise.ts";
 import type { Option } from "./option.ts";
@@ -67,6 +69,8 @@ export interface LoadOptions {
   readonly flags: ReadonlyMap<string, string>;
   /** The file that the caller named; null takes ./binraft.toml if it is there. */
   readonly file: string | null;
+  /** Null where no provider is known. */
+  readonly hosting: HostingSettings | null;
 }
 
 export interface Loaded {
@@ -87,6 +91,7 @@ export async function loadConfig(options: LoadOptions): Promise<Loaded> {
     folder: text === null ? "" : folderOf(path),
     problems: [],
   };
+  if (options.hosting !== null) collectHosting(collected, options.hosting);
   if (text !== null) collectFile(collected, path, text);
   collectEnvironment(collected, options.process.env);
   for (const [name, value] of options.flags) {
@@ -96,6 +101,13 @@ export async function loadConfig(options: LoadOptions): Promise<Loaded> {
   const config = normalise(collected, options);
   if (config === null || collected.problems.length > 0) throw new ConfigError(collected.problems);
   return { config, file: text === null ? "" : path };
+}
+
+function collectHosting(collected: Collected, { provider, values }: HostingSettings): void {
+  for (const [name, value] of Object.entries(values)) {
+    const option = OPTIONS.find((one) => optionName(one) === name)!;
+    take(collected, option, value, provider, false);
+  }
 }
 
 async function readConfigFile(options: LoadOptions, path: string): Promise<string | null> {

@@ -41,6 +41,7 @@ export interface NodeConfig {
     readonly tokenRef: string | null;
     readonly tlsCert: string | null;
     readonly tlsKey: string | null;
+    readonly openMetrics: boolean;
     readonly dashboard: boolean;
   };
 }
@@ -65,7 +66,9 @@ export interface ClusterSection {
   readonly removeAfterMs: number;
   /** What a fresh node begins with that joins. */
   readonly history: "all" | "from-now";
-  readonly discovery: "static" | "fly";
+  readonly discovery: "static" | "dns" | "fly";
+  /** With `dns`. */
+  readonly discoveryName: HostPort | null;
 }
 
 /** The same shape as the replicated settings of the source. */

@@ -1,11 +1,13 @@
 /** From what was given to the strict type: defaults, absolute paths, and checks across options. */
-import type { ErrorCode } from "../base/errors.ts";
-import { formatHostPort, type HostPort, parseHostPort, parseSize } from "./kinds.ts";
+import { clusterSection } from "./cluster-section.ts";
+import type { HostingSettings } from "./hosting.ts";
+import { formatHostPort } from "./kinds.ts";
 import type { Collected, LoadOptions } from "./load.ts";
-import { isLoopback } from "./loopback.ts";
-import type { AccountSection, ClusterSection, NodeConfig, SourceSection } from "./node-config.ts";
+import { isAnyAddress, isLoopback } from "./loopback.ts";
+import type { AccountSection, NodeConfig, SourceSection } from "./node-config.ts";
 import { OPTIONS, optionName } from "./options.ts";
 import { parseSourceUrl } from "./source-url.ts";
+import { Values } from "./values.ts";
 
 /** Null when it cannot be made; then `collected.problems` says why. */
 export function normalise(collected: Collected, options: LoadOptions): NodeConfig | null {
@@ -23,7 +25,7 @@ export function normalise(collected: Collected, options: LoadOptions): NodeConfi
       peer: values.address("listen.peer"),
       admin: values.address("listen.admin"),
     },
-    cluster: clusterSection(values),
+    cluster: clusterSection(values, options.hosting),
     source: sourceSection(values),
     accounts: accountSections(collected, values),
     replicas: {
@@ -43,176 +45,20 @@ export function normalise(collected: Collected, options: LoadOptions): NodeConfi
       tokenRef: values.secret("admin.token_file"),
       tlsCert: values.path("admin.tls_cert"),
       tlsKey: values.path("admin.tls_key"),
+      openMetrics: values.yesNo("admin.open_metrics"),
       dashboard: values.yesNo("admin.dashboard"),
     },
   };
   crossCheck(config, (message) => values.problem("BR1005", message));
+  checkAdminAddress(config, options.hosting, (message) => values.problem("BR1005", message));
   return collected.problems.length > 0 ? null : config;
-}
-
-class Values {
-  readonly #collected: Collected;
-  readonly #options: LoadOptions;
-
-  constructor(collected: Collected, options: LoadOptions) {
-    this.#collected = collected;
-    this.#options = options;
-  }
-
-  given(name: string): boolean {
-    return this.#collected.values.has(name) || this.#collected.values.has(`${name}!`);
-  }
-
-  problem(code: ErrorCode, message: string): void {
-    this.#collected.problems.push({ code, message });
-  }
-
-  raw(name: string): unknown {
-    const given = this.#collected.values.get(name);
-    if (given !== undefined) return given.value;
-    return OPTIONS.find((option) => optionName(option) === name)!.standard;
-  }
-
-  text(name: string): string {
-    return this.raw(name) as string;
-  }
-
-  textOrNull(name: string): string | null {
-    return this.raw(name) as string | null;
-  }
-
-  yesNo(name: string): boolean {
-    return this.raw(name) === true;
-  }
-
-  /** Sizes too: a default is written as in the file. */
-  number(name: string): number | null {
-    const value = this.raw(name);
-    return typeof value === "string" ? parseSize(value) : (value as number | null);
-  }
-
-  address(name: string): HostPort {
-    const value = this.raw(name);
-    return typeof value === "string" ? parseHostPort(value)! : (value as HostPort);
-  }
-
-  addresses(name: string): readonly HostPort[] {
-    return (this.raw(name) as readonly HostPort[] | null) ?? [];
-  }
-
-  path(name: string): string | null {
-    const value = this.textOrNull(name);
-    return value === null
-      ? null
-      : this.absolute(value, this.#collected.values.get(name)?.fromFile ?? false);
-  }
-
-  absolute(path: string, fromFile: boolean): string {
-    const relative = fromFile && !path.startsWith("/");
-    return this.#options.disk(relative ? `${this.#collected.folder}${path}` : path).root;
-  }
-
-  /** Where a secret is. A file named by a flag or the environment wins over one in the file. */
-  secret(name: string): string | null {
-    const inEnvironment = this.#collected.values.get(`${name}!`);
-    if (inEnvironment !== undefined) return `env:${String(inEnvironment.value)}`;
-    const path = this.path(name);
-    return path === null ? null : `file:${path}`;
-  }
-}
-
-function clusterSection(values: Values): ClusterSection | null {
-  const given = OPTIONS.filter((option) => option.section === "cluster").map(optionName);
-  if (!given.some((name) => values.given(name))) return null;
-  const secretRef = values.secret("cluster.secret_file");
-  const tls = clusterTls(values);
-  if (secretRef === null && !CLUSTER_TLS.some((name) => values.given(name))) {
-    values.problem(
-      "BR1005",
-      "[cluster] is set and cluster.secret_file is not: write 32 random hex digits into a file with mode 0600, " +
-        `the same on all nodes, and name it there; or set ${listed(CLUSTER_TLS)}`,
-    );
-  }
-  const listen = values.address("listen.peer");
-  const advertised = values.raw("cluster.advertise");
-  const advertise = advertised === null ? listen : values.address("cluster.advertise");
-  if (ANY_ADDRESS.includes(advertise.host)) {
-    values.problem(
-      "BR1005",
-      `listen.peer ${formatHostPort(listen)} is no address that others can connect to: set cluster.advertise`,
-    );
-  }
-  const heartbeatMs = values.number("cluster.heartbeat_ms")!;
-  const electionMs = values.number("cluster.election_ms")!;
-  if (electionMs < 3 * heartbeatMs) {
-    values.problem(
-      "BR1005",
-      `cluster.election_ms ${electionMs} is too close to cluster.heartbeat_ms ${heartbeatMs}: ` +
-        "it takes three times as much or more",
-    );
-  }
-  if (values.text("cluster.discovery") === "fly")
-    values.problem(
-      "BR1005",
-      'cluster.discovery "fly" is not known to this version: list the nodes in cluster.join',
-    );
-  const history = values.text("cluster.history") as ClusterSection["history"];
-  if (history !== "all" && values.given("cluster.bootstrap_expect"))
-    values.problem(
-      "BR1005",
-      'cluster.history "from-now" is for a node that joins: leave out cluster.bootstrap_expect',
-    );
-  const voters = values.number("cluster.voters")!;
-  if (voters % 2 === 0)
-    values.problem(
-      "BR1004",
-      `cluster.voters ${voters} stand no more losses than ${voters - 1}: an odd number is expected`,
-    );
-  return {
-    secretRef,
-    tls,
-    advertise,
-    placement: { mode: values.text("cluster.placement") as "manual" | "auto", voters },
-    compress: values.text("cluster.compress") as ClusterSection["compress"],
-    wanWindowBytes: values.number("cluster.wan_window_bytes")!,
-    leaderCooldownMs: 1000 * values.number("cluster.leader_cooldown_s")!,
-    replaceAfterMs: 1000 * values.number("cluster.replace_after_s")!,
-    removeAfterMs: 3_600_000 * values.number("cluster.remove_after_hours")!,
-    heartbeatMs,
-    electionMs,
-    join: values.addresses("cluster.join"),
-    bootstrapExpect: values.number("cluster.bootstrap_expect"),
-    history,
-    discovery: values.text("cluster.discovery") as ClusterSection["discovery"],
-  };
-}
-
-const CLUSTER_TLS = ["cluster.tls_ca", "cluster.tls_cert", "cluster.tls_key"] as const;
-
-function clusterTls(values: Values): ClusterSection["tls"] {
-  const [ca, cert, key] = CLUSTER_TLS.map((name) => values.path(name));
-  if (ca && cert && key) return { ca, cert, key };
-  const set = CLUSTER_TLS.filter((name) => values.given(name));
-  const unset = CLUSTER_TLS.filter((name) => !values.given(name));
-  if (set.length > 0) {
-    const [are, areNot] = [set, unset].map(({ length }) => (length === 1 ? "is" : "are"));
-    values.problem(
-      "BR1005",
-      `${listed(set)} ${are} set and ${listed(unset)} ${areNot} not: set all three or none`,
-    );
-  }
-  return null;
-}
-
-function listed(names: readonly string[]): string {
-  return names.join(", ").replace(/, ([^,]*)$/, " and $1");
 }
 
 function sourceSection(values: Values): SourceSection | null {
   const url = values.textOrNull("source.url");
   if (url === null) {
     const alone = OPTIONS.find(
-      (option) => option.section === "source" && values.given(optionName(option)),
+      (option) => option.section === "source" && values.written(optionName(option)),
     );
     if (alone !== undefined) {
       values.problem(
@@ -290,10 +136,23 @@ function crossCheck(config: NodeConfig, problem: (message: string) => void): voi
       );
     }
   }
-  if (!isLoopback(listen.admin.host) && (admin.tokenRef === null || admin.tlsCert === null)) {
+}
+
+/** Off loopback: a token that the operator chose, and TLS unless the network is private by itself. */
+function checkAdminAddress(
+  { listen, admin }: NodeConfig,
+  hosting: HostingSettings | null,
+  problem: (message: string) => void,
+): void {
+  if (isLoopback(listen.admin.host)) return;
+  const where = `listen.admin ${formatHostPort(listen.admin)} can be reached from other machines`;
+  if (hosting?.hasPrivateNetwork === true) {
+    if (admin.tokenRef !== null) return;
+    const command = hosting.secretCommand("BINRAFT_ADMIN_TOKEN");
+    problem(`${where}: run ${command}, or listen on 127.0.0.1`);
+  } else if (admin.tokenRef === null || admin.tlsCert === null) {
     problem(
-      `listen.admin ${formatHostPort(listen.admin)} can be reached from other machines: set ` +
-        "admin.token_file, admin.tls_cert and admin.tls_key, or listen on 127.0.0.1",
+      `${where}: set admin.token_file, admin.tls_cert and admin.tls_key, or listen on 127.0.0.1`,
     );
   }
 }
@@ -309,10 +168,8 @@ function pair(
   problem(`${section}.${has} is set and ${section}.${lacks} is not: set both or neither`);
 }
 
-const ANY_ADDRESS = ["0.0.0.0", "::"];
-
 function overlaps(a: string, b: string): boolean {
-  return a === b || ANY_ADDRESS.includes(a) || ANY_ADDRESS.includes(b);
+  return a === b || isAnyAddress(a) || isAnyAddress(b);
 }
 
 /** A host's name as a node's name. */

@@ -58,7 +58,7 @@ export const OPTIONS: readonly Option[] = [
     "admin",
     hostPort,
     "127.0.0.1:8306",
-    "Where the admin API answers. Off loopback it needs `admin.token_file` and TLS.",
+    "Where the admin API answers. Off loopback it needs `admin.token_file` and TLS; on Fly.io the token alone.",
   ),
 
   ...CLUSTER_OPTIONS,
@@ -195,6 +195,13 @@ export const OPTIONS: readonly Option[] = [
     "PEM file of the admin API's certificate; plain HTTP when left out.",
   ),
   option("admin", "tls_key", path, null, "PEM file of that certificate's key."),
+  option(
+    "admin",
+    "open_metrics",
+    yesNo,
+    false,
+    "Answer `/metrics` without the token, for a collector that cannot send one.",
+  ),
   option("admin", "dashboard", yesNo, true, "Serve the dashboard at `/`. Not used yet."),
 ];
 

@@ -13,8 +13,9 @@ export function runBinraft(
   cwd: string,
   args: readonly string[],
   deadlineMs = 30_000,
+  variables: Readonly<Record<string, string>> = {},
 ): Promise<Ran> {
-  const env: NodeJS.ProcessEnv = { PATH: process.env["PATH"] };
+  const env: NodeJS.ProcessEnv = { PATH: process.env["PATH"], ...variables };
   const { file, args: first } = commandOf(OWN_RUNTIME, mainOf(OWN_RUNTIME), {
     write: [cwd],
     nodeArgs: [],

@@ -1,9 +1,9 @@
 /** The platform of the runtime that runs this. */
 import { OWN_RUNTIME } from "../../demo/runtimes.ts";
-import type { DnsOptions } from "../../runtime/node/dns.ts";
+import type { ResolveOptions } from "../../runtime/node/resolve.ts";
 import type { Platform } from "../../src/platform/platform.ts";
 
-export async function thisPlatform(dns: DnsOptions = {}): Promise<Platform> {
+export async function thisPlatform(dns: ResolveOptions = {}): Promise<Platform> {
   switch (OWN_RUNTIME) {
     case "node":
       return (await import("../../runtime/node/platform.ts")).nodePlatform({ dns });

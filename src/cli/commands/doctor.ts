@@ -51,7 +51,7 @@ export function addDoctorVerb(program: Command, table: VerbTable): void {
 
 async function checkConfig(verb: Verb, add: Add): Promise<Loaded | null> {
   try {
-    const loaded = await loadSettings(verb.context.platform, verb.options);
+    const loaded = await loadSettings(verb.context, verb.options);
     const where = loaded.file === "" ? "no file, defaults and environment" : `"${loaded.file}"`;
     add("config", "ok", `The configuration is valid (${where})`);
     if (loaded.config.source === null)

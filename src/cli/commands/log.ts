@@ -31,7 +31,7 @@ export function addLogVerbs(program: Command, table: VerbTable): void {
 async function verify(verb: Verb, dir: string | undefined): Promise<LogReport> {
   const { platform } = verb.context;
   const path =
-    dir ?? (await trySettings(platform, verb.options))?.config.node.dataDir ?? DEFAULT_DATA_DIR;
+    dir ?? (await trySettings(verb.context, verb.options))?.config.node.dataDir ?? DEFAULT_DATA_DIR;
   const disk = platform.disk(path);
   const nothing = new CliError(
     ExitCode.FAILED,

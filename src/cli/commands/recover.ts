@@ -142,7 +142,7 @@ async function restoreFrom(verb: Verb, file: string | undefined): Promise<void> 
 
 async function partsOf({ context, options }: Verb, salvage: boolean): Promise<RefoundParts> {
   const { platform } = context;
-  const { config } = await loadSettings(platform, options);
+  const { config } = await loadSettings(context, options);
   const { cluster, listen } = config;
   return {
     platform,

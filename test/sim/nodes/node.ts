@@ -6,6 +6,7 @@ import { toHex } from "../../../src/base/bytes.ts";
 import type { Logger } from "../../../src/base/logger.ts";
 import type { ClusterSettings, History } from "../../../src/cluster/cluster-settings.ts";
 import type { AccountSettings } from "../../../src/cluster/command.ts";
+import { type Discovery, staticDiscovery } from "../../../src/cluster/discovery.ts";
 import type { RunningNode } from "../../../src/cluster/node.ts";
 import { DEFAULT_PLACEMENT } from "../../../src/cluster/policies.ts";
 import { startNode } from "../../../src/cluster/start-node.ts";
@@ -23,6 +24,8 @@ const SECRET = "a secret of the simulated cluster";
 export interface NodePlan {
   /** Names of machines. */
   readonly join: readonly string[];
+  /** That of `join` when absent. */
+  readonly discovery?: (platform: Platform) => Discovery;
   readonly bootstrapExpect: number | null;
   /** `--bootstrap`. */
   readonly bootstrap?: boolean;
@@ -150,7 +153,9 @@ export class SimNode {
             mysql: `${address}:${MYSQL_PORT}`,
             admin: "",
           },
-          join: join.map((host) => ({ host, port: PEER_PORT })),
+          discovery:
+            this.#plan.discovery?.(platform) ??
+            staticDiscovery(join.map((host) => ({ host, port: PEER_PORT }))),
           bootstrapExpect,
           bootstrap: this.#plan.bootstrap ?? false,
           history: this.#plan.history ?? "all",

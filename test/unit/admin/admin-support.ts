@@ -1,7 +1,7 @@
 /** The admin API around a fake node, and a caller that is let in unless it says otherwise. */
 import assert from "node:assert/strict";
 import { nodeCrypto } from "../../../runtime/node/crypto.ts";
-import { createApp } from "../../../src/admin/app.ts";
+import { type AdminOptions, createApp } from "../../../src/admin/app.ts";
 import type { ProblemDocument } from "../../../src/admin/problem.ts";
 import { silentLogger } from "../../../src/base/logger.ts";
 import { FakeNode } from "./fake-node.ts";
@@ -21,13 +21,15 @@ export interface Answer {
   readonly body: unknown;
 }
 
-export function setUp(): Admin {
+export function setUp(options: Partial<Pick<AdminOptions, "openMetrics" | "replay">> = {}): Admin {
   const node = new FakeNode();
   const app = createApp({
     node,
     crypto: nodeCrypto,
     token: TOKEN,
     hostNames: ["10.1.2.3"],
+    openMetrics: options.openMetrics ?? false,
+    replay: options.replay ?? null,
     logger: silentLogger,
   });
   const call = async (method: string, path: string, init: RequestInit = {}): Promise<Response> => {

@@ -20,6 +20,8 @@ async function answer(
     crypto: nodeCrypto,
     token: TOKEN,
     hostNames,
+    openMetrics: false,
+    replay: null,
     logger: silentLogger,
   });
   const init: RequestInit = {

@@ -48,6 +48,8 @@ export class CliWorld {
       crypto: nodeCrypto,
       token: this.token,
       hostNames: [],
+      openMetrics: false,
+      replay: null,
       logger: silentLogger,
     });
     const running = runCli({
@@ -61,6 +63,7 @@ export class CliWorld {
         return app.request(url, init);
       },
       demo: () => Promise.resolve({ demo: async (args) => args.length }),
+      hosting: () => null,
     });
     let done = false;
     const mark = (): void => {

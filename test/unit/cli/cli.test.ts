@@ -218,3 +218,16 @@ test("doctor tells a wrong configuration and a node that is down", async () => {
   assert.equal(wrong.exit, 1);
   assert.match(wrong.stdout, /fail {2}config +Unknown section "\[nod\]"/);
 });
+
+test("verbs reach a node of this machine that listens on all addresses by loopback", async () => {
+  for (const any of ["0.0.0.0:8306", "[::]:8306"]) {
+    const world = new CliWorld();
+    world.file(
+      "binraft.toml",
+      `[listen]\nadmin = "${any}"\n[admin]\ntoken_file = "t"\ntls_cert = "c"\ntls_key = "k"`,
+    );
+    // Its guard knows no other name than those of loopback.
+    const { exit, stderr } = await world.run("status");
+    assert.equal(exit, 0, `${any}: ${stderr}`);
+  }
+});

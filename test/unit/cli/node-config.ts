@@ -16,6 +16,7 @@ export async function configFor(
     disk: platform.disk,
     flags: new Map(Object.entries({ "node.data_dir": dir, ...flags })),
     file: null,
+    hosting: null,
   });
   return loaded.config;
 }

@@ -36,6 +36,7 @@ class Started {
       policies: GEO,
       fetch: () => Promise.reject(new Error("no network")),
       demo: () => Promise.reject(new Error("no demo")),
+      hosting: () => null,
     });
     void running.then((code) => {
       this.exit = code;

@@ -46,6 +46,10 @@ const JUDGES: Judges = {
   members: new Map([1, 2, 4].map((id) => [id, member(id, `d${id}`.repeat(16))])),
   highestId: 5,
   remembered: (uuid) => (uuid === DISK ? KNOWN : null),
+  acknowledged: () => null,
+};
+const LEADS: Partial<Judges> = {
+  acknowledged: (id) => (id === 2 ? { term: 8, index: 120 } : null),
 };
 
 interface Case {
@@ -64,6 +68,12 @@ const ACCEPTED: readonly Case[] = [
   { what: "a later term, and no vote in it yet", hello: { term: 8, vote: 0 } },
   { what: "the next start", hello: { boots: 4, nonce: "n4" } },
   { what: "many starts later", hello: { boots: 40, nonce: "x", lastTerm: 9, lastIndex: 1 } },
+  { what: "what it has acknowledged to this leader", hello: { lastIndex: 120 }, judges: LEADS },
+  {
+    what: "less than that, cut in a term that this leader does not know yet",
+    hello: { term: 9, vote: 0, lastTerm: 9, lastIndex: 110 },
+    judges: LEADS,
+  },
   { what: "a member of which nothing is remembered", judges: { remembered: () => null } },
   {
     what: "an id that was given while this node was away",
@@ -133,6 +143,13 @@ const REFUSED: readonly Refused[] = [
     code: "clone",
     hello: { nonce: "other", lastIndex: 500 },
     names: ["start 3"],
+  },
+  {
+    what: "less than it has acknowledged to this leader, though nobody remembers that yet",
+    code: "reverted",
+    hello: { boots: 9, nonce: "n9", term: 8, vote: 0, lastIndex: 119 },
+    judges: LEADS,
+    names: ["119", "120", "restored"],
   },
   {
     what: "a shorter log of the same term",

@@ -1,5 +1,6 @@
 /** A process with a few files and variables, for tests of the configuration. */
 
+import type { HostingSettings } from "../../../src/config/hosting.ts";
 import { ConfigError, type Loaded, loadConfig } from "../../../src/config/load.ts";
 import { DiskError } from "../../../src/platform/disk.ts";
 
@@ -9,6 +10,7 @@ export interface Situation {
   readonly flags?: Readonly<Record<string, string>>;
   /** Where the file is; given as --config unless it is ./binraft.toml. */
   readonly file?: string;
+  readonly hosting?: HostingSettings;
 }
 
 export function load(situation: Situation): Promise<Loaded> {
@@ -25,6 +27,7 @@ export function load(situation: Situation): Promise<Loaded> {
     disk: (root) => ({ root: root.startsWith("/") ? root : `/cwd/${root.replace(/^\.\//, "")}` }),
     flags: new Map(Object.entries(situation.flags ?? {})),
     file: file === "binraft.toml" ? null : file,
+    hosting: situation.hosting ?? null,
   });
 }
 

@@ -33,6 +33,7 @@ test("loadConfig takes every option by flag and by environment as text", async (
     PATH: "some/path",
     "true|false": "true",
     "HOST:PORT": "127.0.0.1:9",
+    "HOST[:PORT]": "nodes.example",
     "HOST:PORT,…": "127.0.0.1:1,[::1]:2",
     NUMBER: "7",
     SIZE: "1MiB",

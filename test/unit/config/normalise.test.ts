@@ -64,7 +64,29 @@ test("normalise wants of a cluster's node what the others need of it", async () 
   assert.deepEqual(await cluster(`secret_file = "s"\nadvertise = "a:4306"\n${listen}`), []);
   const close = 'secret_file = "s"\nheartbeat_ms = 100\nelection_ms = 200';
   assert.match((await cluster(close))[0]!, /three times as much/);
-  assert.match((await cluster('secret_file = "s"\ndiscovery = "fly"'))[0]!, /cluster\.join/);
+  assert.match(
+    (await cluster('secret_file = "s"\ndiscovery = "fly"'))[0]!,
+    /no machine of Fly\.io.*cluster\.join/,
+  );
+});
+
+test("normalise wants a name for discovery by DNS, and takes the port of the peers when it has none", async () => {
+  const cluster = (lines: string): string => `[cluster]\nsecret_file = "/s"\n${lines}`;
+  const dns = 'discovery = "dns"\n';
+  assert.match((await problems({ toml: cluster(dns) }))[0]!, /discovery_name is not set/);
+  const name = 'discovery_name = "nodes.example"';
+  assert.match((await problems({ toml: cluster(name) }))[0]!, /is for cluster\.discovery "dns"/);
+  const nameOf = async (toml: string) => (await load({ toml })).config.cluster!.discoveryName;
+  assert.deepEqual(await nameOf(cluster(dns + name)), { host: "nodes.example", port: 4306 });
+  const peer = '\n[listen]\npeer = "127.0.0.1:5000"';
+  assert.deepEqual(await nameOf(cluster(dns + name + peer)), { host: "nodes.example", port: 5000 });
+  const whole = cluster(`${dns}discovery_name = "nodes.example:77"`);
+  assert.deepEqual(await nameOf(whole), { host: "nodes.example", port: 77 });
+  assert.equal(await nameOf(cluster("")), null);
+  assert.match(
+    (await problems({ toml: cluster(`${dns}discovery_name = "a b"`) }))[0]!,
+    /expected a name/,
+  );
 });
 
 test("normalise takes a cluster's certificates all three or none, and then needs no secret", async () => {
