@@ -53,15 +53,6 @@ export function judge(
       `${who} is not the member of that id, whose disk is ${member.diskUuid}; ${REJOIN}`,
     );
   }
-  // A later term may have cut it since.
-  const had = acknowledged(hello.raftId);
-  if (had !== null && hello.term <= had.term && hello.lastIndex < had.index) {
-    return refusal(
-      "reverted",
-      `${who} shows a log up to entry ${hello.lastIndex}, and had acknowledged entry ${had.index}: its disk ` +
-        `was restored from a copy, or lost what it had acknowledged; ${REJOIN}`,
-    );
-  }
   const known = remembered(hello.diskUuid);
   if (known === null) return null;
   if (hello.boots < known.boots || (hello.boots === known.boots && hello.nonce !== known.nonce)) {
@@ -69,6 +60,17 @@ export function judge(
       "clone",
       `${who} says that it is start ${hello.boots} of this disk, and start ${known.boots} was seen: its ` +
         `disk was restored, or copied; ${REJOIN}`,
+    );
+  }
+  // Let in before: since then it has grown. What it said on this link may be older than what came over another.
+  if (hello.nonce === known.nonce) return null;
+  // A later term may have cut it since.
+  const had = acknowledged(hello.raftId);
+  if (had !== null && hello.term <= had.term && hello.lastIndex < had.index) {
+    return refusal(
+      "reverted",
+      `${who} shows a log up to entry ${hello.lastIndex}, and had acknowledged entry ${had.index}: its disk ` +
+        `was restored from a copy, or lost what it had acknowledged; ${REJOIN}`,
     );
   }
   if (hello.term < known.term || forgotVote(hello, known)) {

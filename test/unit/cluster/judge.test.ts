@@ -65,6 +65,11 @@ const ACCEPTED: readonly Case[] = [
     what: "the same process, cut by entries of a later term",
     hello: { lastTerm: 6, lastIndex: 90 },
   },
+  {
+    what: "the same process, on a link that is older than what it acknowledged since",
+    hello: { term: 6, vote: 0, lastIndex: 90 },
+    judges: LEADS,
+  },
   { what: "a later term, and no vote in it yet", hello: { term: 8, vote: 0 } },
   { what: "the next start", hello: { boots: 4, nonce: "n4" } },
   { what: "many starts later", hello: { boots: 40, nonce: "x", lastTerm: 9, lastIndex: 1 } },
