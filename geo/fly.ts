@@ -35,6 +35,7 @@ export function flyHosting(env: Process["env"]): Hosting | null {
       "listen.peer": "[::]:4306",
       "listen.admin": "[::]:8306",
       "cluster.discovery": "fly",
+      "cluster.placement": "auto",
     },
     discovery: "fly",
     host,
