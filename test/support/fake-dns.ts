@@ -1,5 +1,5 @@
 /**
- * A name server for tests: answers AAAA and TXT from a table that the test changes, and remembers
+ * A name server for tests: answers A, AAAA and TXT from a table that the test changes, and remembers
  * what it is asked. Names that it does not know do not exist. What is too large for the asker's UDP is
  * cut, and given over TCP.
  *
@@ -24,6 +24,7 @@ const LENGTH_BYTES = 2;
 const CLASS_IN = 1;
 
 export interface FakeRecords {
+  readonly A?: readonly string[];
   readonly AAAA?: readonly string[];
   readonly TXT?: readonly string[];
 }
@@ -94,12 +95,7 @@ export class FakeDns {
     const kind = TYPES[type];
     this.asked.push(`${kind ?? type} ${name}`);
     const known = this.records.get(name);
-    const data =
-      kind === "AAAA"
-        ? (known?.AAAA ?? []).map(ipv6Bytes)
-        : kind === "TXT"
-          ? (known?.TXT ?? []).map(textBytes)
-          : [];
+    const data = kind === undefined ? [] : (known?.[kind] ?? []).map(BYTES_OF[kind]);
     const header = Buffer.alloc(HEADER_BYTES);
     query.copy(header, 0, 0, 2);
     header.writeUInt16BE(AUTHORITATIVE | (known === undefined ? NO_SUCH_NAME : 0), 2);
@@ -130,6 +126,10 @@ function record(type: number, data: Buffer): Buffer {
   return Buffer.concat([head, data]);
 }
 
+function ipv4Bytes(address: string): Buffer {
+  return Buffer.from(address.split(".").map(Number));
+}
+
 /** "::ffff:127.0.1.2", or eight groups written out. */
 function ipv6Bytes(address: string): Buffer {
   const mapped = /^::ffff:(\d+)\.(\d+)\.(\d+)\.(\d+)$/.exec(address);
@@ -150,3 +150,5 @@ function textBytes(text: string): Buffer {
   }
   return Buffer.concat(parts);
 }
+
+const BYTES_OF = { A: ipv4Bytes, AAAA: ipv6Bytes, TXT: textBytes } as const;
