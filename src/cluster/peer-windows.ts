@@ -26,9 +26,9 @@ export interface LineRate {
 /** Pure. */
 export function nextWindow(current: number, line: LineRate, mostBytes: number): number {
   if (!line.wasFull) return current;
-  const { leastMs, smoothedMs } = line.rtt;
+  const { leastMs, recentMs } = line.rtt;
   const carries = 2 * line.bytesPerMs * (leastMs + SYNC_MS);
-  const queues = smoothedMs > 2 * leastMs + QUEUED_MS;
+  const queues = recentMs > 2 * leastMs + QUEUED_MS;
   const wanted = queues ? Math.min(current, carries) : Math.max(current, carries);
   return Math.round(Math.max(LEAST_FAR_BYTES, Math.min(mostBytes, wanted)));
 }

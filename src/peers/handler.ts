@@ -24,7 +24,7 @@ export function linkHandler(
       if (peer === null) throw new Error("A status of a node that is no member");
       const { echoMs, heldMs, report } = status as Record<string, unknown>;
       if (typeof echoMs === "number" && typeof heldMs === "number")
-        peer.rtt.sample(Math.max(0, clock.mono() - echoMs - heldMs));
+        peer.rtt.echoed(echoMs, Math.max(0, clock.mono() - echoMs - heldMs));
       host.onStatus(peer.member.raftId, report);
     },
     onCall: (method, args) => {

@@ -76,6 +76,21 @@ describe("distances", () => {
   });
 });
 
+describe("accidents", () => {
+  test("a node that stands still for five seconds makes no election wait longer", async () => {
+    const world = await formed(11, ["iad", "iad", "iad"]);
+    await world.world.time.advance(40_000);
+    const [paused] = world.followers();
+    paused!.pause();
+    await world.world.time.advance(5_000);
+    paused!.resume();
+    for (let seconds = 0; seconds < 20; seconds++) {
+      await world.world.time.advance(1_000);
+      for (const node of world.nodes) assert.equal(electionMsOf(node), 500);
+    }
+  });
+});
+
 describe("the leader", () => {
   test("goes where the source is, once, and follows it after the cool-down", async () => {
     const world = await formed(3, ["iad", "fra", "syd"], { leaderCooldownMs: 20_000 });

@@ -11,7 +11,12 @@ function line(bytesPerMs: number, wayMs: number, window: number) {
   return {
     bytesPerMs: carried,
     wasFull: true,
-    rtt: { leastMs: wayMs, smoothedMs: Math.max(wayMs, window / bytesPerMs), worstMs: 0 },
+    rtt: {
+      leastMs: wayMs,
+      recentMs: Math.max(wayMs, window / bytesPerMs),
+      smoothedMs: 0,
+      worstMs: 0,
+    },
   };
 }
 
