@@ -141,6 +141,7 @@ export class RunningNode extends LeaderWrites implements NodeOperations, Cluster
     }).run(this.#stopRetention.signal);
     // What was applied before anybody observed: a start may have come in the middle of it.
     this.#membersChanged();
+    cluster?.timingChanged();
     this.#purge();
     this.#scrubRun = new Scrub(core.log, platform.clock, logger.with({ part: "scrub" }))
       .run(this.#stopScrub.signal)

@@ -57,6 +57,9 @@ export interface SessionProgress {
 }
 
 /** This pull's chunks were not taken, or the node stopped leading: begin again. */
+/** Two questions and the dump. */
+const ATTACH_CONNECTIONS = 3;
+
 export class PullEnded extends Error {
   constructor(message: string) {
     super(message);
@@ -72,6 +75,9 @@ export class SourceSession {
   readonly #logger: Logger;
   readonly #pull: Pull;
   readonly #clients = new Set<MysqlClient>();
+  /** Connections on their way, for what comes next. */
+  readonly #spares: Promise<MysqlClient>[] = [];
+  #over = false;
   #silenceTimer: Cancel = () => {};
   #setsTimer: Cancel = () => {};
   #flushQueued = false;
@@ -112,6 +118,7 @@ export class SourceSession {
       unobserve();
       this.#silenceTimer();
       this.#setsTimer();
+      this.#over = true;
       for (const client of this.#clients) client.connection.destroy();
       this.#progress.running = false;
     }
@@ -127,12 +134,30 @@ export class SourceSession {
   async #connect(): Promise<MysqlClient> {
     const client = await connect(clientConfig(this.#config), this.#platform);
     this.#clients.add(client);
+    if (this.#over) client.connection.destroy();
     if (this.#failure !== null) throw this.#failure;
     return client;
   }
 
+  /**
+   * What an attach needs besides, while the source is asked what it is: to another continent a login takes
+   * seconds. Not before the first one worked: a wrong password is tried once.
+   */
+  #connectAhead(): void {
+    for (let i = 0; i < ATTACH_CONNECTIONS; i++) {
+      const client = this.#connect();
+      client.catch(() => {});
+      this.#spares.push(client);
+    }
+  }
+
+  #nextConnection(): Promise<MysqlClient> {
+    return this.#spares.shift() ?? this.#connect();
+  }
+
   async #run(onRunning: () => void): Promise<never> {
     const control = await this.#connect();
+    this.#connectAhead();
     const facts = await readFacts(control, this.#config);
     this.#progress.checks = facts.checks;
     this.#progress.facts = facts;
@@ -147,6 +172,11 @@ export class SourceSession {
     this.#mustLead();
     await this.#introduce(facts);
     const attached = await this.#attach(control, facts);
+    for (const spare of this.#spares.splice(0))
+      spare.then(
+        (client) => client.close(),
+        () => {},
+      );
     this.#watchSets(control, facts);
     return await this.#stream(attached, facts, onRunning);
   }
@@ -187,7 +217,7 @@ export class SourceSession {
         ? file
         : null;
     const semiSync = this.#config.semiSync && facts.semiSync;
-    const dump = new DumpConnection(await this.#connect(), semiSync);
+    const dump = new DumpConnection(await this.#nextConnection(), semiSync);
     await dump.prepare({ ...this.#config, semiSync, heartbeatMs: HEARTBEAT_MS });
     this.#dump = dump;
     // It would take the connection away from the one who leads.
@@ -197,7 +227,7 @@ export class SourceSession {
       const last = this.#host.stream.last;
       if (last !== null && last.file === kept.name && last.eventBytes > COMPARE_BYTES) {
         await storeStop(
-          new DumpConnection(await this.#connect(), false),
+          new DumpConnection(await this.#nextConnection(), false),
           this.#host,
           kept,
           this.#pull,
@@ -215,7 +245,7 @@ export class SourceSession {
 
   /** A connection for a question: without semi-sync, so that it acknowledges nothing. */
   async #probing(): Promise<DumpConnection> {
-    const probing = new DumpConnection(await this.#connect(), false);
+    const probing = new DumpConnection(await this.#nextConnection(), false);
     await probing.client.execute(
       "SET @master_binlog_checksum = @@global.binlog_checksum, @source_binlog_checksum = @@global.binlog_checksum",
     );

@@ -67,10 +67,23 @@ describe("distances", () => {
     await world.until("timing follows", () => world.nodes.every((n) => electionMsOf(n) > 2_000));
     const term = running(world.leader()).status().raft.term;
     const [follower] = world.followers();
-    follower!.kill();
-    follower!.start();
-    await world.until("it is back", () => knowsLeader(follower!));
-    assert.equal(electionMsOf(follower!), electionMsOf(world.leader()));
+    for (let i = 0; i < 5; i++)
+      await world.run(() =>
+        running(world.leader()).setAccount(`a${i}`, { sha2: "ab", native: null }),
+      );
+    const known = (): number => running(follower!).core.log.hardState.commit;
+    const all = running(world.leader()).status().raft.commit;
+    await world.until("it knows what is committed", () => known() >= all - 2);
+    // By what it has on its disk alone, and then beside the others.
+    for (const alone of [true, false]) {
+      follower!.kill();
+      if (alone) world.cut(follower!);
+      else world.world.network.heal();
+      follower!.start();
+      await world.until("it is back", () => follower!.node !== null);
+      assert.equal(electionMsOf(follower!), electionMsOf(world.leader()));
+    }
+    await world.until("it is linked", () => knowsLeader(follower!));
     await world.world.time.advance(120_000);
     assert.equal(running(world.leader()).status().raft.term, term);
   });
