@@ -113,6 +113,8 @@ export function nodeMetrics(
       elections: consensus.elections,
       leaderChanges: consensus.leaderChanges,
       proposals: consensus.proposals,
+      commitMsP50: core.driver.commitTimes.quantileMs(0.5),
+      commitMsP99: core.driver.commitTimes.quantileMs(0.99),
       uncommittedBytes: consensus.uncommittedBytes,
       unsyncedBytes: consensus.unsyncedBytes,
       hashMismatches: cluster?.host.mismatched.size ?? 0,

@@ -12,6 +12,7 @@ import type { Logger } from "../base/logger.ts";
 import { type Service, Wakeup } from "../base/service.ts";
 import { type Chunk, isChunk } from "../binlog/chunk.ts";
 import type { Outcome } from "../binlog/stream-state.ts";
+import type { Clock } from "../platform/clock.ts";
 import type { Crypto } from "../platform/crypto.ts";
 import { type ConfChange, decodeConfChange, isConfChange } from "../raft/conf-change.ts";
 import { ProposalDropped } from "../raft/errors.ts";
@@ -19,6 +20,7 @@ import type { ConfState, Entry, Snapshot } from "../raft/types.ts";
 import type { DurableLog } from "../storage/log.ts";
 import { EntryDamaged } from "../storage/storage.ts";
 import { type Command, decodeCommand, encodeCommand, isCommand, unknownEntry } from "./command.ts";
+import { CommitTimes } from "./commit-times.ts";
 import type { Consensus } from "./consensus.ts";
 import { foldEntry, HashTrail } from "./entry-hash.ts";
 import { NodeState } from "./node-state.ts";
@@ -47,6 +49,7 @@ export interface DriverParts {
   readonly state: NodeState;
   readonly logger: Logger;
   readonly crc32: Crypto["crc32"];
+  readonly clock: Clock;
 }
 
 interface Waiter {
@@ -64,6 +67,8 @@ export class Driver implements Service {
   readonly #crc32: Crypto["crc32"];
   readonly #observers = new Set<ApplyObserver>();
   readonly hashes: HashTrail = new HashTrail();
+  readonly commitTimes: CommitTimes = new CommitTimes();
+  readonly #clock: Clock;
   /** By index. */
   #waiters: Waiter[] = [];
   #stopped: Error | null = null;
@@ -72,7 +77,8 @@ export class Driver implements Service {
   /** Wakes when the visible end moved or the list of files changed. */
   readonly advanced: Wakeup = new Wakeup();
 
-  constructor({ consensus, log, state, logger, crc32 }: DriverParts) {
+  constructor({ consensus, log, state, logger, crc32, clock }: DriverParts) {
+    this.#clock = clock;
     this.consensus = consensus;
     this.#log = log;
     this.#state = state;
@@ -110,7 +116,9 @@ export class Driver implements Service {
     if (this.#stopped !== null) throw this.#stopped;
     if (!this.leads) throw new ProposalDropped();
     this.consensus.propose(payload);
-    return this.consensus.node.lastIndex;
+    const { lastIndex } = this.consensus.node;
+    this.commitTimes.proposed(lastIndex, this.#clock.mono());
+    return lastIndex;
   }
 
   /** Resolves once the command is committed and applied here; rejects with ProposalDropped. */
@@ -205,6 +213,8 @@ export class Driver implements Service {
         if (this.consensus.installing || this.applied >= last) continue;
         this.#cannotApply(error);
       }
+      if (this.leads) this.commitTimes.applied(this.applied, this.#clock.mono());
+      else this.commitTimes.forget();
       this.consensus.applied(this.applied, payloadBytes);
       this.#wakeWaiters();
     }

@@ -119,7 +119,9 @@ export async function openCore(
     timing,
     random: (length) => platform.random.bytes(length),
   });
-  const driver = new Driver({ consensus, log, state, logger, crc32: platform.crypto.crc32 });
+  const { clock } = platform;
+  const { crc32 } = platform.crypto;
+  const driver = new Driver({ consensus, log, state, logger, crc32, clock });
   return { log, state, driver, pool };
 }
 

@@ -247,6 +247,9 @@ export interface NodeMetrics {
     readonly elections: number;
     readonly leaderChanges: number;
     readonly proposals: number;
+    /** Of the last entries that this node proposed, until they were applied here; null of none. */
+    readonly commitMsP50: number | null;
+    readonly commitMsP99: number | null;
     readonly uncommittedBytes: number;
     readonly unsyncedBytes: number;
     /** 1 when the last comparison of entry hashes with a peer differed. */

@@ -58,6 +58,18 @@ export const RAFT_METRICS: readonly Metric[] = [
     "Entries that this node has proposed as leader",
     ({ metrics }) => metrics.raft.proposals,
   ),
+  labelled(
+    {
+      name: "binraft_raft_commit_seconds",
+      kind: "gauge",
+      help: "From an entry's proposal until a quorum has it and it is applied here, of the last 1024; on leaders",
+      labels: ["quantile"],
+    },
+    ({ metrics }) => [
+      [["0.5"], seconds(metrics.raft.commitMsP50)],
+      [["0.99"], seconds(metrics.raft.commitMsP99)],
+    ],
+  ),
   gauge(
     "binraft_raft_uncommitted_bytes",
     "Appended here and not stored by a quorum yet: growing means that the quorum is slow",
@@ -128,6 +140,10 @@ function peer(
   return labelled({ name, kind, help, labels: ["peer_id", "peer"] }, ({ metrics }) =>
     metrics.peers.map((one) => [[String(one.id), one.name], value(one)]),
   );
+}
+
+function seconds(ms: number | null): number | null {
+  return ms === null ? null : ms / 1000;
 }
 
 /** A series for each other member. */

@@ -95,6 +95,8 @@ export function fakeMetrics(): NodeMetrics {
       elections: 11,
       leaderChanges: 12,
       proposals: 13,
+      commitMsP50: 18,
+      commitMsP99: 19,
       uncommittedBytes: 14,
       unsyncedBytes: 15,
       hashMismatches: 0,
