@@ -12,7 +12,7 @@ import { denoFlags, type Runtime, runtimeProgram } from "../../demo/runtimes.ts"
 const run = promisify(execFile);
 const ROOT = path.join(import.meta.dirname, "../..");
 const BUILT_FROM = ["package.json", "tsconfig.base.json", "tsconfig.build.json", "README.md"];
-const TREES = ["src", "runtime", "demo"];
+const TREES = ["src", "geo", "runtime", "demo"];
 const PACKED = ["CHANGELOG.md", "LICENSE"];
 const MOST_OUTPUT = 16 * 1024 * 1024;
 

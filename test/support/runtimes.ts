@@ -51,7 +51,7 @@ export function runScript(
 }
 
 function denoFlags(read: readonly string[], env: readonly string[]): string[] {
-  const own = ["src", "runtime", "test"].map((folder) => path.join(ROOT, folder));
+  const own = ["src", "geo", "runtime", "test"].map((folder) => path.join(ROOT, folder));
   const flags = ["run", "--quiet", "--no-prompt", "--no-config", "--no-remote"];
   flags.push(`--allow-read=${[...own, ...read].join(",")}`);
   if (env.length > 0) flags.push(`--allow-env=${env.join(",")}`);

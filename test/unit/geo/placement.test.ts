@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
+import { test } from "node:test";
 import fc from "fast-check";
 import { lint } from "../../../geo/lint.ts";
 import { costOf, plan } from "../../../geo/placement.ts";
@@ -23,83 +23,79 @@ function map(text: string, voters = 3, leaderRegion: string | null = null): Plac
   return { nodes: nodesOf(text), voters, leaderRegion, rttMs };
 }
 
-describe("a plan of voters", () => {
-  test("over three regions has one voter in each, with the leader near the source", () => {
-    const made = plan(map("iad:v iad iad fra fra syd syd", 3, "iad"))!;
-    assert.deepEqual([made.voters, made.promote, made.demote], [[1, 4, 6], [4, 6], []]);
-    assert.equal(made.leaderRegion, "iad");
-    assert.equal(Math.round(made.commitMs), Math.round(rttMs("iad", "fra")));
-    assert.equal(Math.round(made.degradedMs!), Math.round(rttMs("iad", "syd")));
-    assert.equal(made.worthIt, true);
-    assert.match(made.reasons.join("\n"), /any one region can be lost/);
-  });
-
-  test("takes the nearest regions of many", () => {
-    const made = plan(map("iad syd nrt ewr sin ord", 3, "iad"))!;
-    assert.deepEqual(made.voters, [1, 4, 6]);
-  });
-
-  test("of five has at most two in a region, also near the source", () => {
-    const made = plan(map("iad iad iad fra fra fra syd syd", 5, "iad"))!;
-    assert.deepEqual(made.voters, [1, 2, 4, 5, 7]);
-    assert.deepEqual(made.findings, []);
-  });
-
-  test("keeps those that vote already where others are as good", () => {
-    const made = plan(map("iad iad:v fra fra:v syd syd:v", 3, "iad"))!;
-    assert.deepEqual([made.voters, made.promote, made.demote], [[2, 4, 6], [], []]);
-    assert.equal(made.worthIt, false);
-  });
-
-  test("replaces a voter that is gone by its neighbour", () => {
-    const made = plan(map("iad:v fra:v- fra syd:v", 3, "iad"))!;
-    assert.deepEqual([made.promote, made.demote], [[3], [2]]);
-    assert.equal(made.worthIt, true);
-  });
-
-  test("of one node, and of two, has one voter; three in one region all vote", () => {
-    assert.deepEqual(plan(map("iad"))!.voters, [1]);
-    assert.deepEqual(plan(map("iad:v fra", 3, "iad"))!.voters, [1]);
-    assert.deepEqual(plan(map("iad:v iad iad"))!.voters, [1, 2, 3]);
-    assert.equal(plan(map("iad:- fra:-")), null);
-  });
-
-  test("over two regions has the majority where the leader is, and says what that does not stand", () => {
-    const made = plan(map("iad iad fra fra", 3, "iad"))!;
-    assert.deepEqual(made.voters, [1, 2, 3]);
-    assert.match(made.findings.join("\n"), /Losing region iad stops commits/);
-  });
-
-  test("without a wish for the leader finds the middle", () => {
-    assert.equal(plan(map("sin fra bom"))!.leaderRegion, "bom");
-  });
-
-  test("where no node of the wanted region can vote, the leader is where the way is shortest", () => {
-    const made = plan(map("ewr syd sin fra iad:-", 3, "iad"))!;
-    assert.equal(made.leaderRegion, "ewr");
-    assert.match(made.reasons.join("\n"), /No node of iad can vote/);
-  });
-
-  test("a small change of a distance changes no voter", () => {
-    const near = (from: string, to: string): number =>
-      [from, to].includes("ord") && [from, to].includes("iad") ? 27 : rttMs(from, to);
-    const nodes = nodesOf("iad:v ord:v ewr fra:v");
-    const made = plan({ nodes, voters: 3, leaderRegion: "iad", rttMs: near })!;
-    assert.ok(made.promote.length > 0);
-    const gain = { nodes, voters: 3, leaderRegion: "iad" };
-    const close = (from: string, to: string): number =>
-      from === to ? 1 : 27 + (to === "fra" ? 2 : 0);
-    assert.equal(plan({ ...gain, rttMs: close })!.worthIt, false);
-  });
+test("a plan of voters: over three regions has one voter in each, with the leader near the source", () => {
+  const made = plan(map("iad:v iad iad fra fra syd syd", 3, "iad"))!;
+  assert.deepEqual([made.voters, made.promote, made.demote], [[1, 4, 6], [4, 6], []]);
+  assert.equal(made.leaderRegion, "iad");
+  assert.equal(Math.round(made.commitMs), Math.round(rttMs("iad", "fra")));
+  assert.equal(Math.round(made.degradedMs!), Math.round(rttMs("iad", "syd")));
+  assert.equal(made.worthIt, true);
+  assert.match(made.reasons.join("\n"), /any one region can be lost/);
 });
 
-describe("findings", () => {
-  test("name the region whose loss stops commits", () => {
-    assert.deepEqual(lint(["iad", "fra", "syd"], ["iad", "fra", "syd"]), []);
-    assert.match(lint(["iad", "iad", "fra"], ["iad", "fra", "syd"])[0]!, /region iad/);
-    assert.match(lint(["iad", "fra", "syd", "syd"], ["iad", "fra", "syd"])[0]!, /region syd/);
-    assert.deepEqual(lint(["iad"], ["iad"]), []);
-  });
+test("a plan of voters: takes the nearest regions of many", () => {
+  const made = plan(map("iad syd nrt ewr sin ord", 3, "iad"))!;
+  assert.deepEqual(made.voters, [1, 4, 6]);
+});
+
+test("a plan of voters: of five has at most two in a region, also near the source", () => {
+  const made = plan(map("iad iad iad fra fra fra syd syd", 5, "iad"))!;
+  assert.deepEqual(made.voters, [1, 2, 4, 5, 7]);
+  assert.deepEqual(made.findings, []);
+});
+
+test("a plan of voters: keeps those that vote already where others are as good", () => {
+  const made = plan(map("iad iad:v fra fra:v syd syd:v", 3, "iad"))!;
+  assert.deepEqual([made.voters, made.promote, made.demote], [[2, 4, 6], [], []]);
+  assert.equal(made.worthIt, false);
+});
+
+test("a plan of voters: replaces a voter that is gone by its neighbour", () => {
+  const made = plan(map("iad:v fra:v- fra syd:v", 3, "iad"))!;
+  assert.deepEqual([made.promote, made.demote], [[3], [2]]);
+  assert.equal(made.worthIt, true);
+});
+
+test("a plan of voters: of one node, and of two, has one voter; three in one region all vote", () => {
+  assert.deepEqual(plan(map("iad"))!.voters, [1]);
+  assert.deepEqual(plan(map("iad:v fra", 3, "iad"))!.voters, [1]);
+  assert.deepEqual(plan(map("iad:v iad iad"))!.voters, [1, 2, 3]);
+  assert.equal(plan(map("iad:- fra:-")), null);
+});
+
+test("a plan of voters: over two regions has the majority where the leader is, and says what that does not stand", () => {
+  const made = plan(map("iad iad fra fra", 3, "iad"))!;
+  assert.deepEqual(made.voters, [1, 2, 3]);
+  assert.match(made.findings.join("\n"), /Losing region iad stops commits/);
+});
+
+test("a plan of voters: without a wish for the leader finds the middle", () => {
+  assert.equal(plan(map("sin fra bom"))!.leaderRegion, "bom");
+});
+
+test("a plan of voters: where no node of the wanted region can vote, the leader is where the way is shortest", () => {
+  const made = plan(map("ewr syd sin fra iad:-", 3, "iad"))!;
+  assert.equal(made.leaderRegion, "ewr");
+  assert.match(made.reasons.join("\n"), /No node of iad can vote/);
+});
+
+test("a plan of voters: a small change of a distance changes no voter", () => {
+  const near = (from: string, to: string): number =>
+    [from, to].includes("ord") && [from, to].includes("iad") ? 27 : rttMs(from, to);
+  const nodes = nodesOf("iad:v ord:v ewr fra:v");
+  const made = plan({ nodes, voters: 3, leaderRegion: "iad", rttMs: near })!;
+  assert.ok(made.promote.length > 0);
+  const gain = { nodes, voters: 3, leaderRegion: "iad" };
+  const close = (from: string, to: string): number =>
+    from === to ? 1 : 27 + (to === "fra" ? 2 : 0);
+  assert.equal(plan({ ...gain, rttMs: close })!.worthIt, false);
+});
+
+test("findings: name the region whose loss stops commits", () => {
+  assert.deepEqual(lint(["iad", "fra", "syd"], ["iad", "fra", "syd"]), []);
+  assert.match(lint(["iad", "iad", "fra"], ["iad", "fra", "syd"])[0]!, /region iad/);
+  assert.match(lint(["iad", "fra", "syd", "syd"], ["iad", "fra", "syd"])[0]!, /region syd/);
+  assert.deepEqual(lint(["iad"], ["iad"]), []);
 });
 
 /** What counts, in this order. */
@@ -128,82 +124,80 @@ function subsets(ids: readonly number[]): number[][] {
   return all;
 }
 
-describe("random maps", () => {
-  test("with three regions no region ever holds a quorum, and any one can be lost", () => {
-    fc.assert(
-      fc.property(maps, (given) => {
-        const made = plan(asMap(given));
-        const eligible = given.nodes.filter((node) => node.eligible);
-        if (made === null) return assert.equal(eligible.length, 0);
-        const regions = made.voters.map((id) => given.nodes[id - 1]!.region);
-        assert.equal(regions.length % 2, 1);
-        assert.ok(made.voters.every((id) => given.nodes[id - 1]!.eligible));
-        if (new Set(eligible.map(({ region }) => region)).size < 3 || given.voters < 3) return;
-        for (const region of CODES) {
-          const here = regions.filter((other) => other === region).length;
-          assert.ok(here < quorumOf(regions.length));
-          assert.ok(regions.length - here >= quorumOf(regions.length));
-        }
-      }),
-      { numRuns: 3_000 },
-    );
-  });
+test("random maps: with three regions no region ever holds a quorum, and any one can be lost", () => {
+  fc.assert(
+    fc.property(maps, (given) => {
+      const made = plan(asMap(given));
+      const eligible = given.nodes.filter((node) => node.eligible);
+      if (made === null) return assert.equal(eligible.length, 0);
+      const regions = made.voters.map((id) => given.nodes[id - 1]!.region);
+      assert.equal(regions.length % 2, 1);
+      assert.ok(made.voters.every((id) => given.nodes[id - 1]!.eligible));
+      if (new Set(eligible.map(({ region }) => region)).size < 3 || given.voters < 3) return;
+      for (const region of CODES) {
+        const here = regions.filter((other) => other === region).length;
+        assert.ok(here < quorumOf(regions.length));
+        assert.ok(regions.length - here >= quorumOf(regions.length));
+      }
+    }),
+    { numRuns: 3_000 },
+  );
+});
 
-  test("the plan is as good as the best of all sets", () => {
-    fc.assert(
-      fc.property(maps, (given) => {
-        const whole = asMap(given);
-        const made = plan(whole);
-        if (made === null) return;
-        const eligible = whole.nodes.filter((node) => node.eligible);
-        const regions = new Set(eligible.map(({ region }) => region));
-        const fits = (ids: readonly number[]): boolean => {
-          const cap = capOf(ids.length, regions.size);
-          const all = ids.map((id) => whole.nodes[id - 1]!.region);
-          return [...regions].every(
-            (region) => all.filter((other) => other === region).length <= cap,
-          );
-        };
-        const sets = subsets(eligible.map(({ id }) => id)).filter(
-          (ids) => ids.length % 2 === 1 && ids.length <= whole.voters && fits(ids),
+test("random maps: the plan is as good as the best of all sets", () => {
+  fc.assert(
+    fc.property(maps, (given) => {
+      const whole = asMap(given);
+      const made = plan(whole);
+      if (made === null) return;
+      const eligible = whole.nodes.filter((node) => node.eligible);
+      const regions = new Set(eligible.map(({ region }) => region));
+      const fits = (ids: readonly number[]): boolean => {
+        const cap = capOf(ids.length, regions.size);
+        const all = ids.map((id) => whole.nodes[id - 1]!.region);
+        return [...regions].every(
+          (region) => all.filter((other) => other === region).length <= cap,
         );
-        // No more voters could be had.
-        assert.equal(made.voters.length, Math.max(...sets.map((ids) => ids.length)));
-        const own = worth(whole, made.voters, made.leaderRegion);
-        for (const ids of sets) {
-          if (ids.length !== made.voters.length) continue;
-          if (!ids.some((id) => whole.nodes[id - 1]!.region === made.leaderRegion)) continue;
-          const other = worth(whole, ids, made.leaderRegion);
-          assert.ok(
-            compareWorth(own, other) <= 0,
-            `${made.voters} ${own} is worse than ${ids} ${other}`,
-          );
-        }
-        if (whole.leaderRegion !== null) return;
-        // Of all regions that the leader could be in, too.
-        for (const ids of sets.filter((one) => one.length === made.voters.length))
-          for (const region of new Set(ids.map((id) => whole.nodes[id - 1]!.region)))
-            assert.ok(compareWorth(own.slice(0, 2), worth(whole, ids, region).slice(0, 2)) <= 0);
-      }),
-      { numRuns: 1_500 },
-    );
-  });
+      };
+      const sets = subsets(eligible.map(({ id }) => id)).filter(
+        (ids) => ids.length % 2 === 1 && ids.length <= whole.voters && fits(ids),
+      );
+      // No more voters could be had.
+      assert.equal(made.voters.length, Math.max(...sets.map((ids) => ids.length)));
+      const own = worth(whole, made.voters, made.leaderRegion);
+      for (const ids of sets) {
+        if (ids.length !== made.voters.length) continue;
+        if (!ids.some((id) => whole.nodes[id - 1]!.region === made.leaderRegion)) continue;
+        const other = worth(whole, ids, made.leaderRegion);
+        assert.ok(
+          compareWorth(own, other) <= 0,
+          `${made.voters} ${own} is worse than ${ids} ${other}`,
+        );
+      }
+      if (whole.leaderRegion !== null) return;
+      // Of all regions that the leader could be in, too.
+      for (const ids of sets.filter((one) => one.length === made.voters.length))
+        for (const region of new Set(ids.map((id) => whole.nodes[id - 1]!.region)))
+          assert.ok(compareWorth(own.slice(0, 2), worth(whole, ids, region).slice(0, 2)) <= 0);
+    }),
+    { numRuns: 1_500 },
+  );
+});
 
-  test("a plan that was applied has nothing left to do", () => {
-    fc.assert(
-      fc.property(maps, (given) => {
-        const whole = asMap(given);
-        const made = plan(whole);
-        if (made === null) return;
-        const nodes = whole.nodes.map((node) => ({
-          ...node,
-          voter: made.voters.includes(node.id),
-        }));
-        const again = plan({ ...whole, nodes })!;
-        assert.deepEqual([again.voters, again.promote, again.demote], [made.voters, [], []]);
-        assert.equal(again.worthIt, false);
-      }),
-      { numRuns: 1_000 },
-    );
-  });
+test("random maps: a plan that was applied has nothing left to do", () => {
+  fc.assert(
+    fc.property(maps, (given) => {
+      const whole = asMap(given);
+      const made = plan(whole);
+      if (made === null) return;
+      const nodes = whole.nodes.map((node) => ({
+        ...node,
+        voter: made.voters.includes(node.id),
+      }));
+      const again = plan({ ...whole, nodes })!;
+      assert.deepEqual([again.voters, again.promote, again.demote], [made.voters, [], []]);
+      assert.equal(again.worthIt, false);
+    }),
+    { numRuns: 1_000 },
+  );
 });
