@@ -63,7 +63,7 @@ test("a plan of voters: of one node, and of two, has one voter; three in one reg
   assert.equal(plan(map("iad:- fra:-")), null);
 });
 
-test("a plan of voters: over two regions has the majority where the leader is, and says what that does not stand", () => {
+test("a plan of voters: over two regions has the majority where the leader is, and says so", () => {
   const made = plan(map("iad iad fra fra", 3, "iad"))!;
   assert.deepEqual(made.voters, [1, 2, 3]);
   assert.match(made.findings.join("\n"), /Losing region iad stops commits/);
