@@ -53,7 +53,6 @@ export class ClusterPart {
   readonly handOver: HandOver;
   readonly geo: GeoKeeper;
   readonly #election: MockElection;
-  readonly #windows: PeerWindows;
   readonly #stopped = new AbortController();
   #repairer: Repairer | null = null;
   #running: Promise<void> = Promise.resolve();
@@ -70,9 +69,6 @@ export class ClusterPart {
       core,
       call: (id, method, args, timeoutMs) => peers.call(id, method, args, timeoutMs),
     });
-    this.#windows = new PeerWindows(core, settings.wanWindowBytes, (id, bytes) =>
-      peers.setWindow(id, bytes),
-    );
     this.handOver = new HandOver({ core, clock, connected, election: this.#election });
     const { handOver } = this;
     this.membership = new Membership({
@@ -102,6 +98,7 @@ export class ClusterPart {
       handOver,
       connected,
       matrix,
+      windows: new PeerWindows(core, settings.wanWindowBytes, peers),
     });
   }
 
@@ -228,14 +225,6 @@ export class ClusterPart {
     return slowest;
   }
 
-  #keepWindows(): void {
-    const { platform, peers } = this.#parts;
-    const rtts = new Map(
-      peers.reports().flatMap(({ id, rtt }) => (rtt ? [[id, rtt] as const] : [])),
-    );
-    this.#windows.look(platform.clock.mono(), rtts);
-  }
-
   /** Until the log says of this node what is true; and, while it leads, lifts the format. */
   async #keepAnnouncing(leader: LeaderCalls): Promise<void> {
     const { core, platform, announcement, logger } = this.#parts;
@@ -252,7 +241,6 @@ export class ClusterPart {
         const canAsk = driver.consensus.node.leader !== 0 && driver.consensus.fenced === null;
         if (isMember && differs && canAsk)
           await leader.onLeader("announce", this.#ownId, announcement);
-        if (driver.leads) this.#keepWindows();
         const format = nextFormat(state);
         if (driver.leads && format !== null)
           await driver.command({ type: "set-format", version: format });

@@ -1,6 +1,6 @@
 /**
- * What the leader does about places: time-outs for the distances that are measured, itself in the region
- * of the source, and voters spread over regions (contract: policies.ts). Once a second it looks; what it
+ * What the leader does about places: windows and time-outs for the distances that are measured, itself in the
+ * region of the source, and voters spread over regions (contract: policies.ts). Once a second it looks; what it
  * decides goes through the log or the same operations that operators have.
  *
  * Invariants
@@ -16,6 +16,7 @@ import type { HandOver } from "./hand-over.ts";
 import { isVoter } from "./members.ts";
 import type { Membership } from "./membership.ts";
 import type { NodeCore } from "./node-core.ts";
+import type { PeerWindows } from "./peer-windows.ts";
 import type {
   GeoPolicies,
   LeaderPlacement,
@@ -42,6 +43,7 @@ export interface GeoParts {
   readonly handOver: HandOver;
   readonly connected: (raftId: number) => boolean;
   readonly matrix: () => RttMatrix;
+  readonly windows: PeerWindows;
 }
 
 export class GeoKeeper implements Service {
@@ -99,12 +101,13 @@ export class GeoKeeper implements Service {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { core, clock, logger } = this.#parts;
+    const { core, clock, logger, windows } = this.#parts;
     while (!signal.aborted) {
       this.#noteAway();
       if (!core.driver.leads) this.#ledSinceMs = null;
       else {
         this.#ledSinceMs ??= clock.mono();
+        windows.look(clock.mono());
         try {
           await this.#look();
         } catch (error) {
@@ -162,7 +165,6 @@ export class GeoKeeper implements Service {
     const matrix = this.#parts.matrix();
     const move = this.#placement.look({
       nowMs: clock.mono(),
-      ownId: own,
       ownRegion: members.get(own)?.region ?? "",
       wantedRegion: this.leaderRegion,
       candidates: conf.voters

@@ -4,6 +4,7 @@
  */
 import { printable } from "../base/logger.ts";
 import { CallFailed } from "../peers/calls.ts";
+import { jointIds, jointVote } from "../raft/quorum.ts";
 import type { NodeCore } from "./node-core.ts";
 import type { CallHandler } from "./peer-host.ts";
 
@@ -48,20 +49,17 @@ export class MockElection {
     const { consensus } = core.driver;
     if (!consensus.mayLead) return "its disk is full, hangs or is damaged";
     if (!core.state.hasFirstFile) return "it lacks files that others have";
-    const { voters } = core.state.conf;
-    const own = core.log.identity.raftId;
-    const votes = await Promise.all(
-      voters.map((id) =>
-        id === own
-          ? true
-          : call(id, "present", null, consensus.electionMs).then(
-              (answer) => answer === true,
-              () => false,
-            ),
-      ),
-    );
-    const given = votes.filter((vote) => vote).length;
-    const quorum = Math.floor(voters.length / 2) + 1;
-    return given >= quorum ? null : `it hears ${given} of ${voters.length} voters`;
+    // While the members change both halves must elect.
+    const { voters, votersOutgoing } = core.state.conf;
+    const config = { incoming: voters, outgoing: votersOutgoing };
+    const ids = jointIds(config);
+    const given = new Set([core.log.identity.raftId]);
+    const ask = async (id: number): Promise<void> => {
+      const answer = await call(id, "present", null, consensus.electionMs).catch(() => false);
+      if (answer === true) given.add(id);
+    };
+    await Promise.all(ids.filter((id) => !given.has(id)).map(ask));
+    if (jointVote(config, (id) => given.has(id)) === "won") return null;
+    return `it hears ${ids.filter((id) => given.has(id)).length} of ${ids.length} voters`;
   }
 }

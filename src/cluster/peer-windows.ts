@@ -33,6 +33,12 @@ export function nextWindow(current: number, line: LineRate, mostBytes: number): 
   return Math.round(Math.max(LEAST_FAR_BYTES, Math.min(mostBytes, wanted)));
 }
 
+/** The links whose windows these are. */
+export interface WindowLinks {
+  reports(): readonly { readonly id: number; readonly rtt: Rtt | null }[];
+  setWindow(raftId: number, bytes: number): void;
+}
+
 interface Seen {
   readonly freedBytes: number;
   readonly timesFull: number;
@@ -43,28 +49,25 @@ export class PeerWindows {
   readonly #core: NodeCore;
   readonly #mostBytes: number;
   readonly #seen = new Map<number, Seen>();
-  readonly #setQueue: (raftId: number, bytes: number) => void;
+  readonly #links: WindowLinks;
 
-  constructor(
-    core: NodeCore,
-    mostBytes: number,
-    setQueue: (raftId: number, bytes: number) => void,
-  ) {
+  constructor(core: NodeCore, mostBytes: number, links: WindowLinks) {
     this.#core = core;
     this.#mostBytes = mostBytes;
-    this.#setQueue = setQueue;
+    this.#links = links;
   }
 
   /** On the leader, about once a second. */
-  look(nowMs: number, rtts: ReadonlyMap<number, Rtt>): void {
+  look(nowMs: number): void {
+    const rtts = new Map(this.#links.reports().map(({ id, rtt }) => [id, rtt]));
     const { state, driver, log } = this.#core;
     const ownRegion = state.members.get(log.identity.raftId)?.region;
     const { progress } = driver.consensus.node.raft.tracker;
     for (const id of this.#seen.keys()) if (!progress.has(id)) this.#seen.delete(id);
     for (const [id, { inflights }] of progress) {
-      const rtt = rtts.get(id);
+      const rtt = rtts.get(id) ?? null;
       const isFar = (state.members.get(id)?.region ?? ownRegion) !== ownRegion;
-      if (!isFar || rtt === undefined) continue;
+      if (!isFar || rtt === null) continue;
       const { freedBytes, timesFull } = inflights;
       const before = this.#seen.get(id);
       this.#seen.set(id, { freedBytes, timesFull, atMs: nowMs });
@@ -73,7 +76,7 @@ export class PeerWindows {
       const bytesPerMs = (freedBytes - before.freedBytes) / Math.max(1, nowMs - before.atMs);
       const line = { bytesPerMs, wasFull: timesFull > before.timesFull, rtt };
       inflights.maxBytes = nextWindow(inflights.maxBytes, line, this.#mostBytes);
-      this.#setQueue(id, inflights.maxBytes);
+      this.#links.setWindow(id, inflights.maxBytes);
     }
   }
 }

@@ -1,5 +1,4 @@
 /** Placement as operators see and change it: the leader's part (operations.ts), and who is nearest. */
-import { printable } from "../base/logger.ts";
 import type { ClusterPart } from "./cluster-part.ts";
 import { clusterStatus } from "./cluster-status.ts";
 import type { Provide } from "./leader-operations.ts";
@@ -70,7 +69,7 @@ export function nearestNodes(
     .members.filter((one) => one.connected && one.server === "running" && one.mysqlAddress !== "")
     .map(({ id, name, region: there, mysqlAddress, lagEntries }) => ({
       id,
-      name: printable(name, 255),
+      name,
       region: there,
       mysqlAddress,
       rttMs: Math.round(away(there) * 10) / 10,

@@ -17,12 +17,6 @@ export interface PlacementSettings {
   readonly leaderRegion: string | null;
 }
 
-export const DEFAULT_PLACEMENT: PlacementSettings = {
-  mode: "manual",
-  voters: 3,
-  leaderRegion: null,
-};
-
 export interface PlacementNode {
   readonly id: number;
   readonly name: string;
@@ -75,7 +69,6 @@ export interface Candidate {
 
 export interface LeaderView {
   readonly nowMs: number;
-  readonly ownId: number;
   readonly ownRegion: string;
   /** The wanted region; null: nobody cares. */
   readonly wantedRegion: string | null;

@@ -56,10 +56,10 @@ export interface SessionProgress {
   connectedAtMs: number;
 }
 
-/** This pull's chunks were not taken, or the node stopped leading: begin again. */
 /** Two questions and the dump. */
 const ATTACH_CONNECTIONS = 3;
 
+/** This pull's chunks were not taken, or the node stopped leading: begin again. */
 export class PullEnded extends Error {
   constructor(message: string) {
     super(message);

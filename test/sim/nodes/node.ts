@@ -8,7 +8,6 @@ import type { ClusterSettings, History } from "../../../src/cluster/cluster-sett
 import type { AccountSettings } from "../../../src/cluster/command.ts";
 import { type Discovery, staticDiscovery } from "../../../src/cluster/discovery.ts";
 import type { RunningNode } from "../../../src/cluster/node.ts";
-import { DEFAULT_PLACEMENT } from "../../../src/cluster/policies.ts";
 import { startNode } from "../../../src/cluster/start-node.ts";
 import { createVerifiers } from "../../../src/mysql/auth/verifier.ts";
 import type { Platform } from "../../../src/platform/platform.ts";
@@ -50,7 +49,7 @@ export type GeoPlan = Pick<
 >;
 
 const GEO_PLAN: GeoPlan = {
-  placement: DEFAULT_PLACEMENT,
+  placement: { mode: "manual", voters: 3, leaderRegion: null },
   leaderCooldownMs: 60_000,
   replaceAfterMs: 600_000,
   removeAfterMs: 0,

@@ -171,7 +171,15 @@ export class WorldSource {
     return this;
   }
 
+  /** Connections so far, whether or not the login worked; and those that are open. */
+  get connections(): number {
+    return this.#connections;
+  }
+  open = 0;
+
   async #serve(conn: Conn): Promise<void> {
+    this.open++;
+    void conn.closed.then(() => this.open--);
     const { crypto } = this.#platform;
     const connection = new PacketConnection(conn, { maxPayloadBytes: 65_536 });
     const verifiers = createVerifiers(crypto, PASSWORD, { native: true });

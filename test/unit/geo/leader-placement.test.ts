@@ -9,7 +9,6 @@ const COOLDOWN_MS = 60_000;
 function view(change: Partial<LeaderView> = {}): LeaderView {
   return {
     nowMs: 1_000_000,
-    ownId: 1,
     ownRegion: "iad",
     wantedRegion: "syd",
     candidates: [
