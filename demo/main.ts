@@ -257,9 +257,7 @@ async function prepareSource(source: MysqlServer): Promise<void> {
      GRANT REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO '${user}'@'%'`,
   );
   await source.exec(SCHEMA);
-  await source.installSemisync("source");
-  // An hour: a commit rather waits than goes on unacknowledged without anybody noticing.
-  await source.exec("SET GLOBAL rpl_semi_sync_source_timeout = 3600000");
+  await source.waitForAcks();
 }
 
 function sleep(ms: number): Promise<void> {

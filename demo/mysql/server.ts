@@ -189,6 +189,12 @@ export class MysqlServer {
     await this.exec(`SET GLOBAL ${plugin}_enabled = 1`);
   }
 
+  /** As a source: commits wait for an ACK, an hour if need be, rather than go on without anybody noticing. */
+  async waitForAcks(): Promise<void> {
+    await this.installSemisync("source");
+    await this.exec("SET GLOBAL rpl_semi_sync_source_timeout = 3600000");
+  }
+
   get #label(): string {
     return `${this.flavour.label} on port ${this.#port}`;
   }

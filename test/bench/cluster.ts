@@ -1,5 +1,4 @@
 /** Three voters on one machine against one node: what the quorum costs. */
-import { writeFile } from "node:fs/promises";
 import path from "node:path";
 import { ClusterProcesses } from "../../demo/cluster-processes.ts";
 import type { MysqlServer } from "../../demo/mysql/server.ts";
@@ -7,7 +6,7 @@ import type { NodeProcess } from "../../demo/node-process.ts";
 import { ACCOUNT, SOURCE_USER } from "../support/local-node.ts";
 import { liveDelay } from "./live.ts";
 import { cpuMs, peakRssMiB } from "./measure.ts";
-import { durableWriteMs, fill, ingest, newSource, ratio } from "./source.ts";
+import { benchToml, durableWriteMs, fill, ingest, newSource, ratio } from "./source.ts";
 
 export interface ClusterBench {
   readonly folder: string;
@@ -93,17 +92,11 @@ async function run(
   name: string,
   voters: number,
 ): Promise<{ cluster: ClusterProcesses; pulled: Pulled }> {
-  const secret = path.join(folder, "source-password");
-  await writeFile(secret, SOURCE_USER.password);
   const cluster = await ClusterProcesses.create({
     folder: path.join(folder, name),
     voters: Array.from({ length: voters }, (_, i) => `v${i + 1}`),
     account: ACCOUNT,
-    toml: `[source]
-url = "mysql://${SOURCE_USER.user}@127.0.0.1:${source.port}"
-password_file = ${JSON.stringify(secret)}
-tls = "disabled"
-public_key_file = ${JSON.stringify(path.join(source.binlogDir, "public_key.pem"))}`,
+    toml: await benchToml(folder, source),
   });
   await cluster.start();
   const { seconds, bytes } = await ingest(await cluster.leader(), source);

@@ -9,7 +9,7 @@
  *   --no-report  leaves docs/benchmarks.md as it is
  *   --small N   small transactions (default 1000000)   --bulk N   transactions of 1 MiB (default 1000)
  */
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { parseArgs } from "node:util";
@@ -24,7 +24,7 @@ import { cpuMs, deviceBytes, peakRssMiB, rssMiB, runDrain, serve } from "./measu
 import { raftCore } from "./raft-core.ts";
 import { type Part, type Row, writeReport } from "./report.ts";
 import { runtimeRows } from "./runtimes.ts";
-import { durableWriteMs, fill, ingest, newSource, ratio } from "./source.ts";
+import { benchToml, durableWriteMs, fill, ingest, newSource, ratio } from "./source.ts";
 
 const { values, positionals } = parseArgs({
   options: {
@@ -64,16 +64,9 @@ async function report(...of: Parameters<typeof writeReport>): Promise<void> {
 }
 
 async function startNode(name: string, source: MysqlServer): Promise<NodeProcess> {
-  const secret = path.join(folder, "source-password");
-  await writeFile(secret, SOURCE_USER.password);
-  const toml = `[source]
-url = "mysql://${SOURCE_USER.user}@127.0.0.1:${source.port}"
-password_file = ${JSON.stringify(secret)}
-tls = "disabled"
-public_key_file = ${JSON.stringify(path.join(source.binlogDir, "public_key.pem"))}`;
   const node = await NodeProcess.create({
     folder: path.join(folder, name),
-    toml,
+    toml: await benchToml(folder, source),
     account: ACCOUNT,
   });
   await node.start();

@@ -2,7 +2,7 @@
  * One node on Node, Bun and Deno, side by side: each pulls the same source and serves what it has, in turns
  * (A B C A B C), so that what else the machine does is everybody's. Figures are medians of the rounds.
  */
-import { rm, writeFile } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import path from "node:path";
 import type { MysqlServer } from "../../demo/mysql/server.ts";
 import { NodeProcess } from "../../demo/node-process.ts";
@@ -11,7 +11,7 @@ import { ACCOUNT, SOURCE_USER } from "../support/local-node.ts";
 import { whyNot } from "../support/runtimes.ts";
 import type { ClusterBench } from "./cluster.ts";
 import { cpuMs, peakRssMiB, runDrain, serve } from "./measure.ts";
-import { fill, ingest, newSource, ratio } from "./source.ts";
+import { benchToml, fill, ingest, newSource, ratio } from "./source.ts";
 
 /** At least so much of what Node does. */
 const TARGET = 0.7;
@@ -77,17 +77,11 @@ async function startOn(
   folder: string,
   source: MysqlServer,
 ): Promise<NodeProcess> {
-  const secret = path.join(folder, "source-password");
-  await writeFile(secret, SOURCE_USER.password);
   const node = await NodeProcess.create({
     folder: path.join(folder, runtime),
     runtime,
     account: ACCOUNT,
-    toml: `[source]
-url = "mysql://${SOURCE_USER.user}@127.0.0.1:${source.port}"
-password_file = ${JSON.stringify(secret)}
-tls = "disabled"
-public_key_file = ${JSON.stringify(path.join(source.binlogDir, "public_key.pem"))}`,
+    toml: await benchToml(folder, source),
   });
   await node.start();
   return node;

@@ -1,11 +1,12 @@
 /** What every part of the bench needs: a source, rows in it, and how long a node takes to have them. */
+import { writeFile } from "node:fs/promises";
 import path from "node:path";
 import { MysqlServer } from "../../demo/mysql/server.ts";
 import type { NodeProcess } from "../../demo/node-process.ts";
 import { nodePlatform } from "../../runtime/node/platform.ts";
 import { GtidSet } from "../../src/gtid/gtid-set.ts";
 import { connect } from "../../src/mysql/client.ts";
-import { createSourceUser } from "../support/local-node.ts";
+import { createSourceUser, SOURCE_USER } from "../support/local-node.ts";
 import { waitFor } from "../support/wait-for.ts";
 
 const platform = nodePlatform();
@@ -100,3 +101,14 @@ export async function ingest(
 }
 
 export const ratio = (ours: number, theirs: number): string => `${(ours / theirs).toFixed(2)} ×`;
+
+/** The [source] section of a node of the bench; the password's file lies in `folder`. Without TLS. */
+export async function benchToml(folder: string, source: MysqlServer): Promise<string> {
+  const secret = path.join(folder, "source-password");
+  await writeFile(secret, SOURCE_USER.password);
+  return `[source]
+url = "mysql://${SOURCE_USER.user}@127.0.0.1:${source.port}"
+password_file = ${JSON.stringify(secret)}
+tls = "disabled"
+public_key_file = ${JSON.stringify(path.join(source.binlogDir, "public_key.pem"))}`;
+}

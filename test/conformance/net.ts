@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { delay } from "../../src/platform/clock.ts";
 import type { Conn } from "../../src/platform/net.ts";
 import type { Suite } from "./harness.ts";
-import { OFFERED_BYTES, STALLED_BYTES_MAX } from "./stalled.ts";
+import { writeUntilStalled } from "./stalled.ts";
 import {
   connectedPair,
   consumeHash,
@@ -79,18 +79,7 @@ export function netConformance({ check }: Suite): void {
         const pair = await connectedPair(platform);
         const writer = pair[side];
         const reader = side === "client" ? pair.server : pair.client;
-        const block = new Uint8Array(256 * 1024).fill(7);
-        let sent = 0;
-        let stalled = false;
-        while (!stalled && sent < OFFERED_BYTES) {
-          sent += block.length;
-          if (writer.write([block])) continue;
-          const drained = writer.drained().then(() => true);
-          stalled = !(await Promise.race([drained, delay(platform.clock, 300).then(() => false)]));
-        }
-        assert.ok(stalled, "the writer never had to wait");
-        assert.ok(sent < STALLED_BYTES_MAX, `${sent} bytes were taken`);
-        assert.ok(writer.queuedBytes > 0);
+        const sent = await writeUntilStalled(writer, platform.clock);
         await Promise.all([writer.drained(), receiveHash(reader, platform, sent)]);
         assert.equal(writer.queuedBytes, 0);
         await pair.close();

@@ -1,5 +1,8 @@
 /** How many bytes a connection takes whose other side does not read. */
+import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
+import { type Clock, delay } from "../../src/platform/clock.ts";
+import type { Conn } from "../../src/platform/net.ts";
 
 const MIB = 1024 * 1024;
 /** A MiB is queued on either side, a write may be above that, and TLS holds as much once more. */
@@ -18,4 +21,21 @@ function largest(name: string, usual: number): number {
   } catch {
     return usual;
   }
+}
+
+/** Writes until nothing more is taken for a while; resolves with how much was taken, which is bounded. */
+export async function writeUntilStalled(writer: Conn, clock: Clock): Promise<number> {
+  const block = new Uint8Array(256 * 1024).fill(7);
+  let sent = 0;
+  let stalled = false;
+  while (!stalled && sent < OFFERED_BYTES) {
+    sent += block.length;
+    if (writer.write([block])) continue;
+    const drained = writer.drained().then(() => true);
+    stalled = !(await Promise.race([drained, delay(clock, 300).then(() => false)]));
+  }
+  assert.ok(stalled, "the writer never had to wait");
+  assert.ok(sent < STALLED_BYTES_MAX, `${sent} bytes were taken`);
+  assert.ok(writer.queuedBytes > 0);
+  return sent;
 }

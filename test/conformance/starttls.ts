@@ -7,7 +7,7 @@ import { delay } from "../../src/platform/clock.ts";
 import type { Conn } from "../../src/platform/net.ts";
 import type { Platform } from "../../src/platform/platform.ts";
 import type { Suite } from "./harness.ts";
-import { OFFERED_BYTES, STALLED_BYTES_MAX } from "./stalled.ts";
+import { writeUntilStalled } from "./stalled.ts";
 import {
   connectedPair,
   HOST,
@@ -106,18 +106,7 @@ export function startTlsConformance({ check }: Suite): void {
       const [client, server] = [connOf(up.client), connOf(up.server)];
       assert.equal(client.tls?.authorized, false);
       const [writer, reader] = side === "client" ? [client, server] : [server, client];
-      const block = new Uint8Array(256 * 1024).fill(7);
-      let sent = 0;
-      let stalled = false;
-      while (!stalled && sent < OFFERED_BYTES) {
-        sent += block.length;
-        if (writer.write([block])) continue;
-        const drained = writer.drained().then(() => true);
-        stalled = !(await Promise.race([drained, delay(platform.clock, 300).then(() => false)]));
-      }
-      assert.ok(stalled, "the writer never had to wait");
-      assert.ok(sent < STALLED_BYTES_MAX, `${sent} bytes were taken`);
-      assert.ok(writer.queuedBytes > 0);
+      const sent = await writeUntilStalled(writer, platform.clock);
       await Promise.all([writer.drained(), receiveHash(reader, platform, sent)]);
       await up.close();
     });

@@ -30,8 +30,7 @@ before(async () => {
   source = await MysqlServer.start({ serverId: 1 });
   await createSourceUser(source);
   await source.exec(SCHEMA);
-  await source.installSemisync("source");
-  await source.exec("SET GLOBAL rpl_semi_sync_source_timeout = 3600000");
+  await source.waitForAcks();
   replica = await MysqlServer.start({ serverId: 2 });
   load = new Load(source, { pauseMs: 2 });
   app = await FlyApp.start({

@@ -19,8 +19,7 @@ before(async () => {
   source = await MysqlServer.start({ serverId: 1 });
   await createSourceUser(source);
   await source.exec(SCHEMA);
-  await source.installSemisync("source");
-  await source.exec("SET GLOBAL rpl_semi_sync_source_timeout = 3600000");
+  await source.waitForAcks();
   proxy = await TcpProxy.start({ host: source.host, port: source.port });
   node = await LocalNode.start({
     source: sourceSettings({ host: "127.0.0.1", port: proxy.port, binlogDir: source.binlogDir }),

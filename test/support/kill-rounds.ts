@@ -34,8 +34,7 @@ export async function killRounds(rounds: number, say: (line: string) => void): P
     servers.push(source);
     await createSourceUser(source);
     await source.exec(SCHEMA);
-    await source.installSemisync("source");
-    await source.exec("SET GLOBAL rpl_semi_sync_source_timeout = 3600000");
+    await source.waitForAcks();
     const toml = `${await sourceToml(folder, source)}[storage]
 segment_bytes = "16MiB"`;
     node = await NodeProcess.create({ folder: path.join(folder, "node"), toml, account: ACCOUNT });

@@ -56,8 +56,7 @@ export async function largeTransaction(
     servers.push(source);
     await createSourceUser(source);
     await source.exec(SCHEMA);
-    await source.installSemisync("source");
-    await source.exec("SET GLOBAL rpl_semi_sync_source_timeout = 3600000");
+    await source.waitForAcks();
     const toml = await sourceToml(folder, source);
     node = await NodeProcess.create({ folder: path.join(folder, "node"), toml, account: ACCOUNT });
     await node.start();

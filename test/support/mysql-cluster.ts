@@ -48,8 +48,7 @@ export class MysqlCluster {
     const source = await MysqlServer.start({ serverId: 1 });
     await createSourceUser(source);
     await source.exec(SCHEMA);
-    await source.installSemisync("source");
-    await source.exec("SET GLOBAL rpl_semi_sync_source_timeout = 3600000");
+    await source.waitForAcks();
     const sourceProxy = await TcpProxy.start({ host: source.host, port: source.port });
     const toml = await sourceToml(folder, { port: sourceProxy.port, binlogDir: source.binlogDir });
     let nodes: readonly NodeProcess[] = [];
