@@ -77,6 +77,12 @@ export class DiskImage {
     return path === "" ? "folder" : this.#visible.get(path);
   }
 
+  /** What a file is called; undefined of one that has no name any more. */
+  pathOf(file: FileImage): string | undefined {
+    for (const [path, entry] of this.#visible) if (entry === file) return path;
+    return undefined;
+  }
+
   list(dir: string): string[] {
     const prefix = dir === "" ? "" : `${dir}/`;
     const names = [...this.#visible.keys()]

@@ -217,12 +217,15 @@ class FileView implements DiskFile {
     const { faults } = this.#disk;
     const length = this.#file.visible.read(position, into);
     if (!faults.readFaultsOn) return length;
+    if (faults.readErrors.length === 0 && faults.bitFlips.length === 0) return length;
     const end = position + length;
+    // As it is called now: a file may have been renamed since it was opened.
+    const name = this.#disk.image.pathOf(this.#file) ?? this.#path;
     for (const { path, from, to } of faults.readErrors) {
-      if (path === this.#path && from < end && to > position) throw this.#error("EIO", "read");
+      if (path === name && from < end && to > position) throw this.#error("EIO", "read");
     }
     for (const { path, offset, mask } of faults.bitFlips) {
-      if (path === this.#path && offset >= position && offset < end) {
+      if (path === name && offset >= position && offset < end) {
         into[offset - position]! ^= mask;
       }
     }

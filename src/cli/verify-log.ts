@@ -5,6 +5,7 @@
  */
 import type { Clock } from "../platform/clock.ts";
 import { type Disk, DiskError, type DiskFile } from "../platform/disk.ts";
+import { readReadable } from "../storage/files.ts";
 import {
   type Crc32,
   decodeSegmentHeader,
@@ -96,7 +97,7 @@ async function scanFile(
   chain: Chain,
 ): Promise<Verified> {
   const head = new Uint8Array(SEGMENT_HEADER_BYTES);
-  const read = await file.read(0, head);
+  const read = await readReadable(file, 0, head);
   let header: ReturnType<typeof decodeSegmentHeader>;
   try {
     header = decodeSegmentHeader(head.subarray(0, read), crc32);
@@ -119,8 +120,7 @@ async function scanFile(
   const expected = {
     number: header.firstBatch,
     previousCrc: header.previousBatchCrc,
-    lastIndex: segment.firstIndex - 1,
-    lastTerm: undefined,
+    end: header.before,
     commit: header.hardState.commit,
   };
   let batches = 0;

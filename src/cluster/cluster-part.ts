@@ -6,8 +6,10 @@ import type { Logger } from "../base/logger.ts";
 import type { Peers } from "../peers/peers.ts";
 import { type Cancel, delay } from "../platform/clock.ts";
 import type { Platform } from "../platform/platform.ts";
+import type { DamagedRange } from "../storage/storage.ts";
 import type { ClusterSettings, History } from "./cluster-settings.ts";
 import { introduce } from "./formation.ts";
+import { FullDisk } from "./full-disk.ts";
 import { GeoKeeper } from "./geo-keeper.ts";
 import { HandOver } from "./hand-over.ts";
 import { type HeadQuestion, headPiece } from "./head.ts";
@@ -181,11 +183,17 @@ export class ClusterPart {
       if (core.state.members.has(caller.raftId)) return leader.serve(args);
       throw new OperationError("invalid", "Operations are for members only");
     });
-    host.onLinks = () => core.driver.consensus.roleChanged.wake();
+    host.onLinks = () => {
+      core.driver.consensus.roleChanged.wake();
+      core.driver.progressed.wake();
+    };
     this.membersChanged();
     const repairer = new Repairer(core, platform.clock, peers, logger.with({ part: "repair" }));
     this.#repairer = repairer;
+    const keptFrom = (): number =>
+      Math.max(0, ...[...host.statuses.values()].map((status) => status.keptFrom));
     this.#running = Promise.all([
+      new FullDisk(core.log, platform.clock, logger, keptFrom).run(this.#stopped.signal),
       this.#keepAnnouncing(leader),
       this.geo.run(this.#stopped.signal),
       repairer.run(this.#stopped.signal),
@@ -195,6 +203,11 @@ export class ClusterPart {
 
   get repairedEntries(): number {
     return this.#repairer?.repaired ?? 0;
+  }
+
+  /** Damage here that no peer could mend when it was tried last. */
+  get hopelessDamage(): DamagedRange | null {
+    return this.#repairer?.hopeless ?? null;
   }
 
   /** Whom to be linked with, as of what is applied. */
@@ -210,6 +223,17 @@ export class ClusterPart {
       }),
       core.state.highestId,
     );
+  }
+
+  /** Enough voters have room on their disks for more than what is on its way. */
+  get quorumHasSpace(): boolean {
+    const { core, host } = this.#parts;
+    const { voters, votersOutgoing } = core.state.conf;
+    const hasSpace = (id: number): boolean =>
+      id === this.#ownId ? !core.log.full : host.hasSpace(id);
+    const isQuorum = (ids: readonly number[]): boolean =>
+      ids.length === 0 || 2 * ids.filter(hasSpace).length > ids.length;
+    return !core.log.full && isQuorum(voters) && isQuorum(votersOutgoing);
   }
 
   /** The first entry that a member, or a reader of its, still needs. */

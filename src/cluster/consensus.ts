@@ -8,12 +8,16 @@
  * 2. Acknowledgements leave when what they speak of is durable; a leader's appends leave before its
  *    own write.
  * 3. Ticks and messages never wait for the disk. A leader whose write hangs for an election
- *    time-out, or whose disk is full, steps down if there is another voter, and a node like that
- *    does not campaign. One whose log is damaged lets all others try first.
+ *    time-out steps down if there is another voter, and a node like that does not campaign. One
+ *    whose log is damaged lets all others try first, and so does one whose disk becomes full: but if
+ *    all are full one of them leads, since only a leader can purge.
  * 4. What a call of the core makes it say is sent in the same turn: payloads lie in buffers that
  *    are used again.
  * 5. A node that was fenced (its disk is not what it had promised, or it was removed) takes no part
  *    any more: it neither votes nor acknowledges nor campaigns.
+ * 6. Damage hides nothing. While an entry that changes the members is lost and not applied, this node
+ *    neither votes nor leads, the only voter included; while terms inside its log are lost, it does not
+ *    lead others. A repair from a peer ends both.
  */
 import type { Logger } from "../base/logger.ts";
 import { type Service, Wakeup } from "../base/service.ts";
@@ -33,8 +37,8 @@ import { ReadBarriers } from "./read-barriers.ts";
 
 /** Of messages that wait for their term to be durable; Raft stands the loss of the rest. */
 const MAX_HELD = 256;
-/** So many election time-outs pass before a node with a damaged log tries to lead. */
-const DAMAGED_ELECTIONS = 6;
+/** So many election time-outs pass before a node with a damaged log or a full disk tries to lead. */
+const LAST_RESORT_ELECTIONS = 6;
 
 export class Consensus implements Service {
   readonly node: RawNode;
@@ -51,6 +55,7 @@ export class Consensus implements Service {
   #fail: (error: Error) => void = () => {};
   #failure: Error | null = null;
   #lastAppliable = 0;
+  #wasFull = false;
   #wasLeading = false;
   /** Why this node takes no part; null when it does. */
   fenced: string | null = null;
@@ -83,11 +88,11 @@ export class Consensus implements Service {
     this.#clock = parts.clock;
     this.#logger = parts.logger;
     this.#timing = parts.timing;
-    this.#writer = new LogWriter(parts.log, parts.clock, parts.logger, {
+    this.#writer = new LogWriter(parts.log, parts.clock, {
       onDurable: (responses) => this.#durable(responses),
       onInstalled: (snapshot) => this.onInstalled(snapshot),
     });
-    this.#reads = new PeerReads(parts.log, parts.storage, parts.logger, {
+    this.#reads = new PeerReads(parts.log, parts.storage, parts.clock, parts.logger, {
       onRead: () => this.#do(() => this.node.entriesArrived()),
       // A whole node can send it, if there is one that may lead.
       onDamaged: () => {
@@ -109,7 +114,7 @@ export class Consensus implements Service {
   get uncommittedBytes(): number {
     return this.node.raft.uncommittedSize;
   }
-  /** The disk is full or hangs: this node must not lead. */
+  /** What the leader sent waits for space, or the disk hangs: this node must not lead. */
   get stuck(): boolean {
     return this.#writer.full || this.#writer.writingMs > this.#timing.electionMs;
   }
@@ -166,6 +171,8 @@ export class Consensus implements Service {
     // Entries would pile up in memory: the leader sends them again.
     if (this.#writer.full && message.type === "MsgApp" && message.entries.length > 0) return;
     if (this.fenced !== null) return;
+    const asksForVote = message.type === "MsgVote" || message.type === "MsgPreVote";
+    if (asksForVote && this.membershipIsLost) return;
     this.#do(() => this.node.step(message));
     if (message.from === this.node.leader) this.#leaderHeardMs = this.#clock.mono();
   }
@@ -305,23 +312,56 @@ export class Consensus implements Service {
   /** However late it comes, it is one tick: a pause of this process is not a silence of the leader. */
   #onTick(): void {
     const { node } = this;
+    const becameFull = this.#noteSpace();
     const may = this.mayLead;
     node.setMayCampaign(may);
-    if (!may && node.role === "leader") {
+    if (node.role === "leader" && (!may || (becameFull && !node.isOnlyVoter))) {
       this.#logger.warn("The disk hangs, is full or is damaged: another node shall lead");
       this.#do(() => node.stepDown());
     }
     this.#do(() => node.tick());
   }
 
+  /** True when the disk was found full just now. */
+  #noteSpace(): boolean {
+    const { full } = this.#log;
+    if (full === this.#wasFull) return false;
+    this.#wasFull = full;
+    if (full)
+      this.#logger.error(
+        "The disk is full (BR1203): no further segment of the log can be made. This node takes in what is on " +
+          "its way and then nothing, and leads only if all others are full, too; it goes on by itself when " +
+          "there is space. Free some, or purge binlogs",
+      );
+    else this.#logger.info("There is space on the disk again: this node goes on");
+    this.progressed.wake();
+    return full;
+  }
+
+  /** An entry that changes the members is lost here: who votes is not known, until a repair. */
+  get membershipIsLost(): boolean {
+    const { applied } = this.node.raft.log;
+    return this.#log.damage.some(({ fromIndex, toIndex }) =>
+      this.#log.hasConfChange(Math.max(fromIndex, applied + 1), toIndex + 1),
+    );
+  }
+
   /** Nothing of its own disk or log speaks against its leading. */
   get mayLead(): boolean {
-    if (this.fenced !== null) return false;
+    if (this.fenced !== null || this.membershipIsLost) return false;
     if (this.node.isOnlyVoter) return true;
-    if (this.stuck || this.cannotApply) return false;
-    const lostTicks = DAMAGED_ELECTIONS * (this.#timing.electionMs / this.#timing.heartbeatMs);
-    const isFirst = this.node.role !== "leader" && this.node.leaderlessTicks < lostTicks;
-    return this.#log.damage.length === 0 || !isFirst;
+    if (this.stuck || this.cannotApply || this.#log.lacksTerms) return false;
+    const { electionMs, heartbeatMs } = this.#timing;
+    const lastResortTicks = LAST_RESORT_ELECTIONS * (electionMs / heartbeatMs);
+    const isFirst = this.node.role !== "leader" && this.node.leaderlessTicks < lastResortTicks;
+    return (this.#log.damage.length === 0 && !this.#log.full) || !isFirst;
+  }
+
+  /** Entries, or their terms, that were lost are there again: whoever waited for them is fed. */
+  mended(): void {
+    this.cannotApply = false;
+    this.#do(() => this.node.entriesArrived());
+    this.committed.wake();
   }
 
   /** A change of the members that was committed, when its entry is applied. */

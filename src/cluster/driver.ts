@@ -238,8 +238,7 @@ export class Driver implements Service {
   /** What was damaged is whole again. */
   mended(): void {
     this.damaged = null;
-    this.consensus.cannotApply = false;
-    this.consensus.committed.wake();
+    this.consensus.mended();
   }
 
   #cannotApply(error: unknown): void {

@@ -5,11 +5,12 @@
  * - The responses of an append are given back when all of it is durable, and all before it.
  * - A snapshot takes the place of the whole log; the entries behind it are appended then.
  * - A commit index alone is not worth a sync: it goes with the next batch.
- * - When the disk is full the batch in hand waits, nothing of it being written. Terms and votes go
- *   on, through the reserve that the log keeps for them, so that the others can elect a leader.
+ * - When the disk has no room for the batch in hand it waits, nothing of it being written. Terms and votes
+ *   go on, through the reserve that the log keeps for them, so that the others can elect a leader.
+ * - Small entries that are not of the stream may use the reserve as well: a purge is one of them.
  */
-import type { Logger } from "../base/logger.ts";
 import { type Service, Wakeup } from "../base/service.ts";
+import { isChunk } from "../binlog/chunk.ts";
 import type { Clock } from "../platform/clock.ts";
 import { payloadsSize } from "../raft/sizes.ts";
 import type { Entry, HardState, Message, MessageType, Snapshot } from "../raft/types.ts";
@@ -19,6 +20,8 @@ import { LogFull } from "../storage/storage.ts";
 /** Payload bytes in one batch; what is more is written in several. */
 const BATCH_BYTES = 8 * 1024 * 1024;
 const FULL_RETRY_MS = 500;
+/** What a control entry takes at most, and a batch of them. */
+const CONTROL_BYTES = 64 * 1024;
 
 /** They promise a term and a vote, and nothing of entries. */
 const VOTE_RESPONSES: ReadonlySet<MessageType> = new Set(["MsgVoteResp", "MsgPreVoteResp"]);
@@ -46,7 +49,6 @@ export interface LogWriterEvents {
 export class LogWriter implements Service {
   readonly #log: DurableLog;
   readonly #clock: Clock;
-  readonly #logger: Logger;
   readonly #events: LogWriterEvents;
   readonly #work = new Wakeup();
   #queue: Append[] = [];
@@ -55,14 +57,13 @@ export class LogWriter implements Service {
   #writingSinceMs: number | null = null;
   /** Payload bytes that are not durable yet. */
   unsyncedBytes = 0;
-  /** The batch in hand waits for space. */
+  /** The batch in hand waits for space: what comes meanwhile of the leader's entries is not taken. */
   full = false;
 
-  constructor(log: DurableLog, clock: Clock, logger: Logger, events: LogWriterEvents) {
+  constructor(log: DurableLog, clock: Clock, events: LogWriterEvents) {
     this.#log = log;
     this.#hardState = log.hardState;
     this.#clock = clock;
-    this.#logger = logger;
     this.#events = events;
   }
 
@@ -151,7 +152,7 @@ export class LogWriter implements Service {
     const replaces = before < this.#log.lastIndex ? { truncateAfter: before } : {};
     return this.#untilThereIsSpace(before, signal, () => {
       const hardState = this.#storable(before + entries.length);
-      return this.#log.append({ hardState, entries, ...replaces });
+      return this.#log.append({ hardState, entries, ...replaces, isControl: isControl(entries) });
     });
   }
 
@@ -174,7 +175,7 @@ export class LogWriter implements Service {
       try {
         this.#writingSinceMs = this.#clock.mono();
         await write();
-        this.#setFull(false);
+        this.full = false;
         return true;
       } catch (error) {
         if (!(error instanceof LogFull)) throw error;
@@ -182,20 +183,9 @@ export class LogWriter implements Service {
         this.#writingSinceMs = null;
       }
       if (signal.aborted) return false;
-      this.#setFull(true);
+      this.full = true;
       await this.#waitForSpace(before, signal);
     }
-  }
-
-  #setFull(full: boolean): void {
-    if (full === this.full) return;
-    this.full = full;
-    if (!full) this.#logger.info("There is space on the disk again: this node goes on");
-    else
-      this.#logger.error(
-        "The disk is full (BR1203): this node takes nothing in, acknowledges nothing and does not lead until " +
-          "there is space; it goes on by itself then. Free some, or purge binlogs",
-      );
   }
 
   /** Until it is time to try again; what comes meanwhile of terms and votes is not kept waiting. */
@@ -234,6 +224,12 @@ export class LogWriter implements Service {
     }
     if (votes.length > 0) this.#events.onDurable(votes);
   }
+}
+
+/** They are small, some hold something, and none is of the stream. */
+function isControl(entries: readonly Entry[]): boolean {
+  const bytes = payloadsSize(entries);
+  return bytes > 0 && bytes <= CONTROL_BYTES && !entries.some(({ data }) => isChunk(data));
 }
 
 /** Entries in order, in runs of about BATCH_BYTES; one empty run for a hard state alone. */

@@ -11,7 +11,7 @@ import { RawNode } from "../raft/raw-node.ts";
 import { EMPTY_CONF_STATE, type RaftLogger } from "../raft/types.ts";
 import type { DurableLog } from "../storage/log.ts";
 import { openLog } from "../storage/open.ts";
-import type { Checkpoint } from "../storage/storage.ts";
+import { type Checkpoint, logCorrupt } from "../storage/storage.ts";
 import { STREAM_BUFFER_BYTES } from "../syncer/chunk-body.ts";
 import { PENDING_BYTES } from "../syncer/source-session.ts";
 import { Consensus } from "./consensus.ts";
@@ -27,7 +27,7 @@ export interface NodeOptions {
   readonly dataDir: string;
   readonly segmentBytes: number;
   readonly onFatal: (error: Error) => void;
-  /** Of a log whose end is damaged: cut it where it is whole (recover). */
+  /** A log whose end is damaged is cut where it is whole (`binraft recover --salvage`). */
   readonly salvage?: boolean;
   /** Null: a cluster of one. */
   readonly cluster: ClusterOptions | null;
@@ -84,13 +84,14 @@ export async function openCore(
     // Asked for by a later append, when the state is there.
     checkpoint: () => checkpointOf(log, state),
     onFatal: options.onFatal,
+    salvage: options.salvage ?? false,
     identity: cluster?.identity ?? { raftId: 1 },
     random: (length) => platform.random.bytes(length),
     report: (message) => logger.warn(message),
   });
-  const head = isEmpty(log) ? ((await cluster?.head?.()) ?? null) : null;
+  const head = log.isFresh ? ((await cluster?.head?.()) ?? null) : null;
   if (head !== null) await log.install(head, { term: head.term, vote: 0, commit: head.index });
-  const state = await restore(log, cluster);
+  const state = await restore(log, cluster, disk.root);
   const { applied } = state.stream;
   const timing = timingOf(cluster?.timing ?? ALONE, state.heartbeatMs);
   // History begins with the oldest file; without any, with whatever comes next.
@@ -125,19 +126,26 @@ export async function openCore(
   return { log, state, driver, pool };
 }
 
-function isEmpty({ lastIndex, checkpoint }: DurableLog): boolean {
-  return lastIndex === 0 && checkpoint === null;
-}
-
 /** What apply had built when the newest checkpoint was written. */
-async function restore(log: DurableLog, cluster: ClusterOptions | null): Promise<NodeState> {
-  if (log.checkpoint !== null) return NodeState.decode(log.checkpoint.data);
-  const { raftId } = log.identity;
-  const alone = { conf: { ...EMPTY_CONF_STATE, voters: [raftId] }, members: [] };
-  const state = new NodeState(cluster?.first ?? alone);
-  // From now on the log knows with whom it began, whatever the options say at the next start.
-  if (log.lastIndex === 0) await log.saveCheckpoint(checkpointOf(log, state));
-  return state;
+async function restore(
+  log: DurableLog,
+  cluster: ClusterOptions | null,
+  dataDir: string,
+): Promise<NodeState> {
+  if (log.checkpoint === null && !log.isFresh)
+    throw logCorrupt(
+      dataDir,
+      "has no checkpoint that can be read: who its members are is not known",
+    );
+  if (log.checkpoint === null) {
+    const { raftId } = log.identity;
+    const alone = { conf: { ...EMPTY_CONF_STATE, voters: [raftId] }, members: [] };
+    const state = new NodeState(cluster?.first ?? alone);
+    // From now on the log knows with whom it began, whatever the options say at the next start.
+    await log.saveCheckpoint(checkpointOf(log, state));
+  }
+  await log.keepTwoCheckpoints();
+  return NodeState.decode(log.checkpoint!.data);
 }
 
 function raftLogger(logger: Logger): RaftLogger {

@@ -90,7 +90,9 @@ export class RunningNode extends LeaderWrites implements NodeOperations, Cluster
     this.#settings = options.settings;
     this.#startedMs = options.platform.clock.mono();
     this.failed = failed;
-    const host = new NodeSyncerHost(core);
+    const host = new NodeSyncerHost(core, () =>
+      cluster?.quorumHasSpace === false ? 0 : core.log.roomBytes,
+    );
     this.#syncer = new Syncer({
       platform: options.platform,
       host,

@@ -38,6 +38,10 @@ export type CallHandler = (caller: Hello, args: unknown) => Promise<unknown>;
 /** What a node tells the others once a second. */
 export interface PeerStatus extends Shown {
   readonly applied: number;
+  /** Its disk has no room for a further segment. */
+  readonly full: boolean;
+  /** What was committed lets all entries before this one go; 0: nothing was purged. */
+  readonly keptFrom: number;
   /** The first entry that a reader of its own still needs. */
   readonly neededFrom: number;
   readonly hash: { readonly index: number; readonly hash: number } | null;
@@ -96,6 +100,7 @@ export class PeerHost implements PeersHost {
       vote: log?.hardState.vote ?? 0,
       lastTerm: log?.term(lastIndex) ?? 0,
       lastIndex,
+      installs: log?.installs ?? 0,
       heartbeatMs: settings.heartbeatMs,
       electionMs: settings.electionMs,
       region,
@@ -151,7 +156,10 @@ export class PeerHost implements PeersHost {
       vote: hardState.vote,
       lastTerm: core.log.term(lastIndex) ?? 0,
       lastIndex,
+      installs: core.log.installs,
       applied: core.driver.applied,
+      full: core.log.full,
+      keptFrom: core.state.stream.files[0]?.startEntry ?? 0,
       neededFrom: this.neededFrom(),
       hash: core.driver.hashes.newest(),
       rtts: this.rtts(),
@@ -163,7 +171,10 @@ export class PeerHost implements PeersHost {
     const status = given as PeerStatus | null;
     const member = core?.state.members.get(raftId);
     if (core === null || status === null || !Number.isSafeInteger(status.lastIndex)) return;
+    const hadSpace = this.hasSpace(raftId);
     this.statuses.set(raftId, status);
+    // Who pulls may have waited for just this.
+    if (!hadSpace) core.driver.progressed.wake();
     if (member !== undefined) this.#parts.memory.saw(member.diskUuid, status);
     const { hash } = status;
     if (hash === null || core.driver.hashes.agrees(hash.index, hash.hash) !== false) return;
@@ -174,6 +185,11 @@ export class PeerHost implements PeersHost {
       });
     }
     this.mismatched.set(raftId, hash.index);
+  }
+
+  /** It said so; who was not heard of yet has none. */
+  hasSpace(raftId: number): boolean {
+    return this.statuses.get(raftId)?.full === false;
   }
 
   onMessage(message: Message): void {

@@ -5,7 +5,7 @@
  * same count: it could vote twice, or miss what it had acknowledged.
  *
  *   node.json   {"format":1, "diskUuid", "boots", "place", "peers": {uuid: {boots, nonce, term, vote,
- *               lastTerm, lastIndex}}}
+ *               lastTerm, lastIndex, installs}}}
  *               and a last line with the CRC-32 of all before it
  *
  * `place` is what this disk became (formation.ts), from before the log is made until the log says so
@@ -30,6 +30,8 @@ export interface Shown {
   readonly vote: number;
   readonly lastTerm: number;
   readonly lastIndex: number;
+  /** How often a snapshot took the place of the log. */
+  readonly installs: number;
 }
 
 export interface Remembered extends Shown {
@@ -112,8 +114,8 @@ export class PeerMemory {
 
   /** Durable when it resolves; on a full disk it is kept in memory only. */
   async greet(hello: Hello): Promise<void> {
-    const { diskUuid, boots, nonce, term, vote, lastTerm, lastIndex } = hello;
-    this.#peers.set(diskUuid, { boots, nonce, term, vote, lastTerm, lastIndex });
+    const { diskUuid, boots, nonce, term, vote, lastTerm, lastIndex, installs } = hello;
+    this.#peers.set(diskUuid, { boots, nonce, term, vote, lastTerm, lastIndex, installs });
     this.#isDirty = true;
     try {
       await this.flush();
@@ -123,10 +125,10 @@ export class PeerMemory {
   }
 
   /** Its log has come so far; written at the next flush. */
-  saw(diskUuid: string, { term, vote, lastTerm, lastIndex }: Shown): void {
+  saw(diskUuid: string, { term, vote, lastTerm, lastIndex, installs }: Shown): void {
     const known = this.#peers.get(diskUuid);
     if (known === undefined) return;
-    const shown = { term, vote, lastTerm, lastIndex };
+    const shown = { term, vote, lastTerm, lastIndex, installs };
     const voted = term > known.term || (term === known.term && known.vote === 0 && vote !== 0);
     if (!voted && !isBefore(known, shown)) return;
     this.#peers.set(diskUuid, { ...known, ...shown });
@@ -168,11 +170,15 @@ export class PeerMemory {
   }
 }
 
-/** A healthy log only grows, or is cut by entries of a later term. */
+/**
+ * A healthy log only grows, is cut by entries of a later term, or gives way to a snapshot: with that goes
+ * a tail that nobody else has, also one of a later term.
+ */
 export function isBefore(
-  a: Pick<Shown, "lastTerm" | "lastIndex">,
-  b: Pick<Shown, "lastTerm" | "lastIndex">,
+  a: Pick<Shown, "lastTerm" | "lastIndex" | "installs">,
+  b: Pick<Shown, "lastTerm" | "lastIndex" | "installs">,
 ): boolean {
+  if (a.installs !== b.installs) return a.installs < b.installs;
   return a.lastTerm < b.lastTerm || (a.lastTerm === b.lastTerm && a.lastIndex < b.lastIndex);
 }
 

@@ -74,10 +74,10 @@ export class LogStorage implements RaftStorage {
     this.#staged = null;
   }
 
-  term(index: number): number | typeof COMPACTED | typeof UNAVAILABLE {
+  term(index: number): number | typeof PENDING | typeof COMPACTED | typeof UNAVAILABLE {
     if (index === 0) return 0;
     if (index > this.#log.lastIndex) return UNAVAILABLE;
-    return this.#log.term(index) ?? COMPACTED;
+    return this.#log.term(index) ?? (index < this.#log.firstIndex ? COMPACTED : PENDING);
   }
 
   hasConfChange(low: number, high: number): boolean {

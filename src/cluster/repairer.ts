@@ -34,6 +34,8 @@ export class Repairer implements Service {
   readonly #logger: Logger;
   /** Entries that were given back since this process started. */
   repaired = 0;
+  /** What nobody could give back when it was tried last. */
+  hopeless: DamagedRange | null = null;
 
   constructor(core: NodeCore, clock: Clock, source: EntrySource, logger: Logger) {
     this.#core = core;
@@ -70,6 +72,7 @@ export class Repairer implements Service {
         const entries = await this.#collect(peer, range);
         if (!(await log.repair(range, entries))) continue;
         this.repaired += entries.length;
+        this.hopeless = null;
         const { fromIndex, toIndex } = range;
         this.#logger.warn("Damaged entries were repaired from a peer", {
           fromIndex,
@@ -86,7 +89,22 @@ export class Repairer implements Service {
         });
       }
     }
+    if (peers.length > 0) this.#giveUp(range);
     return false;
+  }
+
+  /** Until other peers are linked, or the next try. */
+  #giveUp(range: DamagedRange): void {
+    const isKnown = this.hopeless?.fromIndex === range.fromIndex;
+    this.hopeless = range;
+    if (isKnown) return;
+    const { fromIndex, toIndex } = range;
+    this.#logger.error(
+      "Damaged entries could not be repaired: no peer that is linked has them, or too much is lost here to prove " +
+        "what stood there. It is tried again. If it stays so, replace this node: move its data directory away, " +
+        "start it with an empty one, which joins as a new learner, promote that and remove the old member",
+      { fromIndex, toIndex },
+    );
   }
 
   async #collect(peer: number, { fromIndex, toIndex }: DamagedRange): Promise<Entry[]> {

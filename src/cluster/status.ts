@@ -87,6 +87,12 @@ function clusterAlarms({ driver, state, log }: NodeCore, cluster: ClusterPart | 
     if (!connected && member !== undefined)
       alarms.push(`Node "${member.name}" (${id}) is not heard of: ${trouble}`);
   }
+  const hopeless = cluster?.hopelessDamage ?? null;
+  if (hopeless !== null && log.damage.length > 0)
+    alarms.push(
+      `Entries ${hopeless.fromIndex} to ${hopeless.toIndex} could not be repaired from a peer: if it stays so, ` +
+        "replace this node (move its data directory away, start it empty, promote it, remove the old member)",
+    );
   const critical = cluster?.needlesslyCritical() ?? [];
   if (critical.length > 0)
     alarms.push(

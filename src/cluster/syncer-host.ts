@@ -13,20 +13,25 @@ import type { NodeState } from "./node-state.ts";
 import { LogStreamReader } from "./stream-reader.ts";
 
 const SETTLE_MS = 10_000;
+/** The rest is for what is about to be proposed, and for headers. */
+const ROOM_SHARE = 0.75;
 
 export class NodeSyncerHost implements SyncerHost {
   readonly #driver: Driver;
   readonly #log: DurableLog;
   readonly #state: NodeState;
 
+  readonly #room: () => number;
   readonly pool: BufferPool;
 
-  constructor(core: NodeCore) {
+  /** `room`: so many bytes fit on a quorum's disks, as far as is known. */
+  constructor(core: NodeCore, room: () => number) {
     const { driver, log, state } = core;
     this.pool = core.pool;
     this.#driver = driver;
     this.#log = log;
     this.#state = state;
+    this.#room = room;
   }
 
   get stream(): StreamState {
@@ -39,7 +44,9 @@ export class NodeSyncerHost implements SyncerHost {
     return this.#driver.leads && this.#driver.damaged === null;
   }
   get pendingBytes(): number {
-    return this.#driver.consensus.uncommittedBytes;
+    const { uncommittedBytes } = this.#driver.consensus;
+    const room = this.#room() * ROOM_SHARE;
+    return room > 0 && uncommittedBytes <= room ? uncommittedBytes : Number.POSITIVE_INFINITY;
   }
   get isWriting(): boolean {
     return this.#driver.consensus.unsyncedBytes > 0;

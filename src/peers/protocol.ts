@@ -79,6 +79,8 @@ export interface Hello {
   /** The last durable entry of its log. */
   readonly lastTerm: number;
   readonly lastIndex: number;
+  /** How often a snapshot took the place of its log, which may end earlier since. */
+  readonly installs: number;
   readonly heartbeatMs: number;
   readonly electionMs: number;
   /** Where it is, and what it can unpack, the best first; absent of an older version. */

@@ -4,6 +4,10 @@
  * Priority: of two logs that are equal the one of higher priority is preferred. A voter of higher
  * priority refuses the other, but never one with a longer log, never in a transfer, and only until
  * two election time-outs have passed without a leader: preference must not cost availability.
+ *
+ * Whoever was told that an entry is committed neither votes for a log that ends before it nor campaigns
+ * with one. With honest disks such a log could not be elected; a disk that lost what it had
+ * acknowledged is found out so.
  */
 import { hex } from "./describe.ts";
 import type { VoteResult } from "./quorum.ts";
@@ -47,6 +51,10 @@ export function hup(raft: Raft, kind: CampaignKind): void {
     // With a configuration that is not the newest committed one two leaders could be elected.
     raft.logger.warn(
       `${id} cannot campaign at term ${raft.term} since there are still pending configuration changes to apply`,
+    );
+  } else if (raft.log.lastIndex() < raft.toldCommitted) {
+    raft.logger.warn(
+      `${id} cannot campaign at term ${raft.term} since its log ends before entry ${raft.toldCommitted}, which is committed`,
     );
   } else {
     raft.logger.info(`${id} is starting a new election at term ${raft.term}`);
@@ -113,7 +121,8 @@ export function handleVoteRequest(raft: Raft, m: Message): void {
     (m.type === "MsgPreVote" && m.term > raft.term);
   const theirs = { term: m.logTerm, index: m.index };
   // A learner votes, too: it may have been promoted without knowing yet.
-  const granted = free && raft.log.isUpToDate(theirs) && !prefersItself(raft, m);
+  const isWhole = m.index >= raft.toldCommitted;
+  const granted = free && isWhole && raft.log.isUpToDate(theirs) && !prefersItself(raft, m);
   if (!granted) {
     refuseVote(raft, m);
     return;

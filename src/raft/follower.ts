@@ -98,6 +98,7 @@ function fromLeader(raft: Raft, m: Message): void {
 
 function handleAppend(raft: Raft, m: Message): void {
   const { log } = raft;
+  raft.toldCommitted = Math.max(raft.toldCommitted, m.commit);
   if (m.index < log.committed) {
     raft.send("MsgAppResp", m.from, { index: log.committed });
     return;

@@ -53,7 +53,7 @@ export class RaftLog {
     return this.unstable.lastIndex ?? this.#storage.lastIndex();
   }
 
-  term(index: number): number | typeof COMPACTED | typeof UNAVAILABLE {
+  term(index: number): number | typeof PENDING | typeof COMPACTED | typeof UNAVAILABLE {
     const unstable = this.unstable.term(index);
     if (unstable !== null) return unstable;
     if (index + 1 < this.firstIndex()) return COMPACTED;

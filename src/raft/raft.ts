@@ -78,6 +78,8 @@ export class Raft {
   randomizedElectionTimeout = 0;
   /** Ticks since a leader was heard of: so long its priority can keep others from leading. */
   leaderlessTicks = 0;
+  /** The highest entry that a leader said is committed, whether our log goes so far or not. */
+  toldCommitted = 0;
   /** False while the driver does not want this node to lead. */
   mayCampaign = true;
 

@@ -23,6 +23,10 @@ export function maybeSendAppend(raft: Raft, to: number, evenEmpty: boolean): boo
   if (progress.isPaused) return false;
   const previous = progress.next - 1;
   const logTerm = raft.log.term(previous);
+  if (logTerm === PENDING) {
+    progress.awaitsEntries = true;
+    return false;
+  }
   if (typeof logTerm !== "number") return maybeSendSnapshot(raft, to, progress);
   const windowFull = progress.state === "replicate" && progress.inflights.full;
   if (windowFull) progress.inflights.timesFull++;

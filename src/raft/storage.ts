@@ -21,8 +21,8 @@ export interface RaftStorage {
     high: number,
     maxBytes: number,
   ): readonly Entry[] | typeof PENDING | typeof COMPACTED | typeof UNAVAILABLE;
-  /** Also of `firstIndex() - 1`, which is the last one compacted. */
-  term(index: number): number | typeof COMPACTED | typeof UNAVAILABLE;
+  /** Also of `firstIndex() - 1`, which is the last one compacted. PENDING where it is lost until a repair. */
+  term(index: number): number | typeof PENDING | typeof COMPACTED | typeof UNAVAILABLE;
   /** Whether one of the entries in [low, high), which are there, changes the members. */
   hasConfChange(low: number, high: number): boolean;
   firstIndex(): number;

@@ -2,22 +2,28 @@
 import { isConfChange } from "../raft/conf-change.ts";
 import type { Entry } from "../raft/types.ts";
 import type { NewRecord } from "./batch.ts";
-import { BATCH_HEADER_BYTES, RECORD_HEADER_BYTES, RecordType } from "./format.ts";
+import {
+  BATCH_HEADER_BYTES,
+  type LogEnd,
+  RECORD_HEADER_BYTES,
+  RecordType,
+  readU64,
+  writeU64,
+} from "./format.ts";
 import { BLOCK_BYTES, type LogIndex } from "./log-index.ts";
 import type { LogBatch } from "./storage.ts";
+
+const CUT_BYTES = 8;
 
 export function placed(record: NewRecord): PlacedRecord {
   const { type, entryType, index, term, payload } = record;
   return { type, entryType, index, term, payloadBytes: payload.length };
 }
 
-export function recordsOf(batch: LogBatch): NewRecord[] {
+/** `index` knows the log that the batch is appended to. */
+export function recordsOf(batch: LogBatch, index: LogIndex): NewRecord[] {
   const records: NewRecord[] = [];
-  const none = new Uint8Array(0);
-  if (batch.truncateAfter !== undefined) {
-    const index = batch.truncateAfter;
-    records.push({ type: RecordType.TRUNCATE, entryType: 0, index, term: 0, payload: none });
-  }
+  if (batch.truncateAfter !== undefined) records.push(cutRecord(index.endAt(batch.truncateAfter)));
   for (const { index, term, type, data } of batch.entries) {
     records.push({ type: RecordType.ENTRY, entryType: type, index, term, payload: data });
   }
@@ -26,6 +32,27 @@ export function recordsOf(batch: LogBatch): NewRecord[] {
     records.push({ type: RecordType.CHECKPOINT, entryType: 0, index, term, payload: data });
   }
   return records;
+}
+
+/** The log ends so from here on, until entries follow. */
+export function cutRecord({ lastIndex, lastTerm, lastChange }: LogEnd): NewRecord {
+  const payload = new Uint8Array(CUT_BYTES);
+  writeU64(payload, 0, lastChange);
+  return { type: RecordType.TRUNCATE, entryType: 0, index: lastIndex, term: lastTerm, payload };
+}
+
+/** What the log ends with behind these records, if it ended with `before`. */
+export function endBehind(before: LogEnd, records: Iterable<NewRecord>): LogEnd {
+  let { lastIndex, lastTerm, lastChange } = before;
+  for (const { type, entryType, index, term, payload } of records) {
+    if (type !== RecordType.ENTRY && type !== RecordType.TRUNCATE) continue;
+    lastIndex = index;
+    lastTerm = term;
+    if (type === RecordType.TRUNCATE)
+      lastChange = payload.length === CUT_BYTES ? readU64(payload, 0) : 0;
+    else if (isConfChange(entryType as Entry["type"])) lastChange = index;
+  }
+  return { lastIndex, lastTerm, lastChange };
 }
 
 /** What the index needs to know of a record that stands in a batch. */

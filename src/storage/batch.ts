@@ -9,6 +9,7 @@ import {
   type BatchHeader,
   type Crc32,
   isZero,
+  type LogEnd,
   RECORD_CRC_AT,
   RECORD_HEADER_BYTES,
   type RecordHeader,
@@ -65,7 +66,7 @@ export class BatchAssembler {
     records: readonly NewRecord[],
     number: number,
     previousCrc: number,
-    lastIndexBefore: number,
+    before: LogEnd,
     hardState: HardState,
   ): AssembledBatch {
     const crc32 = this.#crc32;
@@ -100,7 +101,7 @@ export class BatchAssembler {
       number,
       previousCrc,
       recordBytes,
-      lastIndexBefore,
+      before,
       hardState,
     };
     writeBatchHeader(out, header, crc32);

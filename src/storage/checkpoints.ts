@@ -6,6 +6,7 @@
  */
 import type { DiskFile } from "../platform/disk.ts";
 import { judgeBatch } from "./batch.ts";
+import { readReadable } from "./files.ts";
 import {
   BATCH_HEADER_BYTES,
   type Crc32,
@@ -90,7 +91,7 @@ export async function findCheckpoint(
 ): Promise<CheckpointPlace | null> {
   const recordsAt = BATCH_HEADER_BYTES;
   const head = new Uint8Array(recordsAt + RECORD_HEADER_BYTES);
-  const read = await file.read(at, head);
+  const read = await readReadable(file, at, head);
   const header = readBatchHeader(head.subarray(0, read), 0, crc32);
   if (header === null || header.records === 0) return null;
   const first = readRecordHeader(head, recordsAt, recordsAt + header.recordBytes, crc32);
@@ -108,11 +109,11 @@ export async function readCheckpoint(
   crc32: Crc32,
 ): Promise<Checkpoint | null> {
   const head = new Uint8Array(BATCH_HEADER_BYTES);
-  const read = await file.read(at, head);
+  const read = await readReadable(file, at, head);
   const header = readBatchHeader(head.subarray(0, read), 0, crc32);
   if (header === null) return null;
   const bytes = new Uint8Array(header.length);
-  const got = await file.read(at, bytes);
+  const got = await readReadable(file, at, bytes);
   const verdict = judgeBatch(bytes.subarray(0, got), 0, crc32);
   if (verdict.kind !== "whole" && verdict.kind !== "payload-damage") return null;
   const record = verdict.records.find(({ type, whole }) => whole && type === RecordType.CHECKPOINT);

@@ -6,24 +6,32 @@
  *
  *   header    "BINRAFT\0" · u32 format · u32 crc · u64 segment id · u64 first index
  *             u64 first batch · u32 previous batch's crc · u64 term · u64 vote · u64 commit
+ *             u64 last term · u64 last change: of the log before it
  *             16 disk uuid · 16 cluster id · u64 raft id                    crc covers all after it
  *
  *   batch     what one durable write holds; begins at a multiple of 512
- *             header 72 bytes · records · ff … · list of zero sectors · trailer 32 bytes
+ *             header 88 bytes · records · ff … · list of zero sectors · trailer 32 bytes
  *
  *   batch header   u32 magic · u32 format · u32 length (of all, a multiple of 512) · u32 records
  *                  u64 number · u32 previous batch's crc · u32 record bytes
- *                  u64 term · u64 vote · u64 commit · u64 last index before it
- *                  u32 0 · u32 crc of the 68 bytes before
+ *                  u64 term · u64 vote · u64 commit
+ *                  u64 last index · u64 last term · u64 last change: of the log before it
+ *                  u32 0 · u32 crc of the 84 bytes before
  *   record         header 32 bytes · payload
  *   record header  u8 type · u8 format · u8 entry type · u8 0 · u32 length · u64 index · u64 term
  *                  u32 payload crc · u32 crc of the 28 bytes before
+ *                  a cut (TRUNCATE) has the term of the entry that becomes the last one, and as its
+ *                  payload the u64 last change up to there
  *   zero list      (u32 first sector of the batch, u32 count) each: sectors that are all zero
  *                  though they were written
  *   trailer        u32 magic · u32 ranges in the list · u64 number · u32 crc of the batch
  *                  u32 crc of the list · u32 0 · u32 crc of the 28 bytes before
  *
- * The crc of a batch is over the 68 bytes of its header and the 28 of each record header that their
+ * What the log held before a batch (LogEnd) is what a batch that is lost in front of it takes along
+ * otherwise: of which term the last entry is, and whether the members were changed. Votes and
+ * elections are safe only when both are known.
+ *
+ * The crc of a batch is over the 84 bytes of its header and the 28 of each record header that their
  * own CRCs cover, without those: bytes with their CRC behind them have a CRC that is the same for all.
  * By the payloads' CRCs and that of the batch before, it stands for all that was ever written.
  *
@@ -33,13 +41,16 @@
 import { ByteReader, ByteWriter, MalformedBytes, readU32, writeU32 } from "../base/bytes.ts";
 import type { HardState } from "../raft/types.ts";
 
-/** 1: the CRC of a batch covered its headers with their own CRCs, which says nothing of them. */
-export const FORMAT = 2;
+/**
+ * 1: the CRC of a batch covered its headers with their own CRCs, which says nothing of them.
+ * 2: a batch did not say of which term the entry before it was, nor where the members last changed.
+ */
+export const FORMAT = 3;
 export const SECTOR_BYTES = 512;
 export const SEGMENT_HEADER_BYTES = 8192;
 const HEADER_COPY_BYTES = 4096;
-export const BATCH_HEADER_BYTES = 72;
-export const BATCH_CRC_AT = 68;
+export const BATCH_HEADER_BYTES = 88;
+export const BATCH_CRC_AT = 84;
 export const RECORD_HEADER_BYTES = 32;
 export const RECORD_CRC_AT = 28;
 export const TRAILER_BYTES = 32;
@@ -52,12 +63,23 @@ export type RecordType = (typeof RecordType)[keyof typeof RecordType];
 
 export type Crc32 = (bytes: Uint8Array, previous?: number) => number;
 
+/** What a log ends with. */
+export interface LogEnd {
+  readonly lastIndex: number;
+  /** 0 where it is not known. */
+  readonly lastTerm: number;
+  /** The newest entry that changes the members; 0: there is none. */
+  readonly lastChange: number;
+}
+
 export interface SegmentHeader {
   readonly segmentId: number;
   readonly firstIndex: number;
   readonly firstBatch: number;
   readonly previousBatchCrc: number;
   readonly hardState: HardState;
+  /** Of the log before this segment; its last index is the one before `firstIndex`. */
+  readonly before: LogEnd;
   readonly diskUuid: Uint8Array;
   readonly clusterId: Uint8Array;
   readonly raftId: number;
@@ -68,6 +90,7 @@ export function encodeSegmentHeader(header: SegmentHeader, crc32: Crc32): Uint8A
   body.u64(header.segmentId).u64(header.firstIndex).u64(header.firstBatch);
   body.u32(header.previousBatchCrc);
   body.u64(header.hardState.term).u64(header.hardState.vote).u64(header.hardState.commit);
+  body.u64(header.before.lastTerm).u64(header.before.lastChange);
   body.raw(header.diskUuid).raw(header.clusterId).u64(header.raftId);
   const covered = body.finish();
   const copy = new ByteWriter(HEADER_COPY_BYTES);
@@ -97,12 +120,19 @@ function decodeHeaderCopy(reader: ByteReader, crc32: Crc32): SegmentHeader {
   const format = reader.u32("format");
   const crc = reader.u32("crc");
   const coveredAt = reader.offset;
+  const segmentId = reader.u64n("segment id");
+  const firstIndex = reader.u64n("first index");
   const header = {
-    segmentId: reader.u64n("segment id"),
-    firstIndex: reader.u64n("first index"),
+    segmentId,
+    firstIndex,
     firstBatch: reader.u64n("first batch"),
     previousBatchCrc: reader.u32("previous crc"),
     hardState: readHardState(reader),
+    before: {
+      lastIndex: firstIndex - 1,
+      lastTerm: reader.u64n("last term"),
+      lastChange: reader.u64n("last change"),
+    },
     diskUuid: reader.take(16, "disk uuid").slice(),
     clusterId: reader.take(16, "cluster id").slice(),
     raftId: reader.u64n("raft id"),
@@ -141,8 +171,8 @@ export interface BatchHeader {
   readonly number: number;
   readonly previousCrc: number;
   readonly recordBytes: number;
-  /** Of the log when this batch was written: tells what a lost batch before it held. */
-  readonly lastIndexBefore: number;
+  /** The log when this batch was written: tells what a lost batch before it held. */
+  readonly before: LogEnd;
   readonly hardState: HardState;
 }
 
@@ -151,7 +181,8 @@ export function writeBatchHeader(into: Uint8Array, header: BatchHeader, crc32: C
   writer.u32(BATCH_MAGIC).u32(FORMAT).u32(header.length).u32(header.records);
   writer.u64(header.number).u32(header.previousCrc).u32(header.recordBytes);
   writer.u64(header.hardState.term).u64(header.hardState.vote).u64(header.hardState.commit);
-  writer.u64(header.lastIndexBefore).u32(0);
+  const { lastIndex, lastTerm, lastChange } = header.before;
+  writer.u64(lastIndex).u64(lastTerm).u64(lastChange).u32(0);
   const covered = writer.finish();
   into.set(covered, 0);
   writeU32(into, BATCH_CRC_AT, crc32(covered));
@@ -172,7 +203,7 @@ export function readBatchHeader(bytes: Uint8Array, at: number, crc32: Crc32): Ba
     previousCrc: reader.u32(),
     recordBytes: reader.u32(),
     hardState: readHardState(reader),
-    lastIndexBefore: reader.u64n(),
+    before: { lastIndex: reader.u64n(), lastTerm: reader.u64n(), lastChange: reader.u64n() },
   };
   const least = BATCH_HEADER_BYTES + header.recordBytes + TRAILER_BYTES;
   if (header.length % SECTOR_BYTES !== 0 || header.length < least) return null;
@@ -258,12 +289,12 @@ export function readTrailer(bytes: Uint8Array, at: number, crc32: Crc32): Traile
   };
 }
 
-function writeU64(bytes: Uint8Array, at: number, value: number): void {
+export function writeU64(bytes: Uint8Array, at: number, value: number): void {
   writeU32(bytes, at, value % 0x1_0000_0000);
   writeU32(bytes, at + 4, Math.floor(value / 0x1_0000_0000));
 }
 
-function readU64(bytes: Uint8Array, at: number): number {
+export function readU64(bytes: Uint8Array, at: number): number {
   return readU32(bytes, at) + readU32(bytes, at + 4) * 0x1_0000_0000;
 }
 

@@ -7,26 +7,27 @@
  */
 import { type Disk, DiskError, type DiskFile } from "../platform/disk.ts";
 import type { HardState } from "../raft/types.ts";
-import type { BatchAssembler } from "./batch.ts";
-import { recordsOf } from "./batch-records.ts";
-import { type Crc32, encodeSegmentHeader, SEGMENT_HEADER_BYTES } from "./format.ts";
+import type { BatchAssembler, NewRecord } from "./batch.ts";
+import { type Crc32, encodeSegmentHeader, type LogEnd, SEGMENT_HEADER_BYTES } from "./format.ts";
 import { hexBytes, type Identity, type SegmentEntry } from "./manifest.ts";
 import { type NextSegment, NO_SPACE, segmentPath } from "./segment-file.ts";
-import { type Checkpoint, LogFull } from "./storage.ts";
+import { LogFull } from "./storage.ts";
 
 export interface NewHead {
   readonly segment: SegmentEntry;
   /** CRC of the batch before the segment's first. */
   readonly previousCrc: number;
   readonly hardState: HardState;
+  /** What the log ends with before it. */
+  readonly before: LogEnd;
 }
 
-/** Gives a prepared file its header; durable under its name when it resolves. */
+/** Gives a prepared file its header; durable under its name when it resolves. The file stays open. */
 export async function installSegment(
   file: DiskFile,
   next: NextSegment,
   identity: Identity,
-  { segment, previousCrc, hardState }: NewHead,
+  { segment, previousCrc, hardState, before }: NewHead,
   crc32: Crc32,
   first?: Uint8Array,
 ): Promise<void> {
@@ -37,54 +38,50 @@ export async function installSegment(
       firstBatch: segment.firstBatch,
       previousBatchCrc: previousCrc,
       hardState,
+      before,
       diskUuid: hexBytes(identity.diskUuid),
       clusterId: hexBytes(identity.clusterId),
       raftId: identity.raftId,
     },
     crc32,
   );
-  try {
-    await file.write(0, first === undefined ? [header] : [header, first]);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
+  await file.write(0, first === undefined ? [header] : [header, first]);
   await next.install(segmentPath(segment.firstIndex, segment.id));
 }
 
 /**
- * Writes the segment that begins a log with `checkpoint`; returns where its first batch ends and that
- * batch's CRC. Rejects with LogFull when the disk has no space for it.
+ * Writes the segment that begins a log with a checkpoint, which `records` are; returns its open file, where
+ * its first batch ends, and that batch's CRC. Rejects with LogFull when the disk has no space for it.
  */
 export async function installHead(
   next: NextSegment,
   assembler: BatchAssembler,
   identity: Identity,
   head: NewHead,
-  checkpoint: Checkpoint,
+  records: readonly NewRecord[],
   crc32: Crc32,
-): Promise<{ at: number; crc: number }> {
+): Promise<{ file: DiskFile; at: number; crc: number }> {
   const file = await next.take();
   if (file === null) throw new LogFull();
-  const { hardState, previousCrc, segment } = head;
-  const records = recordsOf({ hardState, entries: [], checkpoint });
+  const { hardState, previousCrc, segment, before } = head;
   const { bytes, crc } = assembler.assemble(
     records,
     segment.firstBatch,
     previousCrc,
-    checkpoint.index,
+    before,
     hardState,
   );
   try {
     await installSegment(file, next, identity, head, crc32, bytes);
   } catch (error) {
+    await file.close();
     if (!(error instanceof DiskError) || !NO_SPACE.has(error.code)) throw error;
     // A checkpoint larger than a segment: nothing of the log was touched, and what is left of the
     // prepared file is removed where the next one is made.
     next.begin();
     throw new LogFull();
   }
-  return { at: SEGMENT_HEADER_BYTES + bytes.length, crc };
+  return { file, at: SEGMENT_HEADER_BYTES + bytes.length, crc };
 }
 
 /** Unlinks segments that the manifest no longer names. */

@@ -1,8 +1,18 @@
 /**
  * Where entries stand: a sparse index of blocks. A block is what readers load and share, about
  * half a MiB: a run of whole small batches, or some of the records of a large one. Also the terms
- * of all entries, as runs. Rebuilt from the segments' index records at start.
+ * of all entries, as runs, and which entries change the members. Rebuilt from the segments' index
+ * records at start.
+ *
+ * What is lost is in no block. Its terms are known where the entries around it prove them, else they
+ * are UNKNOWN_TERM; of its changes of the members the newest is known, which is enough to know that
+ * the configuration is not.
  */
+import type { LogEnd } from "./format.ts";
+
+/** The term of a run of entries that are lost. */
+const UNKNOWN_TERM = 0;
+
 export interface BlockRef {
   readonly segment: number;
   readonly at: number;
@@ -24,7 +34,7 @@ export const BLOCK_BYTES: number = 512 * 1024;
 export class LogIndex {
   readonly blocks: BlockRef[] = [];
   readonly terms: TermRun[] = [];
-  /** Of entries that change the members; ascending. */
+  /** Of entries that change the members; ascending. Of a range that is lost only the newest. */
   readonly changes: number[] = [];
   /** Where the oldest segment begins, whether its first entries are whole or not. */
   firstIndex = 1;
@@ -78,6 +88,32 @@ export class LogIndex {
     return this.changes.some((index) => index >= low && index < high);
   }
 
+  /** What the log ends with. */
+  get end(): LogEnd {
+    return this.endAt(this.lastIndex);
+  }
+
+  /** What it would end with if it was cut behind entry `lastIndex`. */
+  endAt(lastIndex: number): LogEnd {
+    const lastChange = this.changes.findLast((index) => index <= lastIndex) ?? 0;
+    return { lastIndex, lastTerm: this.term(lastIndex) ?? UNKNOWN_TERM, lastChange };
+  }
+
+  /**
+   * The entries behind `after` are lost, up to those that the log ended with when somebody wrote so
+   * behind them. Terms never fall: between two entries of one term there is no other.
+   */
+  lose(after: number, end: LogEnd): void {
+    const termBefore = this.term(after);
+    this.truncateAfter(after);
+    if (end.lastChange > after) this.changes.push(end.lastChange);
+    if (end.lastIndex <= after) return;
+    this.lastIndex = end.lastIndex;
+    if (termBefore === end.lastTerm) return;
+    if (end.lastIndex > after + 1) this.addTerm(after + 1, UNKNOWN_TERM);
+    this.addTerm(end.lastIndex, end.lastTerm);
+  }
+
   /** Entries beyond `index` no longer count. */
   truncateAfter(index: number): void {
     while (this.blocks.length > 0 && this.blocks[this.blocks.length - 1]!.firstIndex > index) {
@@ -128,7 +164,7 @@ export class LogIndex {
   }
 
   #restoreTerms(first: number, last: number, found: LogIndex): void {
-    const next = this.term(last + 1);
+    const next = last < this.lastIndex ? (this.term(last + 1) ?? UNKNOWN_TERM) : undefined;
     const runs = [
       ...this.terms.filter((run) => run.index < first),
       { index: first, term: found.term(first)! },
@@ -138,6 +174,12 @@ export class LogIndex {
     ];
     const distinct = runs.filter((run, i) => i === 0 || runs[i - 1]!.term !== run.term);
     this.terms.splice(0, this.terms.length, ...distinct);
+  }
+
+  /** The last entry of those whose term nobody knows; 0 when all are known. */
+  get lastUnknownTerm(): number {
+    const at = this.terms.findLastIndex(({ term }) => term === UNKNOWN_TERM);
+    return at < 0 ? 0 : (this.terms[at + 1]?.index ?? this.lastIndex + 1) - 1;
   }
 
   /** The log holds nothing any more, and goes on with entry `firstIndex`. */
@@ -189,7 +231,7 @@ export class LogIndex {
     return this.blocks[at];
   }
 
-  /** Undefined when the entry is not in the log. */
+  /** Undefined when the entry is not in the log, or lost with its term. */
   term(index: number): number | undefined {
     if (index < this.firstIndex || index > this.lastIndex) return undefined;
     let low = 0;
@@ -199,6 +241,7 @@ export class LogIndex {
       if (this.terms[middle]!.index <= index) low = middle + 1;
       else high = middle;
     }
-    return this.terms[low - 1]?.term;
+    const term = this.terms[low - 1]?.term;
+    return term === UNKNOWN_TERM ? undefined : term;
   }
 }

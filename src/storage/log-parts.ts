@@ -21,9 +21,12 @@ export interface LogParts {
 /** Where a log that was opened stands. */
 export interface LogPosition {
   readonly segments: SegmentEntry[];
+  readonly installs: number;
   readonly files: Map<number, DiskFile>;
   readonly index: LogIndex;
   readonly at: number;
+  /** How long the active segment's file is. */
+  readonly activeBytes: number;
   readonly batchNumber: number;
   readonly previousCrc: number;
   readonly hardState: HardState;

@@ -11,11 +11,12 @@ import type { Entry } from "../raft/types.ts";
 import { judgeBatch, type ReadRecord, readRecords } from "./batch.ts";
 import { type Block, BlockCache, type Lease } from "./block-cache.ts";
 import { withoutDamage } from "./damage.ts";
+import { readReadable } from "./files.ts";
 import { type Crc32, RecordType } from "./format.ts";
 import type { HotTail } from "./hot-tail.ts";
 import type { BlockRef, LogIndex } from "./log-index.ts";
 import { PinnedBuffer } from "./pinned-buffer.ts";
-import { type DamagedRange, EntryDamaged, type VerifiedBlock } from "./storage.ts";
+import { type DamagedRange, EntryDamaged, EntryGone, type VerifiedBlock } from "./storage.ts";
 
 export interface ReaderParts {
   readonly index: LogIndex;
@@ -63,7 +64,7 @@ export class LogReader {
 
   /**
    * Consecutive entries from `index` on: at least one, about `maxBytes`. Release the lease when
-   * they were read, and hold what a socket still has to send. Rejects with EntryDamaged.
+   * they were read, and hold what a socket still has to send. Rejects with EntryDamaged, or with EntryGone.
    */
   async read(index: number, maxBytes: number): Promise<Lease> {
     assert(
@@ -80,7 +81,7 @@ export class LogReader {
     if (this.#index.epoch !== epoch) {
       // What the log held then may be what others never had.
       lease.release();
-      throw new Error(`Entry ${index} went with the log that was replaced by a snapshot`);
+      throw new EntryGone(index);
     }
     const now = this.#index.blocks[this.#index.find(index)];
     if (now !== undefined && now !== ref) {
@@ -155,12 +156,13 @@ export class LogReader {
 
   async #loadBlock(ref: BlockRef, size: number): Promise<Block> {
     const file = this.#files.get(ref.segment);
-    assert(file !== undefined, "the segment is open");
+    // Whoever waited for room in the cache may come after a purge.
+    if (file === undefined) throw new EntryGone(ref.firstIndex);
     const pool = this.#pool;
     const pooled = size <= pool.bufferBytes ? pool.take() : new Uint8Array(size);
     const bytes = pooled.subarray(0, size);
     const { epoch } = this.#index;
-    const read = await file.read(ref.at, bytes);
+    const read = await this.#readFile(file, ref, bytes);
     const damaged = (from: number, to: number, why: string): void => {
       // Of a log that was replaced meanwhile nobody wants to know.
       if (this.#index.epoch === epoch) this.#damaged(from, to, why);
@@ -182,7 +184,11 @@ export class LogReader {
         if (record.type !== RecordType.ENTRY || record.index > ref.lastIndex) continue;
         seen = record.index;
         if (!record.whole) {
-          damaged(record.index, record.index, "payload does not match its CRC");
+          damaged(
+            record.index,
+            record.index,
+            "its payload does not match its CRC, or cannot be read",
+          );
           continue;
         }
         const data = bytes.subarray(record.at, record.at + record.length);
@@ -192,6 +198,16 @@ export class LogReader {
       at += found.bytes;
     }
     return { entries, buffer: new PinnedBuffer(pool, pooled) };
+  }
+
+  /** A purge closes the file below a read that is under way. */
+  async #readFile(file: DiskFile, ref: BlockRef, bytes: Uint8Array): Promise<number> {
+    try {
+      return await readReadable(file, ref.at, bytes);
+    } catch (error) {
+      if (!this.#files.has(ref.segment)) throw new EntryGone(ref.firstIndex);
+      throw error;
+    }
   }
 
   #damaged(fromIndex: number, toIndex: number, why: string): void {

@@ -22,8 +22,8 @@ import {
   indexRecord,
   lengthenSegment,
   NextSegment,
+  type Reserve,
   SegmentBounds,
-  segmentPath,
 } from "./segment-file.ts";
 import {
   type Checkpoint,
@@ -44,6 +44,8 @@ export class DurableLog {
   readonly #next: NextSegment;
   readonly #bounds: SegmentBounds;
   #at: number;
+  /** What the active segment has taken from the disk. */
+  #activeBytes: number;
   /** Where the active segment's own beginning ends: before that there is nothing to roll away from. */
   #headEnd = SEGMENT_HEADER_BYTES;
   #batchNumber: number;
@@ -51,6 +53,7 @@ export class DurableLog {
   #hardState: HardState;
   #cuts: number[];
   readonly #checkpoints: Checkpoints;
+  #installs: number;
   #appending = false;
   #refused = false;
   /** What takes old segments away or reads behind the index's back: one at a time. */
@@ -71,12 +74,14 @@ export class DurableLog {
     const { hotBytes, blockBytes, pool } = parts.options;
     this.#hot = new HotTail(hotBytes, pool);
     this.#at = position.at;
+    this.#activeBytes = Math.max(position.activeBytes, parts.options.segmentBytes);
     this.#batchNumber = position.batchNumber;
     this.#previousCrc = position.previousCrc;
     this.#hardState = position.hardState;
     this.checkpoint = position.checkpoint;
     this.#checkpoints = position.checkpoints;
     this.#cuts = position.cuts;
+    this.#installs = position.installs;
     this.#reader = new LogReader({
       index: position.index,
       files: position.files,
@@ -105,6 +110,14 @@ export class DurableLog {
   get lastIndex(): number {
     return this.#index.lastIndex;
   }
+  /** Nothing was ever written to it. */
+  get isFresh(): boolean {
+    return this.#batchNumber === 1;
+  }
+  /** How often a snapshot took the place of all. */
+  get installs(): number {
+    return this.#installs;
+  }
   /** Undefined where it is not known; of the entry before the first one a checkpoint may know it. */
   term(index: number): number | undefined {
     if (index === this.firstIndex - 1) return this.#checkpoints.term(index);
@@ -114,6 +127,10 @@ export class DurableLog {
   hasConfChange(low: number, high: number): boolean {
     return this.#index.hasChange(low, high);
   }
+  /** Of entries that are lost the terms are not known either. */
+  get lacksTerms(): boolean {
+    return this.#index.lastUnknownTerm > 0;
+  }
   /** Bytes of all segments on the disk. */
   get diskBytes(): number {
     return this.#segments.length * this.#parts.options.segmentBytes;
@@ -121,9 +138,19 @@ export class DurableLog {
   get segmentCount(): number {
     return this.#segments.length;
   }
-  /** Set while no further segment can be made, or the last batch had no room. */
+  /**
+   * Set while no further segment can be made, or the last batch had no room. There may be room left for
+   * what is on its way: who pulls is to stop.
+   */
   get full(): boolean {
     return this.#refused || this.#next.full !== null;
+  }
+  /** What fits without taking anything from the disk. */
+  get roomBytes(): number {
+    if (this.full) return 0;
+    const left = this.#bounds.limit(this.#activeBytes, "none") - this.#at;
+    const { segmentBytes } = this.#parts.options;
+    return Math.max(0, left) + (this.#next.isReady ? this.#bounds.limit(segmentBytes, "none") : 0);
   }
   get cachedBytes(): number {
     return this.#reader.cachedBytes;
@@ -136,8 +163,13 @@ export class DurableLog {
   /** Appends one batch; durable when it resolves. One call at a time. */
   async append(batch: LogBatch): Promise<void> {
     return this.#asWriter(async () => {
-      const records = recordsOf(batch);
-      this.#refused = !(await this.#makeRoom(records, this.#hardStateBefore(batch)));
+      const records = recordsOf(batch, this.#index);
+      const bytes = batchSizeBound(records);
+      this.#refused = !(await this.#makeRoom(
+        bytes,
+        reserveOf(batch),
+        this.#hardStateBefore(batch),
+      ));
       if (this.#refused) throw new LogFull();
       const at = this.#at;
       await this.#write(records, batch.hardState);
@@ -169,25 +201,31 @@ export class DurableLog {
     const hardState = { ...given, commit: Math.max(given.commit, index) };
     const id = this.#active.id + 1;
     const segment = { id, firstIndex: index + 1, firstBatch: this.#batchNumber, footer: null };
-    const head = { segment, previousCrc: this.#previousCrc, hardState };
+    const before = { lastIndex: index, lastTerm: term, lastChange: 0 };
+    const head = { segment, previousCrc: this.#previousCrc, hardState, before };
+    const records = recordsOf({ hardState, entries: [], checkpoint }, this.#index);
     try {
-      const end = await installHead(this.#next, this.#assembler, identity, head, checkpoint, crc32);
-      await manifest.write({ identity, segments: [segment] });
-      const file = await disk.open(segmentPath(segment.firstIndex, id), "durable");
+      const end = await installHead(this.#next, this.#assembler, identity, head, records, crc32);
+      this.#installs++;
+      await manifest.write({ identity, segments: [segment], installs: this.#installs });
       const gone = this.#segments.splice(0, this.#segments.length, segment);
       this.#index.reset(segment.firstIndex);
       this.#hot.truncateAfter(0);
       this.#reader.damage.length = 0;
       for (const old of gone) this.#reader.forget(old.id);
-      this.#files.set(id, file);
+      this.#files.set(id, end.file);
       this.#checkpoints.reset({ index, term, segment: id, at: SEGMENT_HEADER_BYTES });
       this.checkpoint = checkpoint;
-      this.#at = this.#headEnd = end.at;
+      this.#at = end.at;
+      this.#activeBytes = this.#parts.options.segmentBytes;
       this.#batchNumber++;
       this.#previousCrc = end.crc;
       this.#hardState = hardState;
       this.#cuts = [];
       this.#next.begin();
+      // One that is lost with a sector would be the whole log.
+      await this.#writeCheckpoint(checkpoint, hardState);
+      this.#headEnd = this.#at;
       await unlinkSegments(disk, this.#files, gone);
     } catch (error) {
       if (!(error instanceof LogFull)) this.#fail(error as Error);
@@ -223,29 +261,30 @@ export class DurableLog {
   }
 
   /**
-   * Makes sure that a batch fits. Payloads leave the reserve at a segment's end alone; a batch
-   * without any may use it. One that is larger than a segment gets one of its own, made longer.
+   * Makes sure that a batch of `bytes` fits. One that is larger than a segment gets one of its own, made
+   * longer. Where no further segment can be made, what is on its way gets what is left of the disk, and
+   * some batches the reserve at the segment's end.
    */
-  async #makeRoom(records: readonly NewRecord[], hardState: HardState): Promise<boolean> {
-    const bytes = batchSizeBound(records);
-    if (this.#at + bytes <= this.#bounds.limit) {
+  async #makeRoom(bytes: number, reserve: Reserve, hardState: HardState): Promise<boolean> {
+    const fits = (kept: Reserve): boolean =>
+      this.#at + bytes <= this.#bounds.limit(this.#activeBytes, kept);
+    if (fits("none")) {
       this.#next.keepUpWith(this.#at / this.#parts.options.segmentBytes);
       return true;
     }
-    if (this.#at > this.#headEnd && !(await this.#roll(hardState))) {
-      const payloads = records.some((record) => record.payload.length > 0);
-      return !payloads && this.#at + bytes <= this.#bounds.hardStateLimit;
-    }
-    return this.#lengthenFor(bytes);
+    if (this.#at <= this.#headEnd || (await this.#roll(hardState))) return this.#lengthenFor(bytes);
+    const isInFlight = this.#at + bytes + this.#bounds.reserveBytes <= this.#bounds.mostBytes;
+    return (isInFlight && (await this.#lengthenFor(bytes))) || fits(reserve);
   }
 
   /** Space for `bytes` more and the reserve, beyond the segment's end if need be; false when there is none. */
   async #lengthenFor(bytes: number): Promise<boolean> {
     const end = this.#at + bytes + this.#bounds.reserveBytes;
-    const { segmentBytes } = this.#parts.options;
-    if (end <= segmentBytes) return true;
+    if (end <= this.#activeBytes) return true;
     const file = this.#files.get(this.#active.id)!;
-    return this.#orFail(() => lengthenSegment(file, Math.max(segmentBytes, this.#at), end));
+    const isDone = await this.#orFail(() => lengthenSegment(file, this.#activeBytes, end));
+    if (isDone) this.#activeBytes = end;
+    return isDone;
   }
 
   async #write(records: readonly NewRecord[], hardState: HardState): Promise<void> {
@@ -253,7 +292,7 @@ export class DurableLog {
       records,
       this.#batchNumber,
       this.#previousCrc,
-      this.#index.lastIndex,
+      this.#index.end,
       hardState,
     );
     const segment = this.#active;
@@ -310,14 +349,15 @@ export class DurableLog {
         firstBatch: this.#batchNumber,
         footer: null,
       };
-      const head = { segment, previousCrc: this.#previousCrc, hardState };
+      const before = this.#index.end;
+      const head = { segment, previousCrc: this.#previousCrc, hardState, before };
       await installSegment(file, this.#next, identity, head, crc32);
       // In one step: a purge may write the manifest at any time, and the last one is never sealed.
       this.#segments.splice(-1, 1, { ...sealed, footer }, segment);
-      await manifest.write({ identity, segments: this.#segments });
-      const path = segmentPath(segment.firstIndex, id);
-      this.#files.set(id, await this.#parts.disk.open(path, "durable"));
+      await manifest.write({ identity, segments: this.#segments, installs: this.#installs });
+      this.#files.set(id, file);
       this.#at = SEGMENT_HEADER_BYTES;
+      this.#activeBytes = this.#parts.options.segmentBytes;
       this.#cuts = [];
       this.#next.begin();
       const checkpoint = this.#parts.options.checkpoint();
@@ -333,7 +373,7 @@ export class DurableLog {
   /** Without space for it a segment begins without: a start, or a peer, takes an older one. */
   async #writeCheckpoint(checkpoint: Checkpoint, hardState: HardState): Promise<void> {
     const at = this.#at;
-    const records = recordsOf({ hardState, entries: [], checkpoint });
+    const records = recordsOf({ hardState, entries: [], checkpoint }, this.#index);
     if (!(await this.#lengthenFor(batchSizeBound(records)))) return;
     await this.#write(records, hardState);
     this.#wrote(checkpoint, at);
@@ -348,6 +388,18 @@ export class DurableLog {
   /** Writes a checkpoint now (a clean stop, a snapshot). */
   async saveCheckpoint(checkpoint: Checkpoint): Promise<void> {
     await this.append({ hardState: this.#hardState, entries: [], checkpoint });
+  }
+
+  /** Of a log that has only one checkpoint a lost sector could be the end: it gets the same again. */
+  async keepTwoCheckpoints(): Promise<void> {
+    const places = this.#checkpoints.before(this.lastIndex + 1, this.firstIndex);
+    const newest = await this.#firstWhole(places);
+    if (newest === null) return;
+    const older = places.slice(places.indexOf(newest.place) + 1);
+    if ((await this.#firstWhole(older)) !== null) return;
+    await this.saveCheckpoint(newest.checkpoint).catch((error: Error) => {
+      if (!(error instanceof LogFull)) throw error;
+    });
   }
 
   /**
@@ -409,10 +461,12 @@ export class DurableLog {
 
   async #purge(index: number): Promise<void> {
     const active = this.#active.id;
-    // The newest of the active segment may not be its newest when it is sealed.
+    // The newest of the active segment may not be its newest when it is sealed. And behind the one that
+    // is kept there is another: one may be lost.
+    const [newest] = this.#checkpoints.newestFirst();
     const lasting = this.#checkpoints
       .before(index, this.firstIndex)
-      .filter((place) => place.segment !== active || atHead(place));
+      .filter((place) => place !== newest && (place.segment !== active || atHead(place)));
     const base = (await this.#firstWhole(lasting))?.place;
     if (base === undefined) return;
     const ends = this.#segments.findIndex(
@@ -420,7 +474,9 @@ export class DurableLog {
     );
     if (ends <= 0) return;
     const gone = this.#segments.splice(0, ends);
-    await this.#parts.manifest.write({ identity: this.identity, segments: this.#segments });
+    const { identity } = this;
+    const manifest = { identity, segments: this.#segments, installs: this.#installs };
+    await this.#parts.manifest.write(manifest);
     const oldest = this.#segments[0]!;
     this.#index.dropSegmentsBelow(oldest.id, oldest.firstIndex);
     this.#checkpoints.dropSegmentsBelow(oldest.id);
@@ -442,7 +498,7 @@ export class DurableLog {
         at: this.#at,
         number: this.#batchNumber,
         previousCrc: this.#previousCrc,
-        lastIndex: this.lastIndex,
+        end: this.#index.end,
         hardState: this.#hardState,
       };
       const { disk, crc32 } = this.#parts;
@@ -472,4 +528,11 @@ export class DurableLog {
     for (const file of this.#files.values()) await file.close();
     await this.#parts.release();
   }
+}
+
+function reserveOf({ entries, checkpoint, isControl }: LogBatch): Reserve {
+  if (isControl === true) return "control";
+  return entries.every(({ data }) => data.length === 0) && checkpoint === undefined
+    ? "hard-state"
+    : "none";
 }

@@ -36,6 +36,8 @@ export interface Identity {
 export interface Manifest {
   readonly identity: Identity;
   readonly segments: readonly SegmentEntry[];
+  /** How often a snapshot took the place of the log: then, and only then, it may end before where it did. */
+  readonly installs: number;
 }
 
 const MAGIC = "BRMANIF\0";

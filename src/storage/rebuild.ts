@@ -10,11 +10,13 @@
 import { readU32 } from "../base/bytes.ts";
 import type { Entry, HardState } from "../raft/types.ts";
 import { BatchAssembler, type NewRecord } from "./batch.ts";
+import { cutRecord } from "./batch-records.ts";
 import {
   BATCH_CRC_AT,
   BATCH_HEADER_BYTES,
   type BatchHeader,
   type Crc32,
+  type LogEnd,
   RECORD_CRC_AT,
   RECORD_HEADER_BYTES,
   RecordType,
@@ -33,14 +35,16 @@ export type Wanted = ReadonlyMap<number, { readonly entry: Entry; readonly crc: 
 export interface Before {
   readonly number: number;
   readonly previousCrc: number;
-  readonly lastIndex: number;
+  readonly end: LogEnd;
+  /** What the log would have ended with if it had been cut behind an entry. */
+  readonly endAt: (lastIndex: number) => LogEnd;
   readonly hardState: HardState;
 }
 
 /** What stands behind it; null for what is not known. */
 export interface Behind {
   readonly previousCrc: number | null;
-  readonly lastIndex: number | null;
+  readonly end: LogEnd | null;
   readonly hardState: HardState | null;
 }
 
@@ -55,6 +59,8 @@ export interface Rebuilt {
 const MOST_HARD_STATES = 4096;
 const COUNT_AT = 12;
 const HARD_STATE_AT = 32;
+/** What a cut that is lost had as its payload. */
+const CUT_PAYLOAD_BYTES = 8;
 
 export class BatchRebuilder {
   readonly #crc32: Crc32;
@@ -79,14 +85,15 @@ export class BatchRebuilder {
     const trailer = found?.number === before.number ? found : null;
     const proofs = [trailer?.headersCrc, behind.previousCrc].filter((crc) => crc != null);
     if (proofs.length === 0) return null;
-    const records = this.#records(bytes, header, before.lastIndex, behind.lastIndex);
+    const lastBehind = behind.end?.lastIndex ?? null;
+    const records = this.#records(bytes, header, before, lastBehind);
     if (records === null) return null;
-    const { number, previousCrc, lastIndex } = before;
+    const { number, previousCrc, end } = before;
     const isProved = (crc: number): boolean => proofs.every((proof) => proof === crc);
     const hardState =
       header?.hardState ?? this.#hardState(bytes, records, before, behind, isProved);
     if (hardState === null) return null;
-    const whole = this.#assembler.assemble(records, number, previousCrc, lastIndex, hardState);
+    const whole = this.#assembler.assemble(records, number, previousCrc, end, hardState);
     if (whole.bytes.length !== bytes.length || !isProved(whole.crc)) return null;
     if (trailer !== null && !same(whole.bytes, bytes, trailerAt, TRAILER_BYTES)) return null;
     return { ...whole, records, hardState };
@@ -95,7 +102,7 @@ export class BatchRebuilder {
   #records(
     bytes: Uint8Array,
     header: BatchHeader | null,
-    lastBefore: number,
+    before: Before,
     lastBehind: number | null,
   ): NewRecord[] | null {
     const end =
@@ -103,14 +110,14 @@ export class BatchRebuilder {
     // Without any other word of it the count that stands there is as good as any.
     const count = header?.records ?? (lastBehind === null ? readU32(bytes, COUNT_AT) : null);
     const records: NewRecord[] = [];
-    let index = lastBefore;
+    let index = before.end.lastIndex;
     let at = BATCH_HEADER_BYTES;
     while (count === null || records.length < count) {
       const record =
         this.#stored(bytes, at, end) ??
         (count === null && index === lastBehind
           ? "end"
-          : this.#lost(bytes, at, end, index, records.length === 0));
+          : this.#lost(bytes, at, end, index, records.length === 0 ? before : null));
       if (record === "end") break;
       if (record === null) return null;
       at += RECORD_HEADER_BYTES + record.payload.length;
@@ -136,21 +143,21 @@ export class BatchRebuilder {
     return { type, entryType, index, term, payload: wanted.entry.data };
   }
 
-  /** One whose header is lost, behind entry `last`: a peer knows it, or what follows shows what it was. */
+  /**
+   * One whose header is lost, behind entry `last`: a peer knows it, or, of the first one of the batch, what
+   * follows shows that it was a cut.
+   */
   #lost(
     bytes: Uint8Array,
     at: number,
     end: number,
     last: number,
-    isFirst: boolean,
+    before: Before | null,
   ): NewRecord | null {
-    const next = isFirst
-      ? readRecordHeader(bytes, at + RECORD_HEADER_BYTES, end, this.#crc32)
-      : null;
-    if (next?.type === RecordType.ENTRY && next.index <= last) {
-      const payload = new Uint8Array(0);
-      return { type: RecordType.TRUNCATE, entryType: 0, index: next.index - 1, term: 0, payload };
-    }
+    const behindCut = at + RECORD_HEADER_BYTES + CUT_PAYLOAD_BYTES;
+    const next = before === null ? null : readRecordHeader(bytes, behindCut, end, this.#crc32);
+    if (before !== null && next?.type === RecordType.ENTRY && next.index <= last)
+      return cutRecord(before.endAt(next.index - 1));
     const entry = this.#wanted.get(last + 1)?.entry;
     if (entry === undefined) return null;
     const { index, term, type, data } = entry;
@@ -164,15 +171,9 @@ export class BatchRebuilder {
     behind: Behind,
     isProved: (crc: number) => boolean,
   ): HardState | null {
-    const { number, previousCrc, lastIndex } = before;
+    const { number, previousCrc, end } = before;
     const stored = readHardStateAt(bytes, HARD_STATE_AT);
-    const first = this.#assembler.assemble(
-      records,
-      number,
-      previousCrc,
-      lastIndex,
-      before.hardState,
-    );
+    const first = this.#assembler.assemble(records, number, previousCrc, end, before.hardState);
     const covered = recordHeaders(first.bytes, records);
     const recordBytes = records.reduce(
       (sum, { payload }) => sum + RECORD_HEADER_BYTES + payload.length,
@@ -182,7 +183,7 @@ export class BatchRebuilder {
     const fields = { length, records: records.length, number, previousCrc, recordBytes };
     const head = new Uint8Array(BATCH_HEADER_BYTES);
     for (const hardState of likely(stored, before.hardState, behind)) {
-      writeBatchHeader(head, { ...fields, lastIndexBefore: lastIndex, hardState }, this.#crc32);
+      writeBatchHeader(head, { ...fields, before: end, hardState }, this.#crc32);
       const crc = this.#crc32(covered, this.#crc32(head.subarray(0, BATCH_CRC_AT)));
       if (isProved(crc)) return hardState;
     }
@@ -228,7 +229,7 @@ function* likely(stored: HardState, before: HardState, behind: Behind): Generato
   const terms = new Set([before.term, next.term, stored.term]);
   const votes = new Set([before.vote, next.vote, stored.vote]);
   const pairs = [...terms].flatMap((term) => [...votes].map((vote) => ({ term, vote })));
-  const known = behind.hardState?.commit ?? behind.lastIndex ?? before.commit;
+  const known = behind.hardState?.commit ?? behind.end?.lastIndex ?? before.commit;
   const last = Math.min(known, before.commit + MOST_HARD_STATES / pairs.length);
   for (const pair of pairs) {
     yield { ...pair, commit: stored.commit };

@@ -7,15 +7,18 @@
  * each entry of the range is proved to be the peer's, the sectors that differ are written: they are the
  * bytes of old, so power that goes meanwhile leaves damage as there was, or less.
  */
+import { equalBytes } from "../base/bytes.ts";
 import { type Disk, DiskError, type DiskFile } from "../platform/disk.ts";
 import type { Entry, HardState } from "../raft/types.ts";
-import { judgeBatch, type ReadRecord } from "./batch.ts";
-import { indexBatch, type PlacedRecord, placed } from "./batch-records.ts";
+import { judgeBatch, type NewRecord, type ReadRecord } from "./batch.ts";
+import { endBehind, indexBatch, type PlacedRecord, placed } from "./batch-records.ts";
+import { readReadable } from "./files.ts";
 import {
   BATCH_HEADER_BYTES,
   type BatchHeader,
   type Crc32,
   decodeSegmentHeader,
+  type LogEnd,
   RecordType,
   readBatchHeader,
   readTrailer,
@@ -41,7 +44,7 @@ export interface SegmentEnd extends Behind {
   readonly at: number;
   /** Of the batch that stands there or would be the next one. */
   readonly number: number;
-  readonly lastIndex: number;
+  readonly end: LogEnd;
 }
 
 export interface RepairParts {
@@ -80,8 +83,8 @@ export class RepairPlan {
         for (const { at, bytes } of patches) await file.write(at, [bytes]);
         for (const { at, bytes } of patches) {
           const now = new Uint8Array(bytes.length);
-          await file.read(at, now).catch(() => 0);
-          isWritten &&= now.every((byte, i) => byte === bytes[i]);
+          const read = await file.read(at, now).catch(() => 0);
+          isWritten &&= read === bytes.length && equalBytes(now, bytes);
         }
       } finally {
         await file.close();
@@ -107,7 +110,16 @@ export async function planRepair(
     const file = await disk.open(pathOf(segment), "r");
     try {
       const end = await endOf(parts, segment, file);
-      const repair = new SegmentRepair(file, segment, end, wanted, crc32, proved, found);
+      const repair = new SegmentRepair(
+        file,
+        segment,
+        end,
+        parts.index,
+        wanted,
+        crc32,
+        proved,
+        found,
+      );
       await repair.plan();
       patches.set(segment, repair.patches);
     } catch (error) {
@@ -138,7 +150,7 @@ function mayHold({ segments, index }: RepairParts, wanted: Wanted): SegmentEntry
 
 /** Of a sealed segment its index record, as far as that can be read. */
 async function endOf(
-  { segments, end, crc32 }: RepairParts,
+  { segments, end, crc32, index }: RepairParts,
   segment: SegmentEntry,
   file: DiskFile,
 ): Promise<SegmentEnd> {
@@ -146,11 +158,13 @@ async function endOf(
   if (segment.footer === null || next === undefined) return end;
   const { at, lastIndex } = segment.footer;
   const bytes = new Uint8Array(BATCH_HEADER_BYTES);
-  await file.read(at, bytes);
+  await readReadable(file, at, bytes);
   const number = next.firstBatch - 1;
   const header = readBatchHeader(bytes, 0, crc32);
-  const known = header?.number === number ? header : { previousCrc: null, hardState: null };
-  return { at, number, lastIndex, previousCrc: known.previousCrc, hardState: known.hardState };
+  if (header?.number !== number)
+    return { at, number, end: index.endAt(lastIndex), previousCrc: null, hardState: null };
+  const { previousCrc, hardState, before } = header;
+  return { at, number, end: before, previousCrc, hardState };
 }
 
 class SegmentRepair {
@@ -163,6 +177,9 @@ class SegmentRepair {
   readonly #proved: Set<number>;
   readonly #found: LogIndex;
   readonly #rebuilder: BatchRebuilder;
+  readonly #index: LogIndex;
+  /** The log as it was where the walk is: its terms and changes, as far as this segment shows them. */
+  readonly #walked = new LogIndex();
   readonly #end: SegmentEnd;
   readonly #window: Window;
 
@@ -170,6 +187,7 @@ class SegmentRepair {
     file: DiskFile,
     segment: SegmentEntry,
     end: SegmentEnd,
+    index: LogIndex,
     wanted: Wanted,
     crc32: Crc32,
     proved: Set<number>,
@@ -182,21 +200,20 @@ class SegmentRepair {
     this.#crc32 = crc32;
     this.#proved = proved;
     this.#found = found;
+    this.#index = index;
     this.#rebuilder = new BatchRebuilder(wanted, crc32);
     this.#window = new Window(file, end.at);
   }
 
   async plan(): Promise<void> {
     const bytes = new Uint8Array(SEGMENT_HEADER_BYTES);
-    await this.#file.read(0, bytes);
-    const { firstBatch, previousBatchCrc, hardState } = decodeSegmentHeader(bytes, this.#crc32);
-    const lastIndex = this.#segment.firstIndex - 1;
-    let before: Before = {
-      number: firstBatch,
-      previousCrc: previousBatchCrc,
-      lastIndex,
-      hardState,
-    };
+    await readReadable(this.#file, 0, bytes);
+    const header = decodeSegmentHeader(bytes, this.#crc32);
+    const { firstBatch: number, previousBatchCrc: previousCrc, hardState } = header;
+    const endAt = (last: number): LogEnd => this.#endAt(last);
+    this.#walked.firstIndex = header.before.lastIndex;
+    this.#walked.lose(header.before.lastIndex - 1, header.before);
+    let before: Before = { number, previousCrc, end: header.before, endAt, hardState };
     for (let at = SEGMENT_HEADER_BYTES; at < this.#end.at; ) {
       const step =
         (await this.#whole(at, before)) ??
@@ -205,6 +222,12 @@ class SegmentRepair {
       at = step.at;
       before = step.before;
     }
+  }
+
+  /** From what was walked past; what lies before this segment was hardly ever cut again since. */
+  #endAt(lastIndex: number): LogEnd {
+    const end = this.#walked.endAt(lastIndex);
+    return end.lastTerm > 0 ? end : this.#index.endAt(lastIndex);
   }
 
   /** Past a batch whose headers are whole. */
@@ -217,8 +240,11 @@ class SegmentRepair {
     const verdict = judgeBatch(window.bytes, offset, this.#crc32);
     if (verdict.kind !== "whole" && verdict.kind !== "payload-damage") return null;
     for (const record of verdict.records) this.#see(record, this.#isWhole(record, at - offset));
-    const records = verdict.records.map((record) => ({ ...record, payloadBytes: record.length }));
-    this.#enter(at, head.length, records);
+    const records = verdict.records.map((record) => ({
+      ...record,
+      payload: window.bytes.subarray(record.at, record.at + record.length),
+    }));
+    this.#enter(at, head.length, records.map(placed));
     return nextStep(at, head.length, before, verdict.crc, records, head.hardState);
   }
 
@@ -245,7 +271,7 @@ class SegmentRepair {
     if (end === null) return null;
     const behind = await this.#behind(end, before.number + 1);
     const bytes = new Uint8Array(end - at);
-    await this.#file.read(at, bytes);
+    await readReadable(this.#file, at, bytes);
     const rebuilt = this.#rebuilder.rebuild(bytes, header, before, behind);
     if (rebuilt === null) return null;
     differences(bytes, rebuilt.bytes, (from, part) => {
@@ -260,7 +286,7 @@ class SegmentRepair {
       this.#see(record, wanted !== undefined && matches(header, wanted));
     }
     this.#enter(at, bytes.length, records);
-    return nextStep(at, bytes.length, before, rebuilt.crc, records, rebuilt.hardState);
+    return nextStep(at, bytes.length, before, rebuilt.crc, rebuilt.records, rebuilt.hardState);
   }
 
   /** Past what cannot be put together: to the next batch whose header is whole. */
@@ -270,11 +296,12 @@ class SegmentRepair {
       const offset = await window.at(next, BATCH_HEADER_BYTES);
       const header = readBatchHeader(window.bytes, offset, this.#crc32);
       if (header === null || header.number <= before.number) continue;
-      const { number, previousCrc, lastIndexBefore: lastIndex } = header;
-      this.#unprove(Math.min(before.lastIndex, lastIndex));
-      return { at: next, before: { number, previousCrc, lastIndex, hardState: before.hardState } };
+      const { number, previousCrc, before: end } = header;
+      this.#unprove(Math.min(before.end.lastIndex, end.lastIndex));
+      this.#walked.lose(Math.min(before.end.lastIndex, end.lastIndex), end);
+      return { at: next, before: { ...before, number, previousCrc, end } };
     }
-    this.#unprove(Math.min(before.lastIndex, this.#end.lastIndex));
+    this.#unprove(Math.min(before.end.lastIndex, this.#end.end.lastIndex));
     return { at: this.#end.at, before };
   }
 
@@ -294,9 +321,9 @@ class SegmentRepair {
     if (at === this.#end.at && this.#end.number === number) return this.#end;
     const offset = await this.#window.at(at, BATCH_HEADER_BYTES);
     const header = readBatchHeader(this.#window.bytes, offset, this.#crc32);
-    if (header?.number !== number) return { previousCrc: null, lastIndex: null, hardState: null };
-    const { previousCrc, lastIndexBefore: lastIndex, hardState } = header;
-    return { previousCrc, lastIndex, hardState };
+    if (header?.number !== number) return { previousCrc: null, end: null, hardState: null };
+    const { previousCrc, before: end, hardState } = header;
+    return { previousCrc, end, hardState };
   }
 
   /** The newest record of an index is the one that counts. */
@@ -314,6 +341,7 @@ class SegmentRepair {
 
   /** By itself, for what is beside it in the file may not be beside it in the index. */
   #enter(at: number, length: number, records: readonly PlacedRecord[]): void {
+    indexBatch(this.#walked, this.#segment.id, at, at + length, records);
     const isWanted = ({ type, index }: PlacedRecord): boolean =>
       type === RecordType.ENTRY && this.#wanted.has(index);
     if (!records.some(isWanted)) return;
@@ -336,15 +364,10 @@ function nextStep(
   length: number,
   before: Before,
   previousCrc: number,
-  records: readonly PlacedRecord[],
+  records: readonly NewRecord[],
   hardState: HardState,
 ): Step {
-  let { lastIndex } = before;
-  for (const { type, index } of records) {
-    if (type === RecordType.ENTRY || type === RecordType.TRUNCATE) lastIndex = index;
-  }
-  return {
-    at: at + length,
-    before: { number: before.number + 1, previousCrc, lastIndex, hardState },
-  };
+  const end = endBehind(before.end, records);
+  const number = before.number + 1;
+  return { at: at + length, before: { ...before, number, previousCrc, end, hardState } };
 }

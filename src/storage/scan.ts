@@ -8,17 +8,24 @@
  *             or a later batch proves that its entries were committed, the range is known and the
  *             rest can be used. Otherwise hard state or the log's end may be lost with it.
  *
- * A batch that is lost may have cut off entries before it and written others in their place. Within
- * one term that does not happen; else what was not known as committed before it counts as lost, too.
+ * The next whole batch behind a lost one says what the log ended with before it: up to which entry
+ * the loss goes, of which term that is, and whether the members were changed in it (format.ts).
+ *
+ * A batch that is lost may have cut off entries before it and written others in their place. Not if the
+ * last entry behind it is of the term of the last one before it: the leader of that term has both, and
+ * never cut its log. Else what was not known as committed before it counts as lost, too; and since
+ * nobody knows the terms of what is lost then, a later batch must know that as committed.
  */
 import type { DiskFile } from "../platform/disk.ts";
 import { judgeBatch, type ReadRecord } from "./batch.ts";
 import { cutDamage } from "./damage.ts";
+import { readReadable } from "./files.ts";
 import {
   BATCH_HEADER_BYTES,
   type BatchHeader,
   type Crc32,
   isZero,
+  type LogEnd,
   RecordType,
   readBatchHeader,
   SECTOR_BYTES,
@@ -69,7 +76,7 @@ export class Window {
     if (offset >= 0 && offset + wanted <= this.bytes.length) return offset;
     const fill = Math.min(Math.max(WINDOW_BYTES, wanted), left);
     if (fill > this.#buffer.length) this.#buffer = new Uint8Array(fill);
-    const read = await this.#file.read(position, this.#buffer.subarray(0, fill));
+    const read = await readReadable(this.#file, position, this.#buffer.subarray(0, fill));
     this.bytes = this.#buffer.subarray(0, read);
     this.#at = position;
     return 0;
@@ -82,26 +89,25 @@ export interface ScanStart {
   readonly number: number;
   /** The CRC that it must chain to. */
   readonly previousCrc: number;
-  readonly lastIndex: number;
-  /** Undefined when it is not known. */
-  readonly lastTerm: number | undefined;
+  readonly end: LogEnd;
   readonly commit: number;
 }
 
 /**
- * Calls `visit` for every whole or payload-damaged batch in order, and `lose` where entries beyond an
- * index may be others than those that were visited.
+ * Calls `visit` for every whole or payload-damaged batch in order. Calls `lose` where the entries behind
+ * `after` are lost, up to what the log ended with then, `end`; some of them may have been visited.
  */
 export async function scanSegment(
   file: DiskFile,
   expected: ScanStart,
   crc32: Crc32,
   visit: (batch: ScannedBatch) => void,
-  lose: (after: number) => void = () => {},
+  lose: (after: number, end: LogEnd) => void = () => {},
 ): Promise<ScanEnd> {
   const window = new Window(file, await file.size());
   const damage: DamagedRange[] = [];
-  let { number, previousCrc, lastIndex, lastTerm, commit } = expected;
+  let { number, previousCrc, commit } = expected;
+  let { lastIndex, lastTerm } = expected.end;
   let at = SEGMENT_HEADER_BYTES;
   let chained = true;
   for (;;) {
@@ -150,21 +156,21 @@ export async function scanSegment(
           : "sectors are missing";
     const later = await findLaterBatch(window, at + SECTOR_BYTES, number, crc32);
     if (later !== null) {
-      const first = later.header.lastIndexBefore + 1;
+      const { before: end } = later.header;
       // A batch is written only after the one before was synced: what is lost here was durable.
-      const { hardState } = later.header;
-      if (hardState.commit >= first - 1 && first > lastIndex && later.header.number > number) {
-        const after = hardState.term === lastTerm ? lastIndex : Math.min(lastIndex, commit);
-        if (after < lastIndex) {
-          cutDamage(damage, after);
-          lose(after);
+      const isBehind = end.lastIndex >= lastIndex && later.header.number > number;
+      const sameTerm = end.lastTerm === lastTerm && (lastTerm > 0 || lastIndex === 0);
+      if (isBehind && (sameTerm || (await isCommitted(window, later, end.lastIndex, crc32)))) {
+        const after = sameTerm ? lastIndex : Math.min(lastIndex, commit);
+        cutDamage(damage, after);
+        lose(after, end);
+        if (end.lastIndex > after) {
+          const lost = { fromIndex: after + 1, toIndex: end.lastIndex };
+          damage.push({ ...lost, why: `batch at ${at}: ${why}` });
         }
-        if (first > after + 1)
-          damage.push({ fromIndex: after + 1, toIndex: first - 1, why: `batch at ${at}: ${why}` });
         at = later.at;
         number = later.header.number;
-        lastIndex = first - 1;
-        lastTerm = undefined;
+        ({ lastIndex, lastTerm } = end);
         chained = false;
         continue;
       }
@@ -184,6 +190,21 @@ export async function scanSegment(
 interface LaterBatch {
   readonly at: number;
   readonly header: BatchHeader;
+}
+
+/** Whether a batch from `first` on knows the entry `index` as committed. */
+async function isCommitted(
+  window: Window,
+  first: LaterBatch,
+  index: number,
+  crc32: Crc32,
+): Promise<boolean> {
+  for (let batch: LaterBatch | null = first; batch !== null; ) {
+    const { header, at } = batch;
+    if (header.hardState.commit >= index) return true;
+    batch = await findLaterBatch(window, at + header.length, header.number + 1, crc32);
+  }
+  return false;
 }
 
 /** The first whole batch beyond `from` with a higher number. */

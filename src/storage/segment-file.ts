@@ -4,8 +4,8 @@
  * A segment is pre-written with zeros and synced before it is used, so that a commit only
  * overwrites blocks that exist (the sync has no metadata to write) and space is known to be
  * there. That happens in the background, paced: at leisure while the active segment is emptier than
- * the next one is ready, without pauses when it is not. A disk without space is no error here: the
- * preparation is tried again later.
+ * the next one is ready, without pauses when it is not. A disk without space is no error here, nor is
+ * a process without a spare handle or memory: the preparation is tried again later.
  */
 import { ByteReader, ByteWriter } from "../base/bytes.ts";
 import type { Clock } from "../platform/clock.ts";
@@ -32,18 +32,27 @@ export function segmentPath(firstIndex: number, id: number): string {
   return `${LOG_DIR}/${pad(firstIndex)}-${pad(id)}.seg`;
 }
 
-/** How far a segment is filled: the end is kept for hard states on a full disk, and for its index. */
+/** What a batch may use of the end of a segment. */
+export type Reserve = "none" | "control" | "hard-state";
+
+/**
+ * How far a segment is filled. Its end is kept for its index, and for the time when no further segment can
+ * be made: for small entries that are not of the stream, such as a purge, and for terms and votes.
+ */
 export class SegmentBounds {
   readonly reserveBytes: number;
-  /** Payloads end here. */
-  readonly limit: number;
-  /** Hard states end here where no further segment can be made. */
-  readonly hardStateLimit: number;
+  /** How far a segment may grow for what is on its way when the disk becomes full. */
+  readonly mostBytes: number;
 
   constructor(segmentBytes: number) {
     this.reserveBytes = Math.min(1024 * 1024, Math.floor(segmentBytes / 8));
-    this.limit = segmentBytes - this.reserveBytes;
-    this.hardStateLimit = segmentBytes - this.reserveBytes / 4;
+    this.mostBytes = segmentBytes + Math.floor(segmentBytes / 4);
+  }
+
+  /** Where batches end in a segment for which `bytes` were taken from the disk. */
+  limit(bytes: number, reserve: Reserve): number {
+    const kept = { none: 1, control: 1 / 2, "hard-state": 1 / 4 }[reserve];
+    return bytes - this.reserveBytes * kept;
   }
 }
 
@@ -57,7 +66,7 @@ export class NextSegment {
   #ready: DiskFile | null = null;
   /** How much of the active segment is used, 0 to 1: this one should be ready as far. */
   #wanted = 0;
-  /** Why there is none; null while it is being made or is ready. */
+  /** Why it cannot be made; null while it is being made or is ready. */
   full: DiskError | null = null;
 
   constructor(disk: Disk, clock: Clock, bytes: number, onFatal: (error: Error) => void) {
@@ -66,6 +75,10 @@ export class NextSegment {
     this.#bytes = bytes;
     this.#onFatal = onFatal;
     this.#work = Promise.resolve();
+  }
+
+  get isReady(): boolean {
+    return this.#ready !== null;
   }
 
   /** Begins to make the next one. */
@@ -81,7 +94,7 @@ export class NextSegment {
     this.#wanted = share;
   }
 
-  /** The prepared file under its temporary name, or null when the disk is full. */
+  /** The prepared file, opened for durable writes under its temporary name; null when none can be made. */
   async take(): Promise<DiskFile | null> {
     this.#wanted = 1;
     while (this.#ready === null && this.full === null && !this.#stop.signal.aborted) {
@@ -112,13 +125,19 @@ export class NextSegment {
         await this.#disk.remove(NEXT);
         file = await this.#disk.open(NEXT, "create");
         await this.#fill(file, signal);
-        if (signal.aborted) return await file.close();
+        await file.close();
+        if (signal.aborted) return;
+        // Now, and not when the log rolls: then it would be too late to be without a handle.
+        this.#ready = await this.#disk.open(NEXT, "durable");
         this.full = null;
-        this.#ready = file;
         return;
       } catch (error) {
         await file?.close().catch(() => {});
-        if (!(error instanceof DiskError) || !NO_SPACE.has(error.code)) throw error;
+        if (
+          !(error instanceof DiskError) ||
+          !(NO_SPACE.has(error.code) || NO_HANDLE.has(error.code))
+        )
+          throw error;
         // What was taken goes back at once: the rest of the machine needs it more.
         await this.#disk.remove(NEXT);
         this.full = error;
@@ -169,6 +188,8 @@ function repeated(slice: Uint8Array, length: number): Uint8Array[] {
 
 /** Codes of a disk that is full. */
 export const NO_SPACE: ReadonlySet<string> = new Set(["ENOSPC", "EDQUOT"]);
+/** Codes of a process, or a machine, that has too much open or no memory: nothing is wrong with the disk. */
+const NO_HANDLE: ReadonlySet<string> = new Set(["EMFILE", "ENFILE", "ENOMEM"]);
 
 /** What a sealed segment says about itself: its blocks, terms and cuts. A cache, rebuilt by a scan. */
 export interface SegmentIndex {

@@ -14,16 +14,23 @@
  *    (open.ts), and a repair writes back bytes that the CRCs on this disk prove (repair.ts).
  * 3. The manifest is durable before a segment's first record: a segment that it names and that is
  *    not there is damage, one that it does not name never held anything.
- * 4. Every payload is checked against its CRC each time it comes from the disk.
+ * 4. Every payload is checked against its CRC each time it comes from the disk. A sector that the disk
+ *    does not read (EIO) is damage like any other, and nobody's end.
  * 5. A write or sync error is final for this process (`onFatal`). It is never retried, since the
  *    kernel may have dropped what it could not write.
- * 6. A full disk is not such an error: space is taken a whole segment ahead, and the last part of
- *    a segment is kept for hard states. `append` of payloads then rejects with LogFull, all else
- *    goes on, and it works again when there is space.
+ * 6. A full disk is not such an error: space is taken a whole segment ahead, and `full` is set as soon
+ *    as that fails, while there is room for what is on its way. The last part of a segment is kept for
+ *    control entries and hard states. `append` of what has no room rejects with LogFull, all else goes
+ *    on, and it works again when there is space.
  * 7. What a peer that is behind can begin with is always here: a purge keeps a checkpoint below its
  *    index and all entries behind that checkpoint. A log that begins behind entry 1 has a checkpoint
  *    that says what was before, or it is not opened.
- * 8. A snapshot that was received replaces the log as a whole, by one write of the manifest
+ * 8. What the safety of Raft needs is proved from what is whole, though any one sector be lost: of
+ *    which term the last entry is, whether the members were changed where entries are lost
+ *    (format.ts, LogEnd), and a checkpoint to begin with, of which there are always two. A log for
+ *    which it cannot be proved is not opened; where a change of the members is lost `hasConfChange`
+ *    says so.
+ * 9. A snapshot that was received replaces the log as a whole, by one write of the manifest
  *    (install.ts): the power may go at any time, and the log is the old one or the new one.
  *
  * Files
@@ -41,6 +48,8 @@ export interface LogBatch {
   readonly truncateAfter?: number;
   readonly entries: readonly Entry[];
   readonly checkpoint?: Checkpoint;
+  /** What it holds is small and may use the space that is kept for the time when the disk is full. */
+  readonly isControl?: boolean;
 }
 
 /** What apply has built from all entries up to `index`. */
@@ -98,6 +107,24 @@ export class EntryDamaged extends Error {
     this.name = "EntryDamaged";
     this.index = index;
   }
+}
+
+/** A read of an entry that was purged, or went with a log that a snapshot replaced, meanwhile. */
+export class EntryGone extends Error {
+  constructor(index: number) {
+    super(`Entry ${index} of the log was purged or replaced while it was being read`);
+    this.name = "EntryGone";
+  }
+}
+
+/** `what` is wrong with the log in the data directory `root`, and what its operator can do. */
+export function logCorrupt(root: string, what: string, cause?: unknown): LogCorrupt {
+  return new LogCorrupt(
+    `The log in "${root}" ${what}. Restore the directory from a backup; or, in a cluster, start with an ` +
+      "empty one, which joins as a new learner, promote that and remove the old member; or, alone, with an " +
+      "empty one, which pulls again what the source still has",
+    cause === undefined ? {} : { cause },
+  );
 }
 
 /** The log as a whole cannot be trusted: this node must not go on with it. */

@@ -1,6 +1,7 @@
 /** Segment files that the manifest does not name: of a roll or a purge that was cut short. */
 import type { Disk } from "../platform/disk.ts";
 import { findCheckpoint } from "./checkpoints.ts";
+import { readReadable } from "./files.ts";
 import { BATCH_HEADER_BYTES, type Crc32, readBatchHeader, SEGMENT_HEADER_BYTES } from "./format.ts";
 import type { Manifest } from "./manifest.ts";
 import { LOG_DIR, segmentPath } from "./segment-file.ts";
@@ -38,7 +39,7 @@ async function isUsed(disk: Disk, path: string, id: number, crc32: Crc32): Promi
   try {
     const lengthAt = async (at: number): Promise<number> => {
       const head = new Uint8Array(BATCH_HEADER_BYTES);
-      const read = await file.read(at, head);
+      const read = await readReadable(file, at, head);
       return readBatchHeader(head.subarray(0, read), 0, crc32)?.length ?? 0;
     };
     const first = await lengthAt(SEGMENT_HEADER_BYTES);

@@ -24,7 +24,7 @@ export interface SyncerHost {
   readonly term: number;
   /** Leads, and everything before its term is applied. */
   readonly leads: boolean;
-  /** Payload bytes proposed and not applied yet. */
+  /** Payload bytes proposed and not applied yet; infinite while there is no room for more on a quorum's disks. */
   readonly pendingBytes: number;
   /** A batch is on its way to the disk: what is proposed now waits for the next one. */
   readonly isWriting: boolean;

@@ -63,28 +63,41 @@ test("a leader whose disk is full steps down; its votes go on (bug 10)", async (
   await moreCommits(cluster, "commits with it, as soon as there is space");
 });
 
-test("a leader that cannot read an entry for a peer leaves it to another (bug 20)", async () => {
-  const { cluster, leader } = await running();
-  const behind = cluster.nodes.find((node) => node !== leader)!;
-  isolate(cluster, behind);
-  // With a checkpoint behind it: the damaged one need not apply again what is damaged.
-  const { log } = leader.parts!;
-  await cluster.until("a checkpoint", () => (log.checkpoint?.index ?? 0) > behind.appliedIndex + 5);
-  // After a restart nothing is in memory; the first payload that the isolated one lacks is damaged.
-  leader.kill();
-  damage(leader, behind.appliedIndex + 2, cluster);
-  leader.start();
-  await cluster.until("a leader", () => cluster.leader() !== null);
-  cluster.leader()!.parts!.driver.consensus.transferLeader(leader.id);
-  await cluster.until("the damaged one leads", () => cluster.leader() === leader);
-  cluster.network.heal();
-  const wanted = cluster.ghost.highest;
-  await cluster.until("the isolated one has all", () => behind.appliedIndex >= wanted);
-  assert.notEqual(cluster.leader(), leader);
-});
+for (const fault of ["flip", "unreadable"] as const) {
+  test(`a leader that cannot read an entry for a peer (${fault}) leaves it to another, and its process goes on (bug 20)`, async () => {
+    const { cluster, leader } = await running();
+    const behind = cluster.nodes.find((node) => node !== leader)!;
+    isolate(cluster, behind);
+    // With a checkpoint behind it: the damaged one need not apply again what is damaged.
+    const { log } = leader.parts!;
+    await cluster.until(
+      "a checkpoint",
+      () => (log.checkpoint?.index ?? 0) > behind.appliedIndex + 5,
+    );
+    // After a restart nothing is in memory; the first payload that the isolated one lacks is damaged.
+    leader.kill();
+    damage(leader, behind.appliedIndex + 2, cluster, fault);
+    leader.start();
+    await cluster.until("a leader", () => cluster.leader() !== null);
+    const process = leader.machine.life;
+    cluster.leader()!.parts!.driver.consensus.transferLeader(leader.id);
+    await cluster.until("the damaged one leads", () => cluster.leader() === leader);
+    cluster.network.heal();
+    const wanted = cluster.ghost.highest;
+    await cluster.until("the isolated one has all", () => behind.appliedIndex >= wanted);
+    assert.notEqual(cluster.leader(), leader);
+    assert.equal(leader.machine.life, process, "its process did not end");
+    assert.ok(leader.parts!.log.damage.length > 0);
+  });
+}
 
-/** Flips a bit of the payload of a committed entry, as reads see it. */
-function damage(node: MachineNode, index: number, cluster: MachineCluster): void {
+/** Flips a bit of the payload of a committed entry, as reads see it, or makes it unreadable. */
+function damage(
+  node: MachineNode,
+  index: number,
+  cluster: MachineCluster,
+  fault: "flip" | "unreadable" = "flip",
+): void {
   const { data } = cluster.ghost.committed.get(index)!;
   for (const name of node.disk.image.list("log")) {
     const { visible } = node.disk.image.get(`log/${name}`) as FileImage;
@@ -92,7 +105,9 @@ function damage(node: MachineNode, index: number, cluster: MachineCluster): void
     visible.read(0, bytes);
     const offset = bytes.indexOf(data);
     if (offset < 0) continue;
-    node.disk.faults.bitFlips.push({ path: `log/${name}`, offset, mask: 1 });
+    const path = `log/${name}`;
+    if (fault === "flip") node.disk.faults.bitFlips.push({ path, offset, mask: 1 });
+    else node.disk.faults.readErrors.push({ path, from: offset, to: offset + 1 });
     return;
   }
   assert.fail(`entry ${index} is on the disk`);

@@ -94,12 +94,10 @@ async function imageOf(world: LogWorld, path: string): Promise<Uint8Array> {
 
 /** How many entries the whole segment holds. */
 async function entriesIn(image: Uint8Array): Promise<number> {
-  const { firstBatch: number, previousBatchCrc: previousCrc } = decodeSegmentHeader(
-    image,
-    nodeCrc32,
-  );
+  const header = decodeSegmentHeader(image, nodeCrc32);
+  const { firstBatch: number, previousBatchCrc: previousCrc, before: end } = header;
   let count = 0;
-  const start = { number, previousCrc, lastIndex: 0, lastTerm: undefined, commit: 0 };
+  const start = { number, previousCrc, end, commit: 0 };
   await scanSegment(bytesFile(image), start, nodeCrc32, (batch) => {
     count += batch.records.filter((record) => record.type === RecordType.ENTRY).length;
   });
@@ -123,8 +121,7 @@ async function judgeScan(
   const expected = {
     number: header.firstBatch,
     previousCrc: header.previousBatchCrc,
-    lastIndex: 0,
-    lastTerm: undefined,
+    end: header.before,
     commit: 0,
   };
   const end = await scanSegment(bytesFile(image), expected, nodeCrc32, (batch) => {

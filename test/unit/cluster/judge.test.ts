@@ -16,6 +16,7 @@ const KNOWN: Remembered = {
   vote: 2,
   lastTerm: 5,
   lastIndex: 100,
+  installs: 1,
 };
 
 const HELLO: Hello = {
@@ -31,6 +32,7 @@ const HELLO: Hello = {
   vote: 2,
   lastTerm: 5,
   lastIndex: 100,
+  installs: 1,
   heartbeatMs: 50,
   electionMs: 500,
 };
@@ -202,4 +204,19 @@ test("judge: of several reasons the one that leads furthest is told", () => {
   assert.equal(judge(clone, JUDGES)?.code, "clone");
   assert.equal(judge({ ...clone, diskUuid: "d9".repeat(16) }, JUDGES)?.code, "other-disk");
   assert.equal(judge({ ...clone, clusterId: OTHER }, JUDGES)?.code, "other-cluster");
+});
+
+test("a tail that a snapshot took away is not missed, before or after the status that tells of it", () => {
+  // It led in term 5, follows the leader of term 7 now, and got a snapshot up to entry 80 of term 4.
+  const cut = { boots: 4, nonce: "n4", lastTerm: 4, lastIndex: 80, installs: 2 };
+  assert.equal(judge({ ...HELLO, ...cut }, JUDGES), null);
+  const told: Judges = {
+    ...JUDGES,
+    remembered: () => ({ ...KNOWN, ...cut, boots: 3, nonce: "n3" }),
+  };
+  assert.equal(judge({ ...HELLO, ...cut }, told), null);
+  // A copy of before the snapshot has fewer.
+  const copy = { ...HELLO, boots: 5, nonce: "n5" };
+  assert.equal(judge(copy, told)?.code, "reverted");
+  assert.equal(judge({ ...HELLO, ...cut, installs: 1 }, JUDGES)?.code, "reverted");
 });

@@ -10,6 +10,7 @@ import { running } from "./sim-nodes.ts";
 export async function loadedCluster(
   seed: number,
   transactions: number,
+  change: Partial<Plan> = {},
 ): Promise<{ cluster: NodeCluster; rest: () => Promise<void> }> {
   const plan: { -readonly [K in keyof Plan]: Plan[K] } = {
     ...drawPlan(seed),
@@ -20,6 +21,7 @@ export async function loadedCluster(
     eventDelayMs: 0,
     commitEveryMs: 10,
     largeBytes: 3000,
+    ...change,
   };
   const cluster = new NodeCluster(plan);
   await cluster.form();

@@ -68,6 +68,7 @@ function hello(change: Partial<Hello> = {}): Hello {
     vote: 2,
     lastTerm: 5,
     lastIndex: 100,
+    installs: 0,
     heartbeatMs: 50,
     electionMs: 500,
     ...change,
@@ -108,7 +109,7 @@ test("peer memory: a start is counted before it can be told of", async () => {
 test("peer memory: logs are seen to grow, never to shrink", async () => {
   const world = new MemoryWorld();
   const memory = await world.open();
-  const at = { term: 7, vote: 2 };
+  const at = { term: 7, vote: 2, installs: 0 };
   memory.saw(PEER, { ...at, lastTerm: 5, lastIndex: 100 });
   assert.equal(memory.of(PEER), null, "only of those that were greeted");
   await world.run(() => memory.greet(hello()));
@@ -125,8 +126,8 @@ test("peer memory: logs are seen to grow, never to shrink", async () => {
     assert.deepEqual([lastTerm, lastIndex], then);
     assert.deepEqual([boots, nonce], [3, "n3"]);
   }
-  memory.saw(PEER, { term: 8, vote: 0, lastTerm: 6, lastIndex: 7 });
-  memory.saw(PEER, { term: 8, vote: 3, lastTerm: 6, lastIndex: 7 });
+  memory.saw(PEER, { term: 8, vote: 0, lastTerm: 6, lastIndex: 7, installs: 0 });
+  memory.saw(PEER, { term: 8, vote: 3, lastTerm: 6, lastIndex: 7, installs: 0 });
   assert.deepEqual(
     [memory.of(PEER)!.term, memory.of(PEER)!.vote],
     [8, 3],
@@ -173,13 +174,19 @@ test("peer memory: its place is kept until the log says it", async () => {
 });
 
 test("peer memory: before and after", () => {
-  const at = (lastTerm: number, lastIndex: number): { lastTerm: number; lastIndex: number } => {
-    return { lastTerm, lastIndex };
+  const at = (
+    lastTerm: number,
+    lastIndex: number,
+    installs = 0,
+  ): Parameters<typeof isBefore>[0] => {
+    return { lastTerm, lastIndex, installs };
   };
   assert.ok(isBefore(at(1, 9), at(2, 1)));
   assert.ok(isBefore(at(2, 1), at(2, 2)));
   assert.ok(!isBefore(at(2, 2), at(2, 2)));
   assert.ok(!isBefore(at(2, 1), at(1, 9)));
+  assert.ok(!isBefore(at(1, 9, 3), at(2, 1, 2)));
+  assert.ok(isBefore(at(2, 1, 2), at(1, 9, 3)));
 });
 
 test("peer memory: power loss at every step leaves the old or the new, and the new once it is told", async (t) => {

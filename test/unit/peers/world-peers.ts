@@ -110,6 +110,7 @@ export class LinkedNode implements PeersHost {
       vote: 0,
       lastTerm: 0,
       lastIndex: 0,
+      installs: 0,
       heartbeatMs: 100,
       electionMs: 1000,
       unpacks: this.unpacks,

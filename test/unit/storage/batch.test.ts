@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { BatchAssembler, judgeBatch, type NewRecord } from "../../../src/storage/batch.ts";
-import { RecordType } from "../../../src/storage/format.ts";
+import { type LogEnd, RecordType } from "../../../src/storage/format.ts";
 import { nodeCrc32 } from "../../support/crc.ts";
 import { payload } from "./world-log.ts";
 
@@ -9,7 +9,7 @@ interface Content {
   readonly records: readonly NewRecord[];
   readonly number: number;
   readonly previousCrc: number;
-  readonly lastIndex: number;
+  readonly before: LogEnd;
   readonly hardState: { term: number; vote: number; commit: number };
 }
 
@@ -20,21 +20,23 @@ const CONTENT: Content = {
   records: RECORDS,
   number: 5,
   previousCrc: 77,
-  lastIndex: 0,
+  before: { lastIndex: 0, lastTerm: 0, lastChange: 0 },
   hardState: { term: 3, vote: 1, commit: 0 },
 };
 
 function assemble(change: Partial<Content>): { bytes: Uint8Array; crc: number } {
-  const { records, number, previousCrc, lastIndex, hardState } = { ...CONTENT, ...change };
+  const { records, number, previousCrc, before, hardState } = { ...CONTENT, ...change };
   const assembler = new BatchAssembler(nodeCrc32);
-  const { bytes, crc } = assembler.assemble(records, number, previousCrc, lastIndex, hardState);
+  const { bytes, crc } = assembler.assemble(records, number, previousCrc, before, hardState);
   return { bytes: bytes.slice(), crc };
 }
 
 const OTHERS: readonly Partial<Content>[] = [
   { number: 6 },
   { previousCrc: 78 },
-  { lastIndex: 1 },
+  { before: { lastIndex: 1, lastTerm: 0, lastChange: 0 } },
+  { before: { lastIndex: 0, lastTerm: 1, lastChange: 0 } },
+  { before: { lastIndex: 0, lastTerm: 0, lastChange: 1 } },
   { hardState: { term: 4, vote: 1, commit: 0 } },
   { hardState: { term: 3, vote: 2, commit: 0 } },
   { hardState: { term: 3, vote: 1, commit: 1 } },

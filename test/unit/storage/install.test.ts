@@ -180,11 +180,19 @@ test("install: a term or a vote is never taken back", async () => {
   assert.deepEqual(world.log!.hardState, { term: 1, vote: 1, commit: 500 });
 });
 
-test("install: the only checkpoint of a log that begins late is damaged: it is refused", async () => {
+test("install: a log that begins late has its checkpoint twice; without either it is refused", async () => {
   const world = await filled(6);
   await world.settle(world.log!.install(SNAPSHOT, HARD_STATE));
   await world.settle(world.log!.close());
   const name = world.disk.image.list("log").find((one) => one.endsWith(".seg"));
-  world.disk.faults.bitFlips = [{ path: `log/${name}`, offset: 8192 + 1000, mask: 1 }];
+  const second = 8192 + Math.ceil((SNAPSHOT.data.length + 200) / 512) * 512 + 150;
+  const flips = [8192 + 1000, second].map((offset) => ({ path: `log/${name}`, offset, mask: 1 }));
+  for (const flip of flips) {
+    world.disk.faults.bitFlips = [flip];
+    const { checkpoint } = await world.open(SEGMENT);
+    assert.deepEqual(checkpoint, SNAPSHOT);
+    await world.settle(world.log!.close());
+  }
+  world.disk.faults.bitFlips = flips;
   await assert.rejects(world.open(SEGMENT), /no checkpoint that says what was before/);
 });

@@ -14,13 +14,13 @@ test("ManifestStore: of two writes at once the later one counts, with the list a
   };
   const store = new ManifestStore(disk, crc32);
   const segments = [segment(1)];
-  for (let i = 0; i < 2; i++) await world.settle(store.write({ identity, segments }));
+  for (let i = 0; i < 2; i++) await world.settle(store.write({ identity, segments, installs: 0 }));
   // The first is under way for long when the second begins.
   world.disk.faults.callMs = 50;
-  const purge = store.write({ identity, segments: segments.slice() });
+  const purge = store.write({ identity, segments: segments.slice(), installs: 0 });
   world.disk.faults.callMs = 0.001;
   segments.push(segment(2));
-  const roll = store.write({ identity, segments });
+  const roll = store.write({ identity, segments, installs: 0 });
   segments.push(segment(3));
   await world.settle(Promise.all([purge, roll]));
   const found = await world.settle(new ManifestStore(disk, crc32).read());

@@ -1,0 +1,134 @@
+/** Damage hides nothing: what Raft's safety needs is proved from what is whole, or the node does not act. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { decodeConfChange } from "../../../src/raft/conf-change.ts";
+import { EntryType } from "../../../src/raft/types.ts";
+import { RecordType } from "../../../src/storage/format.ts";
+import { DATA_DIR, type SimNode } from "../../sim/nodes/node.ts";
+import { batchesOf, loseSector, type StoredBatch } from "../storage/batches.ts";
+import { idOf, running, SimNodes } from "./sim-nodes.ts";
+
+const ACCOUNT = { sha2: "ab".repeat(32), native: null };
+
+/** A cluster that began as one node, whose founder is killed once the two others vote, and go on. */
+async function founderKilled(
+  seed: number,
+): Promise<{ nodes: SimNodes; founder: SimNode; others: SimNode[] }> {
+  const nodes = new SimNodes(seed);
+  const founder = nodes.add("n1", { bootstrap: true });
+  await nodes.until("the founder leads", () => founder.leads);
+  const others = ["n2", "n3"].map((name) => nodes.add(name, { join: ["n1"] }));
+  await nodes.until(
+    "they joined",
+    () =>
+      running(founder).core.state.conf.learners.length === 2 &&
+      others.every(({ node }) => node !== null),
+  );
+  for (const other of others) {
+    const { raft } = running(founder).core.driver.consensus.node;
+    await nodes.until(
+      "it has everything",
+      () => raft.tracker.progress.get(idOf(other))?.match === raft.log.lastIndex(),
+    );
+    await nodes.run(() => running(founder).promoteMember(String(idOf(other))));
+    // A batch in between: of two that are lost one behind the other nothing would be left to prove them.
+    await nodes.run(() => running(founder).setAccount(`behind ${other.name}`, ACCOUNT));
+  }
+  for (let i = 0; i < 3; i++)
+    await nodes.run(() => running(founder).setAccount(`before${i}`, ACCOUNT));
+  await nodes.until("all is applied", () =>
+    others.every(({ node }) => node?.core.state.settings.accounts.has("before2")),
+  );
+  founder.kill();
+  await nodes.until("another leads", () => others.some(({ leads }) => leads));
+  await nodes.run(() => running(nodes.leader()).setAccount("acknowledged", ACCOUNT));
+  return { nodes, founder, others };
+}
+
+/** The batches in which somebody got a vote. */
+function promotions(node: SimNode): StoredBatch[] {
+  const disk = node.machine.disk(DATA_DIR);
+  return batchesOf(disk).filter(({ path, records }) =>
+    records.some(({ type, entryType, at, length }) => {
+      if (type !== RecordType.ENTRY || entryType === EntryType.NORMAL) return false;
+      const bytes = new Uint8Array(length);
+      const file = disk.image.get(path);
+      assert.ok(file !== undefined && file !== "folder");
+      file.visible.read(at, bytes);
+      return decodeConfChange(bytes).changes.some(({ type: kind }) => kind === "add-node");
+    }),
+  );
+}
+
+for (const cutOff of [false, true]) {
+  test(`a founder that lost the promotions of others, ${cutOff ? "cut off" : "linked"}, neither leads nor votes before it is repaired`, async () => {
+    const { nodes, founder } = await founderKilled(9);
+    const lost = promotions(founder);
+    assert.ok(lost.length >= 2);
+    for (const { path, at } of lost) loseSector(founder.machine.disk(DATA_DIR), path, at);
+    if (cutOff) nodes.cut(founder);
+    founder.start();
+    await nodes.until("it runs", () => founder.node !== null);
+    const { driver, log } = running(founder).core;
+    assert.ok(log.damage.length > 0);
+    const began = nodes.world.time.now;
+    const terms = new Map<number, string>();
+    await nodes.until("20 s, and its repair", () => {
+      for (const { name, node } of nodes.nodes) {
+        const core = node?.core.driver.consensus.node;
+        if (core?.role !== "leader") continue;
+        assert.equal(terms.get(core.term) ?? name, name, `two leaders in term ${core.term}`);
+        terms.set(core.term, name);
+      }
+      if (driver.consensus.membershipIsLost)
+        assert.notEqual(driver.consensus.node.role, "leader", founder.describe());
+      const isOver = nodes.world.time.now - began > 20_000;
+      return isOver && (cutOff || log.damage.length === 0);
+    });
+    if (cutOff) {
+      assert.ok(driver.consensus.membershipIsLost);
+      assert.equal(driver.leads, false);
+      assert.match(running(founder).notReady() ?? "", /damaged/);
+      nodes.world.network.heal();
+    }
+    await nodes.until("it has what was acknowledged without it", () =>
+      running(founder).core.state.settings.accounts.has("acknowledged"),
+    );
+    assert.deepEqual(nodes.ended, []);
+  });
+}
+
+test("a sector of the first checkpoint is lost: there is another, and changes of members go on", async () => {
+  const nodes = new SimNodes(5);
+  const leader = await nodes.formed(3);
+  const follower = nodes.followers()[0]!;
+  for (let i = 0; i < 5; i++) await nodes.run(() => running(leader).setAccount(`a${i}`, ACCOUNT));
+  follower.kill();
+  const disk = follower.machine.disk(DATA_DIR);
+  const [first] = batchesOf(disk);
+  loseSector(disk, first!.path, first!.at);
+  follower.start();
+  await nodes.until("it runs", () => follower.node !== null);
+  assert.deepEqual(running(follower).core.state.conf.voters, [1, 2, 3]);
+  const joiner = nodes.add("n4", { join: ["n1", "n2", "n3"] });
+  await nodes.until("the fourth joined on all", () =>
+    [follower, joiner].every(({ node }) => node?.core.state.conf.learners.includes(4) === true),
+  );
+  assert.deepEqual(nodes.ended, []);
+});
+
+test("a log of which no checkpoint can be read is refused, with what to do", async () => {
+  const nodes = new SimNodes(6);
+  await nodes.formed(3);
+  const follower = nodes.followers()[0]!;
+  follower.kill();
+  const disk = follower.machine.disk(DATA_DIR);
+  const checkpoints = batchesOf(disk).filter(({ records }) =>
+    records.some(({ type }) => type === RecordType.CHECKPOINT),
+  );
+  assert.ok(checkpoints.length >= 2);
+  for (const { path, at } of checkpoints) loseSector(disk, path, at);
+  follower.start();
+  await nodes.until("it ended", () => nodes.ended.length > 0);
+  assert.match(nodes.ended[0]!.message, /who its members are is not known.*joins as a new learner/);
+});
