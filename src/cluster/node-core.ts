@@ -11,7 +11,7 @@ import { RawNode } from "../raft/raw-node.ts";
 import { EMPTY_CONF_STATE, type RaftLogger } from "../raft/types.ts";
 import type { DurableLog } from "../storage/log.ts";
 import { openLog } from "../storage/open.ts";
-import { type Checkpoint, logCorrupt } from "../storage/storage.ts";
+import { type Checkpoint, logCorrupt, type Salvage } from "../storage/storage.ts";
 import { STREAM_BUFFER_BYTES } from "../syncer/chunk-body.ts";
 import { PENDING_BYTES } from "../syncer/source-session.ts";
 import { Consensus } from "./consensus.ts";
@@ -27,8 +27,7 @@ export interface NodeOptions {
   readonly dataDir: string;
   readonly segmentBytes: number;
   readonly onFatal: (error: Error) => void;
-  /** A log whose end is damaged is cut where it is whole (`binraft recover --salvage`). */
-  readonly salvage?: boolean;
+  readonly salvage?: Salvage | null;
   /** Null: a cluster of one. */
   readonly cluster: ClusterOptions | null;
 }
@@ -84,7 +83,7 @@ export async function openCore(
     // Asked for by a later append, when the state is there.
     checkpoint: () => checkpointOf(log, state),
     onFatal: options.onFatal,
-    salvage: options.salvage ?? false,
+    salvage: options.salvage ?? null,
     identity: cluster?.identity ?? { raftId: 1 },
     random: (length) => platform.random.bytes(length),
     report: (message) => logger.warn(message),
@@ -92,6 +91,7 @@ export async function openCore(
   const head = log.isFresh ? ((await cluster?.head?.()) ?? null) : null;
   if (head !== null) await log.install(head, { term: head.term, vote: 0, commit: head.index });
   const state = await restore(log, cluster, disk.root);
+  if (options.salvage !== "look") await log.keepTwoCheckpoints();
   const { applied } = state.stream;
   const timing = timingOf(cluster?.timing ?? ALONE, state.heartbeatMs);
   // History begins with the oldest file; without any, with whatever comes next.
@@ -144,7 +144,6 @@ async function restore(
     // From now on the log knows with whom it began, whatever the options say at the next start.
     await log.saveCheckpoint(checkpointOf(log, state));
   }
-  await log.keepTwoCheckpoints();
   return NodeState.decode(log.checkpoint!.data);
 }
 

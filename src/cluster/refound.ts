@@ -4,6 +4,8 @@
  * and put this disk in, as the only voter, under a new id. The new cluster has a new cluster id: nodes of
  * the old one are told so and are not let in, so what they hold cannot come back.
  *
+ * A log that is damaged where it must be read is refused, or cut before the damage (`salvage`).
+ *
  * All that is in the log counts as committed from then on, also what was not known to be: the source was
  * not told of it, and has it.
  */
@@ -16,6 +18,7 @@ import { type Entry, EntryType } from "../raft/types.ts";
 import type { DurableLog } from "../storage/log.ts";
 import { ManifestStore } from "../storage/manifest.ts";
 import { openLog } from "../storage/open.ts";
+import { LogCorrupt, type Salvage } from "../storage/storage.ts";
 import { BackupReader } from "./backup.ts";
 import { type Announcement, encodeContext, type Member, membersOf } from "./members.ts";
 import { type NodeCore, openCore } from "./node-core.ts";
@@ -28,7 +31,7 @@ export interface RefoundParts {
   readonly logger: Logger;
   readonly dataDir: string;
   readonly segmentBytes: number;
-  /** Goes on with a log whose end is damaged: cut where it is whole. */
+  /** Goes on with a log that is damaged where it must be read: it is cut where it is whole. */
   readonly salvage: boolean;
   readonly announcement: Omit<Announcement, "diskUuid">;
 }
@@ -41,6 +44,8 @@ export interface LogSummary {
   readonly members: readonly Member[];
   readonly firstIndex: number;
   readonly lastIndex: number;
+  /** Entries from the first damaged one on that a salvage drops. */
+  readonly damaged: number;
   readonly lastTerm: number;
   /** Known to be committed; what is behind it may or may not be. */
   readonly commit: number;
@@ -49,23 +54,43 @@ export interface LogSummary {
 
 /** Changes nothing. Rejects with LogCorrupt, DiskError. */
 export async function summarize(parts: RefoundParts): Promise<LogSummary> {
-  return withCore(parts, async ({ log, state, driver }) => ({
-    ...log.identity,
-    members: [...state.members.values()],
-    firstIndex: log.firstIndex,
-    lastIndex: log.lastIndex,
-    lastTerm: log.term(log.lastIndex) ?? 0,
-    commit: driver.commit,
-    executed: state.stream.executed.toString(),
-  }));
+  return withCore(parts, parts.salvage ? "look" : null, async (core) => {
+    const { log, state, driver } = core;
+    const lastIndex = lastReadable(core);
+    return {
+      ...log.identity,
+      members: [...state.members.values()],
+      firstIndex: log.firstIndex,
+      lastIndex,
+      damaged: log.lastIndex - lastIndex,
+      lastTerm: log.term(lastIndex) ?? 0,
+      commit: Math.min(driver.commit, lastIndex),
+      executed: state.stream.executed.toString(),
+    };
+  });
 }
 
-/** Resolves with the new cluster's id. */
+function lastReadable({ log, driver }: NodeCore): number {
+  return driver.damaged === null ? log.lastIndex : driver.damaged.index - 1;
+}
+
+/** Resolves with the new cluster's id. Rejects with LogCorrupt where only a salvage helps. */
 export async function refound(parts: RefoundParts): Promise<string> {
-  await withCore(parts, ({ log }) =>
-    log.append({ hardState: { ...log.hardState, commit: log.lastIndex }, entries: [] }),
+  const salvage = parts.salvage ? "cut" : null;
+  // What counts as committed by this is applied when the log is opened again, and may be damaged, too.
+  for (let isWhole = false; !isWhole; ) {
+    isWhole = await withCore(parts, salvage, async (core) => {
+      const commit = lastReadable(core);
+      const cut = core.log.lastIndex > commit ? { truncateAfter: commit } : {};
+      if (cut.truncateAfter !== undefined && !parts.salvage) throw onlySalvage(core, commit);
+      const hardState = { ...core.log.hardState, commit };
+      await core.log.append({ hardState, entries: [], ...cut });
+      return core.driver.applied === commit;
+    });
+  }
+  const raftId = await withCore(parts, salvage, (core) =>
+    appendNewCluster(core, parts.announcement),
   );
-  const raftId = await withCore(parts, (core) => appendNewCluster(core, parts.announcement));
   const { platform, dataDir } = parts;
   const disk = platform.disk(dataDir);
   const clusterId = toHex(platform.random.bytes(16));
@@ -82,6 +107,13 @@ export async function refound(parts: RefoundParts): Promise<string> {
     await release();
   }
   return clusterId;
+}
+
+function onlySalvage({ log }: NodeCore, lastIndex: number): LogCorrupt {
+  return new LogCorrupt(
+    `Entry ${lastIndex + 1} of the log is damaged: nothing behind it can be used. binraft recover --salvage keeps ` +
+      `the entries before it and drops those up to ${log.lastIndex}`,
+  );
 }
 
 /** Into an empty directory; resolves with the new cluster's id. Rejects with MalformedBytes, DiskError. */
@@ -116,7 +148,11 @@ export async function restore(
   return refound(parts);
 }
 
-async function withCore<T>(parts: RefoundParts, work: (core: NodeCore) => Promise<T>): Promise<T> {
+async function withCore<T>(
+  parts: RefoundParts,
+  salvage: Salvage | null,
+  work: (core: NodeCore) => Promise<T>,
+): Promise<T> {
   let failure: Error | null = null;
   const core = await openCore(parts.platform, parts.logger, {
     dataDir: parts.dataDir,
@@ -125,7 +161,7 @@ async function withCore<T>(parts: RefoundParts, work: (core: NodeCore) => Promis
       failure = error;
     },
     cluster: null,
-    salvage: parts.salvage,
+    salvage,
   });
   try {
     await core.driver.recover();

@@ -32,12 +32,17 @@ import type { LogParts, LogPosition } from "./log-parts.ts";
 import type { Manifest, SegmentEntry } from "./manifest.ts";
 import { type ScanEnd, type ScannedBatch, scanSegment } from "./scan.ts";
 import { decodeSegmentIndex, type SegmentIndex, segmentPath } from "./segment-file.ts";
-import { type Checkpoint, type DamagedRange, type LogCorrupt, logCorrupt } from "./storage.ts";
+import {
+  type Checkpoint,
+  type DamagedRange,
+  type LogCorrupt,
+  logCorrupt,
+  type Salvage,
+} from "./storage.ts";
 import { removeStrays } from "./strays.ts";
 
 export interface LoadOptions {
-  /** A log whose end is damaged is cut where it is whole (`binraft recover --salvage`). */
-  readonly salvage: boolean;
+  readonly salvage: Salvage | null;
   /** Told what was found and done, in sentences. */
   readonly report: (message: string) => void;
 }
@@ -281,12 +286,13 @@ class Loader {
     const { report, salvage } = this.#options;
     const tail = await this.#scan(opened);
     const { corrupt, tornUntil, end } = tail.end;
-    if (corrupt !== null && !salvage) {
+    if (corrupt !== null && salvage === null) {
       throw this.#corrupt(
         `is damaged where its end or a vote may have stood (${corrupt}): this node must not go on with it. ` +
           "(binraft recover --salvage makes a new cluster of what is whole)",
       );
     }
+    if (salvage === "look") return tail;
     if (tail.lastBatchAt > 0) {
       const last = new Uint8Array(tail.at - tail.lastBatchAt);
       const read = await file.read(tail.lastBatchAt, last);

@@ -12,7 +12,7 @@ import { loadLog } from "./load.ts";
 import { DurableLog } from "./log.ts";
 import { hexBytes, type Identity, type Manifest, ManifestStore } from "./manifest.ts";
 import { LOG_DIR, NextSegment, segmentPath } from "./segment-file.ts";
-import { LogCorrupt, type StorageOptions } from "./storage.ts";
+import { LogCorrupt, type Salvage, type StorageOptions } from "./storage.ts";
 
 export interface OpenOptions extends StorageOptions {
   /** Of the node that an empty directory becomes; what is left out is made up. */
@@ -23,8 +23,7 @@ export interface OpenOptions extends StorageOptions {
     readonly diskUuid?: string;
   };
   readonly random: (length: number) => Uint8Array;
-  /** A log whose end is damaged is cut where it is whole. */
-  readonly salvage?: boolean;
+  readonly salvage?: Salvage | null;
   /** Told what was found and done, in sentences. */
   readonly report: (message: string) => void;
 }
@@ -54,7 +53,7 @@ export async function openLog(
       options,
       release,
     };
-    const { report, salvage = false } = options;
+    const { report, salvage = null } = options;
     return new DurableLog(parts, await loadLog(parts, manifest, { report, salvage }));
   } catch (error) {
     await release();

@@ -59,6 +59,12 @@ export interface Checkpoint {
   readonly data: Uint8Array;
 }
 
+/**
+ * For a log whose end is damaged, of which a new cluster is to be made (`binraft recover --salvage`): "cut"
+ * cuts it where it is whole, "look" opens it as if it had been cut, and changes nothing.
+ */
+export type Salvage = "look" | "cut";
+
 export interface StorageOptions {
   readonly segmentBytes: number;
   /** Recently appended entries kept in memory for readers. */

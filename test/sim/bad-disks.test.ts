@@ -121,6 +121,9 @@ test("a node that comes back with an empty disk loses what was committed (bug 19
     await moreCommits(cluster, "commits on two of three");
     leader.kill();
     lost!.retire();
+    // It may have been told what was committed without it, and would not vote for less.
+    behind!.kill();
+    behind!.start();
     cluster.network.heal();
     if (isRefused) cluster.network.refuse(lost!.id);
     else cluster.addNode(lost!.id);

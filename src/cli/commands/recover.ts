@@ -37,7 +37,10 @@ export function addRecoverVerbs(program: Command, table: VerbTable): void {
       "--confirm <CLUSTER_ID>",
       "do it; without, only show what the log holds and what may be lost",
     )
-    .option("--salvage", "the end of the log is damaged: cut it where it is whole")
+    .option(
+      "--salvage",
+      "the log is damaged: keep what lies before the damage, drop what is behind it",
+    )
     .action(act<RecoverOptions>(table, recover));
   program
     .command("backup")
@@ -74,7 +77,8 @@ async function recover(verb: Verb<RecoverOptions>): Promise<void> {
   const summary = await summarize(parts).catch(describe);
   const { clusterId, commit, lastIndex, members } = summary;
   if (options.confirm === undefined) {
-    const command = `binraft recover${options.salvage === true ? " --salvage" : ""} --confirm ${clusterId}`;
+    const salvage = options.salvage === true || summary.damaged > 0 ? " --salvage" : "";
+    const command = `binraft recover${salvage} --confirm ${clusterId}`;
     output.result({ ...summary, command, code: "BR5002" }, () => {
       printSummary(verb, summary);
       output.line(
@@ -114,6 +118,14 @@ function printSummary({ output }: Verb, summary: LogSummary): void {
       "log",
       `entries ${summary.firstIndex} to ${summary.lastIndex}, the last of term ${summary.lastTerm}`,
     ],
+    ...(summary.damaged > 0
+      ? [
+          [
+            "damaged",
+            `${summary.damaged} entries behind these cannot be used and are dropped`,
+          ] as const,
+        ]
+      : []),
     ["committed", `up to entry ${summary.commit}, as far as this node knows`],
     ["executed", summary.executed === "" ? "nothing" : summary.executed],
   ]);

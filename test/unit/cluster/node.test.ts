@@ -68,6 +68,7 @@ test("A full disk is said once, and once that there is space again", async () =>
   assert.equal(said(/There is space on the disk again/), 0);
   faults.capacityBytes = Number.POSITIVE_INFINITY;
   await time.run(() => Promise.all(waiting));
+  await time.runUntil(() => said(/^info There is space on the disk again/) > 0, 60_000);
   assert.equal(said(/^info There is space on the disk again/), 1);
   await time.run(() => node.stop());
 });

@@ -92,6 +92,7 @@ test("peer memory: counts starts, keeps the disk's name and what it was told", a
       vote: 2,
       lastTerm: 5,
       lastIndex: 100,
+      installs: 0,
     });
   }
 });

@@ -3,9 +3,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { silentLogger } from "../../../src/base/logger.ts";
 import { type RefoundParts, refound, restore, summarize } from "../../../src/cluster/refound.ts";
+import { GtidSet } from "../../../src/gtid/gtid-set.ts";
 import type { Platform } from "../../../src/platform/platform.ts";
+import { RecordType } from "../../../src/storage/format.ts";
 import { DATA_DIR, PEER_PORT, type SimNode } from "../../sim/nodes/node.ts";
-import { loadedCluster } from "./loaded-cluster.ts";
+import { batchesOf, loseSector, type StoredBatch } from "../storage/batches.ts";
+import { hasFiles, loadedCluster } from "./loaded-cluster.ts";
 
 function partsOf(platform: Platform, node: SimNode): RefoundParts {
   return {
@@ -134,3 +137,59 @@ test("a backup is restored as a cluster of its own, with every file as it was", 
     /cut short/,
   );
 });
+
+/** A batch with entries behind the newest checkpoint, which must be read to apply it; the last one, or another. */
+function neededBatch(node: SimNode, where: "end" | "middle"): StoredBatch {
+  const batches = batchesOf(node.machine.disk(DATA_DIR));
+  if (where === "end") return batches.at(-1)!;
+  const has = ({ records }: StoredBatch, wanted: number): boolean =>
+    records.some(({ type }) => type === wanted);
+  const behind = batches.slice(batches.findLastIndex((one) => has(one, RecordType.CHECKPOINT)) + 1);
+  const withEntries = behind.filter((one) => has(one, RecordType.ENTRY));
+  assert.ok(withEntries.length >= 4, "enough is behind the newest checkpoint");
+  return withEntries[1]!;
+}
+
+for (const where of ["end", "middle"] as const) {
+  test(`recover --salvage keeps what lies before damage at the ${where}, and changes nothing before it is told to`, async () => {
+    const { cluster, rest } = await loadedCluster(4, 100);
+    const { time } = cluster.world;
+    await rest();
+    const [a] = cluster.nodes;
+    const had = executed(a!);
+    for (const node of cluster.nodes) node.kill();
+    const disk = a!.machine.disk(DATA_DIR);
+    const { path, at } = neededBatch(a!, where);
+    loseSector(disk, path, at);
+    const parts = partsOf(a!.machine.start(), a!);
+    if (where === "end") {
+      await assert.rejects(
+        time.run(() => summarize(parts)),
+        /recover --salvage/,
+      );
+    } else {
+      await assert.rejects(
+        time.run(() => refound(parts)),
+        /recover --salvage/,
+      );
+      const summary = await time.run(() => summarize(parts));
+      assert.ok(summary.damaged > 0);
+    }
+    const salvage = { ...parts, salvage: true };
+    const before = batchesOf(disk).length;
+    const summary = await time.run(() => summarize(salvage));
+    assert.equal(batchesOf(disk).length, before, "nothing is written");
+    const made = await time.run(() => refound(salvage));
+    a!.kill();
+    a!.start();
+    await cluster.until("it leads alone", () => a!.leads);
+    assert.equal(a!.node!.core.log.identity.clusterId, made);
+    const kept = a!.node!.core.state.stream.executed;
+    assert.equal(kept.toString(), summary.executed);
+    assert.ok(GtidSet.parse(had).containsSet(kept) && !kept.isEmpty);
+    assert.deepEqual(a!.node!.core.log.damage, []);
+    // It pulls again what the source has.
+    await cluster.until("it has all again", () => executed(a!) === had);
+    await hasFiles(cluster, a!);
+  });
+}

@@ -93,7 +93,7 @@ test("repair: what nobody reads the scrub finds, and it is repaired; the others 
   node.kill();
   const [path] = segmentsOf(node);
   const whole = bytesAt(node, path!);
-  for (const at of places(whole, 12_000, 3)) flip(node, path!, at, 0x10);
+  for (const at of places(whole, 16_000, 3)) flip(node, path!, at, 0x10);
   node.start();
   await cluster.until("it runs", () => node.node !== null);
   const error = (): string[] => node.lines.filter((line) => / error .*damaged/.test(line));
@@ -114,7 +114,7 @@ test("repair: a leader with damage is made whole, too, and commits go on", async
   node.kill();
   const [path] = segmentsOf(node);
   const whole = bytesAt(node, path!);
-  for (const at of places(whole, 12_000, 3)) flip(node, path!, at, 0x10);
+  for (const at of places(whole, 16_000, 3)) flip(node, path!, at, 0x10);
   node.start();
   const keepsUp = (): boolean => node.node !== null && leaderOf(node) > 0;
   await cluster.until("it is back", keepsUp);
@@ -140,7 +140,7 @@ test("repair: where nobody can help the alarm stays and all else is served, unti
   node!.kill();
   const [path] = segmentsOf(node!);
   const whole = bytesAt(node!, path!);
-  for (const at of places(whole, 12_000, 3)) flip(node!, path!, at, 0x55);
+  for (const at of places(whole, 16_000, 3)) flip(node!, path!, at, 0x55);
   node!.start();
   await cluster.until("it runs", () => node!.node !== null);
   const [first, second] = cluster.source.files;
@@ -167,7 +167,7 @@ test("repair: two disks that are damaged in different places make each other who
   for (const [i, node] of cluster.nodes.entries()) {
     const [path] = segmentsOf(node);
     const whole = bytesAt(node, path!);
-    for (const at of places(whole, 12_000 + 15_000 * i, 2)) flip(node, path!, at, 0x21);
+    for (const at of places(whole, 16_000 + 15_000 * i, 2)) flip(node, path!, at, 0x21);
   }
   for (const node of cluster.nodes) node.start();
   await cluster.until("all run", () => cluster.nodes.every(({ node }) => node !== null));

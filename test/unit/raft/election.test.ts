@@ -292,3 +292,18 @@ test("a learner votes when it is asked, for it may be a voter without knowing", 
   assert.equal(answer.reject, false);
   assert.equal(learner.raft.vote, 1);
 });
+
+test("who was told that an entry is committed neither votes for a log that ends before it nor campaigns with one", () => {
+  const setup = { options: PLAIN, terms: [1, 1], hardState: { term: 1, vote: 0, commit: 0 } };
+  const member = new Member(1, [1, 2, 3], setup);
+  // The leader has 5 entries committed with the third voter; what it sends here does not fit yet.
+  member.receive("MsgApp", 2, { term: 1, index: 4, logTerm: 1, commit: 5 });
+  assert.equal(member.node.commit, 0);
+  // The third one has lost entries that it had acknowledged: it shows as much as we have.
+  const refused = only(member.receive("MsgVote", 3, { term: 2, index: 4, logTerm: 1 }));
+  assert.equal(refused.reject, true);
+  const granted = only(member.receive("MsgVote", 2, { term: 2, index: 5, logTerm: 1 }));
+  assert.equal(granted.reject, false);
+  member.node.campaign();
+  assert.equal(member.node.role, "follower");
+});
