@@ -152,7 +152,7 @@ function neededBatch(node: SimNode, where: "end" | "middle"): StoredBatch {
 
 for (const where of ["end", "middle"] as const) {
   test(`recover --salvage keeps what lies before damage at the ${where}, and changes nothing before it is told to`, async () => {
-    const { cluster, rest } = await loadedCluster(4, 100);
+    const { cluster, rest } = await loadedCluster(4, 140);
     const { time } = cluster.world;
     await rest();
     const [a] = cluster.nodes;
@@ -182,14 +182,15 @@ for (const where of ["end", "middle"] as const) {
     const made = await time.run(() => refound(salvage));
     a!.kill();
     a!.start();
-    await cluster.until("it leads alone", () => a!.leads);
+    // Not by the cluster's own judge: this drops what was acknowledged, which is why it has to be asked for.
+    assert.ok(await time.runUntil(() => a!.leads, 60_000));
     assert.equal(a!.node!.core.log.identity.clusterId, made);
-    const kept = a!.node!.core.state.stream.executed;
-    assert.equal(kept.toString(), summary.executed);
-    assert.ok(GtidSet.parse(had).containsSet(kept) && !kept.isEmpty);
+    const kept = a!.node!.core.state.stream.executed.clone();
+    assert.ok(kept.containsSet(GtidSet.parse(summary.executed)) && !kept.isEmpty);
+    assert.ok(GtidSet.parse(had).containsSet(kept));
     assert.deepEqual(a!.node!.core.log.damage, []);
     // It pulls again what the source has.
-    await cluster.until("it has all again", () => executed(a!) === had);
+    assert.ok(await time.runUntil(() => executed(a!) === had, 60_000));
     await hasFiles(cluster, a!);
   });
 }
