@@ -1,18 +1,18 @@
 /**
- * How the machines of an app on Fly.io find each other, and which of them begins the cluster.
+ * How the machines of an app on Fly.io find each other.
  *
  *   TXT all.vms.APP.internal   "ID REGION,ID REGION": all machines, stopped ones included
  *   TXT vms.APP.internal       the same of those that were started
  *   ID.vm.APP.internal         one machine's address
  *
- * The founder is the smallest id among the machines of the primary region; of an app of one machine
- * it is that one if no primary region is named. It is nobody while this machine's own list cannot be
- * right (this one is not on it) or is new: the list comes from gossip between Fly's hosts, and two
- * machines that are made at the same time may not know of each other for a moment.
+ * The list is of all machines that exist: a cluster is formed only when it has as many as
+ * `cluster.bootstrap_expect` says. It is in doubt while this machine is not on it, or while it is new: it
+ * comes from gossip between Fly's hosts, and machines that are made at the same time may not know of each
+ * other for a moment.
  *
- * Whoever has data does not ask at all: its disk says which cluster it is of (formation.ts).
+ * Whoever has data does not ask where it belongs: its disk says which cluster it is of (formation.ts).
  */
-import type { Discovery, Founding, Sighting } from "../src/cluster/discovery.ts";
+import type { Discovery, Sighting } from "../src/cluster/discovery.ts";
 import type { Clock } from "../src/platform/clock.ts";
 import type { Dns } from "../src/platform/dns.ts";
 import { NetError } from "../src/platform/net.ts";
@@ -29,7 +29,6 @@ export interface FlyOptions {
   readonly machine: string;
   /** Where a machine's peers are. */
   readonly port: number;
-  readonly primaryRegion: string | null;
 }
 
 export interface FlyMachine {
@@ -89,39 +88,17 @@ export function flyDiscovery(options: FlyOptions): Discovery {
       const others = machines.filter(({ id }) => id !== machine);
       return {
         addresses: others.map(({ id }) => ({ host: machineHost(id, app), port })),
-        founding: founding(options, machines, clock.mono() - sinceMs),
+        all: { doubt: doubt(machine, machines, clock.mono() - sinceMs) },
       };
     },
   };
 }
 
 /** `ageMs`: how long the list has been the same. */
-export function founding(
-  { machine, primaryRegion }: Pick<FlyOptions, "machine" | "primaryRegion">,
-  machines: readonly FlyMachine[],
-  ageMs: number,
-): Founding {
-  const nobody = (reason: string): Founding => ({ self: machine, founder: "", reason });
-  const own = machines.find(({ id }) => id === machine);
-  if (own === undefined)
-    return nobody("it joins or forms one once Fly's DNS has this machine on its list");
+function doubt(own: string, machines: readonly FlyMachine[], ageMs: number): string | null {
+  if (!machines.some(({ id }) => id === own))
+    return "it joins or forms one once Fly's DNS has this machine on its list";
   if (ageMs < SETTLED_MS)
-    return nobody(`it waits until Fly's list of machines has been the same for ${SETTLED_MS} ms`);
-  const region = primaryRegion ?? (machines.length === 1 ? own.region : null);
-  if (region === null)
-    return nobody(
-      "PRIMARY_REGION is not set, so nobody begins: set primary_region in fly.toml, or start one machine " +
-        "with --bootstrap",
-    );
-  const first = machines.find((one) => one.region === region);
-  if (first === undefined)
-    return nobody(
-      `no machine is in the primary region "${region}", so nobody begins: start one there, or start one ` +
-        "machine with --bootstrap",
-    );
-  return {
-    self: machine,
-    founder: first.id,
-    reason: `it joins the cluster that machine ${first.id} in "${region}" forms`,
-  };
+    return `it waits until Fly's list of machines has been the same for ${SETTLED_MS} ms`;
+  return null;
 }

@@ -4,7 +4,7 @@
  *
  *   FLY_APP_NAME, FLY_MACHINE_ID   both set: this is a machine of Fly.io
  *   FLY_REGION                     node.region
- *   PRIMARY_REGION                 of fly.toml's primary_region: where a cluster begins
+ *   PRIMARY_REGION                 of fly.toml's primary_region: where the source is
  *
  * A machine keeps its id over restarts and moves to another host; its address on the private network
  * (6PN, WireGuard between the machines of one organisation) it does not keep. So a machine is reached by
@@ -49,7 +49,7 @@ export function flyHosting(env: Process["env"]): Hosting | null {
     hasPrivateNetwork: true,
     secretCommand: (variable) => `fly secrets set ${variable}=…`,
     discover: (platform, port) =>
-      flyDiscovery({ dns: platform.dns, clock: platform.clock, app, machine, port, primaryRegion }),
+      flyDiscovery({ dns: platform.dns, clock: platform.clock, app, machine, port }),
     replay: replayRule(app),
   };
 }

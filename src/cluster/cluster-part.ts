@@ -4,6 +4,7 @@
  */
 import type { Logger } from "../base/logger.ts";
 import type { Peers } from "../peers/peers.ts";
+import type { MetCluster } from "../peers/protocol.ts";
 import { type Cancel, delay } from "../platform/clock.ts";
 import type { Platform } from "../platform/platform.ts";
 import type { DamagedRange } from "../storage/storage.ts";
@@ -20,6 +21,7 @@ import { Membership } from "./membership.ts";
 import { MockElection } from "./mock-election.ts";
 import type { NodeCore } from "./node-core.ts";
 import { OperationError } from "./operations.ts";
+import { OtherClusters } from "./other-clusters.ts";
 import type { PeerHost } from "./peer-host.ts";
 import type { PeerMemory } from "./peer-memory.ts";
 import { PeerWindows } from "./peer-windows.ts";
@@ -57,6 +59,7 @@ export class ClusterPart {
   readonly #election: MockElection;
   readonly #stopped = new AbortController();
   #repairer: Repairer | null = null;
+  #others: OtherClusters | null = null;
   #running: Promise<void> = Promise.resolve();
   #flushTimer: Cancel = () => {};
 
@@ -158,6 +161,7 @@ export class ClusterPart {
     provide("join", (announcement: Announcement, history: History) =>
       membership.join(announcement, history),
     );
+    provide("metCluster", (met: MetCluster) => operations.metCluster(met));
     provide("announce", (id: number, announcement: Announcement) =>
       operations.announce(id, announcement),
     );
@@ -171,8 +175,7 @@ export class ClusterPart {
     host.calls.set("present", async () => core.driver.consensus.fenced === null);
     host.calls.set("introduce", async (caller) => {
       const known = core.state.members.get(core.driver.consensus.node.leader);
-      const { clusterId } = core.log.identity;
-      return introduce(core.state.first, clusterId, caller.diskUuid, known?.peer ?? "");
+      return introduce(core.state.first, core.log.identity, caller.diskUuid, known?.peer ?? "");
     });
     host.calls.set("join", (_caller, args) => {
       const { announcement, history } = args as { announcement: Announcement; history?: History };
@@ -187,6 +190,17 @@ export class ClusterPart {
       core.driver.consensus.roleChanged.wake();
       core.driver.progressed.wake();
     };
+    const others = new OtherClusters({
+      core,
+      clock: platform.clock,
+      logger,
+      discovery: this.#parts.settings.discovery,
+      ownPeer: this.#parts.settings.advertised.peer,
+      whoIs: (address) => peers.whoIs(address),
+      tell: (met) => leader.onLeader("metCluster", met),
+    });
+    this.#others = others;
+    host.onOtherCluster = (met) => others.met(met);
     this.membersChanged();
     const repairer = new Repairer(core, platform.clock, peers, logger.with({ part: "repair" }));
     this.#repairer = repairer;
@@ -197,12 +211,18 @@ export class ClusterPart {
       this.#keepAnnouncing(leader),
       this.geo.run(this.#stopped.signal),
       repairer.run(this.#stopped.signal),
+      others.run(this.#stopped.signal),
     ]).then(() => {});
     this.#flushLater();
   }
 
   get repairedEntries(): number {
     return this.#repairer?.repaired ?? 0;
+  }
+
+  /** That another cluster was met; null when none was, lately. */
+  get otherClusterAlarm(): string | null {
+    return this.#others?.alarm ?? null;
   }
 
   /** Damage here that no peer could mend when it was tried last. */

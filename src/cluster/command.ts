@@ -48,7 +48,13 @@ export type Command =
   | { readonly type: "new-timeline" }
   | { readonly type: "purge"; readonly firstKept: string }
   | { readonly type: "set-source"; readonly source: SourceSettings }
-  | { readonly type: "set-syncer"; readonly wanted: "running" | "stopped" }
+  /** `because` and `met` when it is stopped since another cluster was met (other-clusters.ts). */
+  | {
+      readonly type: "set-syncer";
+      readonly wanted: "running" | "stopped";
+      readonly because?: string;
+      readonly met?: string;
+    }
   | { readonly type: "set-account"; readonly name: string; readonly account: AccountSettings }
   | { readonly type: "remove-account"; readonly name: string }
   | { readonly type: "announce"; readonly id: number; readonly announcement: Announcement }

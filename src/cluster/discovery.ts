@@ -1,6 +1,6 @@
 /**
- * Discovery: who else is there, and may this empty node form a cluster by itself? formation.ts asks
- * anew in each round, and is the only place where a cluster is formed.
+ * Discovery: who else is there? formation.ts asks anew in each round, and is the only place where a
+ * cluster is formed; whoever is of a cluster goes on looking, for one of another (other-clusters.ts).
  *
  *   static   the addresses of `cluster.join`
  *   dns      all addresses of one name
@@ -10,34 +10,27 @@ import type { Dns } from "../platform/dns.ts";
 import { type Address, NetError } from "../platform/net.ts";
 
 export interface Discovery {
-  /** Rejects with NetError when it cannot be known: then nothing is formed without `--bootstrap`. */
+  /** Rejects with NetError when it cannot be known: then only `--bootstrap` forms a cluster. */
   look(): Promise<Sighting>;
 }
 
 export interface Sighting {
   /** Where to ask, this node perhaps among them. All that exist, also those that do not run now. */
   readonly addresses: readonly Address[];
-  /** Null: only `--bootstrap` and `bootstrap_expect` make clusters. */
-  readonly founding: Founding | null;
+  /**
+   * Of a list that has all nodes there are: these are the others, and only as many as are told of in
+   * `cluster.bootstrap_expect` form a cluster. Null: there may be more.
+   */
+  readonly all: WholeList | null;
 }
 
-/**
- * One of the nodes forms a cluster of one, which the others join. It does so only when all of
- * `addresses` answered in the same round that they are fresh, and that they take it for the founder,
- * too. So of two that each know of the other at most one forms a cluster: whoever looked last was told
- * by the other one that it waits for it, or that it has a cluster.
- */
-export interface Founding {
-  /** This node, by a name that is the same wherever it is said. */
-  readonly self: string;
-  /** Who is to form it, as this node sees it; "" while nobody may. */
-  readonly founder: string;
-  /** Why this node does not form it now; for the operator. */
-  readonly reason: string;
+export interface WholeList {
+  /** Why the list cannot be right yet, for the operator; null: nothing speaks against it. */
+  readonly doubt: string | null;
 }
 
 export function staticDiscovery(addresses: readonly Address[]): Discovery {
-  return { look: async () => ({ addresses, founding: null }) };
+  return { look: async () => ({ addresses, all: null }) };
 }
 
 /** What is found, and fixed addresses before it. */
@@ -58,7 +51,7 @@ export function dnsDiscovery(dns: Dns, { host, port }: Address): Discovery {
       const found = answers.flatMap((answer) => (answer instanceof NetError ? [] : answer));
       const [first] = answers;
       if (found.length === 0 && first instanceof NetError) throw first;
-      return { addresses: found.map((one) => ({ host: one, port })), founding: null };
+      return { addresses: found.map((one) => ({ host: one, port })), all: null };
     },
   };
 }

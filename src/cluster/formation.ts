@@ -2,14 +2,17 @@
  * What becomes of an empty data directory in a cluster (design: it never becomes a cluster by itself).
  *
  *   --bootstrap            a cluster of one, unless one that was found is of a cluster already
- *   bootstrap_expect = N   a cluster of N, once N fresh nodes see each other and each sees the same N
- *   founding               a cluster of one, if discovery has founders, this node is the one, and all
- *                          that exist answer that they are fresh and that it is (discovery.ts)
+ *   bootstrap_expect = N   a cluster of N, once N fresh nodes see each other and each sees the same N; where
+ *                          discovery lists all nodes that there are, these must be all (discovery.ts)
  *   otherwise              it joins the cluster of one that was found, or of whoever invites it, as a
  *                          learner
  *
  * A node of a cluster answers `introduce` with what the caller is to it: one of those that it was
  * formed with, whose log just is not there yet (nothing was voted or stored under it), or a stranger.
+ * No list can show that nobody else forms a cluster at the same time. With a number that is more than half
+ * of all nodes two cannot come about; with a smaller one the younger stops when they meet
+ * (other-clusters.ts).
+ *
  * The disk's name is durable before this begins, so a crash in the middle leads back here, with the
  * same result.
  */
@@ -22,8 +25,9 @@ import { delay } from "../platform/clock.ts";
 import { type Address, NetError } from "../platform/net.ts";
 import type { Platform } from "../platform/platform.ts";
 import { EMPTY_CONF_STATE } from "../raft/types.ts";
+import type { Identity } from "../storage/manifest.ts";
 import type { ClusterSettings } from "./cluster-settings.ts";
-import type { Founding } from "./discovery.ts";
+import type { WholeList } from "./discovery.ts";
 import { type Announcement, formatAddress, type Member, parseAddress } from "./members.ts";
 import type { FirstState } from "./node-state.ts";
 import type { PeerHost } from "./peer-host.ts";
@@ -40,6 +44,8 @@ export interface Place {
     readonly raftId: number;
     readonly clusterId: string;
     readonly diskUuid: string;
+    /** When the cluster was formed, by the wall clock; null when that is not known. */
+    readonly foundedMs: number | null;
   };
   readonly first: FirstState;
   /** The entry that begins its first file; 0: it has the whole history (head.ts). */
@@ -54,8 +60,8 @@ interface FreshView {
   readonly expect: number | null;
   /** Disks of the fresh nodes that it sees, itself included; sorted. */
   readonly sees: readonly string[];
-  /** Who is to form a cluster of one, as it sees it (discovery.ts); "" for nobody. */
-  readonly founder: string;
+  /** When it began to wait, by its wall clock. */
+  readonly sinceMs: number;
 }
 
 /** How a node answers `introduce`. */
@@ -97,13 +103,15 @@ class Formation {
   readonly #seen = new Map<string, { view: FreshView; atMs: number }>();
   /** Why this round came to nothing, by address. */
   readonly #troubles = new Map<string, string>();
-  /** As of the last look; null without founders, and while discovery fails. */
-  #founding: Founding | null = null;
+  /** As of the last look; null when discovery does not list all that there are. */
+  #all: WholeList | null = null;
+  readonly #sinceMs: number;
   #asked = 0;
   #saidMs = Number.NEGATIVE_INFINITY;
 
   constructor(parts: FormationParts) {
     this.#parts = parts;
+    this.#sinceMs = parts.platform.clock.wall();
   }
 
   async run(): Promise<Place> {
@@ -122,7 +130,7 @@ class Formation {
       for (;;) {
         const place = await this.#round();
         if (place !== null) return place;
-        if (settings.bootstrap || this.#founds()) return this.#alone();
+        if (settings.bootstrap) return this.#alone();
         const formed = this.#together();
         if (formed !== null) return formed;
         this.#say();
@@ -148,7 +156,7 @@ class Formation {
           { fresh: this.#view() },
           ASK_MS,
         )) as Introduction;
-        if ("fresh" in answer) this.#hear(name, answer.fresh);
+        if ("fresh" in answer) this.#note(answer.fresh);
         else if (answer.place !== null) return answer.place;
         else if (settings.bootstrap) throw this.#refuse(answer.clusterId, name);
         else return await this.#join(address, answer.leader);
@@ -166,33 +174,15 @@ class Formation {
     let found: readonly Address[] = [];
     try {
       const sighting = await discovery.look();
-      this.#founding = sighting.founding;
+      this.#all = sighting.all;
       found = sighting.addresses;
     } catch (error) {
       if (!(error instanceof NetError)) throw error;
-      this.#founding = null;
+      this.#all = { doubt: "discovery failed" };
       this.#troubles.set("discovery", printable(error.message, 256));
     }
     const all = [...this.#invited, ...found];
     return all.filter((address) => formatAddress(address) !== advertised.peer);
-  }
-
-  #hear(name: string, view: FreshView): void {
-    this.#note(view);
-    if (this.#founding === null || view.founder === this.#founding.founder) return;
-    const other =
-      view.founder === ""
-        ? "it does not know yet who is to form the cluster"
-        : `it takes "${view.founder}" for the one that forms the cluster`;
-    this.#troubles.set(name, other);
-  }
-
-  /** All that exist answered in this round, are fresh, and know that it is this node. */
-  #founds(): boolean {
-    const { settings } = this.#parts;
-    const founding = this.#founding;
-    if (founding === null || settings.bootstrapExpect !== null) return false;
-    return founding.founder === founding.self && this.#troubles.size === 0;
   }
 
   #refuse(clusterId: string, address: string): FormationRefused {
@@ -220,7 +210,7 @@ class Formation {
       announcement,
       expect: settings.bootstrapExpect,
       sees: this.#fresh().map((one) => one.diskUuid),
-      founder: this.#founding?.founder ?? "",
+      sinceMs: this.#sinceMs,
     };
   }
 
@@ -242,7 +232,8 @@ class Formation {
 
   #alone(): Place {
     const { platform, announcement } = this.#parts;
-    return placeOf([announcement], announcement.diskUuid, toHex(platform.random.bytes(16)));
+    const clusterId = toHex(platform.random.bytes(16));
+    return placeOf([announcement], announcement.diskUuid, clusterId, this.#sinceMs);
   }
 
   /** Null until all agree. */
@@ -252,13 +243,19 @@ class Formation {
     if (expected === null) return null;
     const fresh = this.#fresh();
     const uuids = fresh.map(({ diskUuid }) => diskUuid);
-    if (fresh.length !== expected) return null;
+    if (fresh.length !== expected || this.#mayBeMore(expected)) return null;
     for (const { view } of this.#seen.values()) {
       if (view.expect !== expected || view.sees.join() !== uuids.join()) return null;
     }
     const named = concatBytes([encodeText("binraft cluster\n"), ...uuids.map(fromHex)]);
     const clusterId = toHex(platform.crypto.sha256(named).subarray(0, 16));
-    return placeOf(fresh, announcement.diskUuid, clusterId);
+    const since = [...this.#seen.values()].map(({ view }) => view.sinceMs);
+    return placeOf(fresh, announcement.diskUuid, clusterId, Math.max(this.#sinceMs, ...since));
+  }
+
+  /** Where discovery lists all that there are: it has others, or may be wrong. */
+  #mayBeMore(expected: number): boolean {
+    return this.#all !== null && (this.#all.doubt !== null || this.#asked + 1 !== expected);
   }
 
   #say(): void {
@@ -272,22 +269,32 @@ class Formation {
 
   #next(): string {
     const { bootstrapExpect, advertised } = this.#parts.settings;
-    const founding = this.#founding;
+    if (this.#all?.doubt != null) return this.#all.doubt;
+    if (bootstrapExpect !== null && this.#all !== null && this.#asked + 1 !== bootstrapExpect)
+      return (
+        `it forms one when exactly ${bootstrapExpect} nodes exist (cluster.bootstrap_expect), and ${this.#asked + 1} do: ` +
+        "start those that are stopped, since they may have a cluster; remove those that are gone for good, or " +
+        "start this one with --bootstrap"
+      );
     if (bootstrapExpect !== null)
       return `it forms one with ${bootstrapExpect} fresh nodes and sees ${this.#fresh().length}`;
-    if (founding !== null && founding.founder === founding.self)
+    if (this.#all !== null)
       return (
-        "it forms one once all that exist answer and wait for it: start those that are stopped, destroy those " +
-        "that are gone for good, or start this one with --bootstrap"
+        "it joins as soon as one of them is of a cluster; to form one, set cluster.bootstrap_expect to the number of " +
+        "nodes that begin, or start one with --bootstrap"
       );
-    if (founding !== null) return founding.reason;
     return this.#asked > 0
       ? "it joins as soon as one of them answers"
       : `run binraft member add ${advertised.peer} on a node of the cluster, or start with --bootstrap`;
   }
 }
 
-function placeOf(fresh: readonly Announcement[], diskUuid: string, clusterId: string): Place {
+function placeOf(
+  fresh: readonly Announcement[],
+  diskUuid: string,
+  clusterId: string,
+  foundedMs: number,
+): Place {
   const sorted = [...fresh].sort(
     (a, b) => compare(a.name, b.name) || compare(a.diskUuid, b.diskUuid),
   );
@@ -295,7 +302,7 @@ function placeOf(fresh: readonly Announcement[], diskUuid: string, clusterId: st
   const own = members.find((member) => member.diskUuid === diskUuid)!;
   const conf = { ...EMPTY_CONF_STATE, voters: members.map(({ id }) => id) };
   return {
-    identity: { raftId: own.id, clusterId, diskUuid },
+    identity: { raftId: own.id, clusterId, diskUuid, foundedMs },
     first: { conf, members },
     startsAt: 0,
     peers: [],
@@ -305,7 +312,7 @@ function placeOf(fresh: readonly Announcement[], diskUuid: string, clusterId: st
 /** The answer of a node that has a place. */
 export function introduce(
   first: FirstState,
-  clusterId: string,
+  { clusterId, foundedMs }: Pick<Identity, "clusterId" | "foundedMs">,
   diskUuid: string,
   leader: string,
 ): Introduction {
@@ -313,7 +320,12 @@ export function introduce(
   const place =
     member === undefined
       ? null
-      : { identity: { raftId: member.id, clusterId, diskUuid }, first, startsAt: 0, peers: [] };
+      : {
+          identity: { raftId: member.id, clusterId, diskUuid, foundedMs },
+          first,
+          startsAt: 0,
+          peers: [],
+        };
   return { clusterId, leader, place };
 }
 

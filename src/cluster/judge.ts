@@ -4,7 +4,12 @@ import type { Member } from "./members.ts";
 import { isBefore, type Remembered } from "./peer-memory.ts";
 
 export interface Judges {
-  readonly own: { readonly clusterId: string; readonly diskUuid: string; readonly nonce: string };
+  readonly own: {
+    readonly clusterId: string;
+    readonly foundedMs: number | null;
+    readonly diskUuid: string;
+    readonly nonce: string;
+  };
   readonly members: ReadonlyMap<number, Member>;
   /** The highest id that was ever given. */
   readonly highestId: number;
@@ -29,10 +34,12 @@ export function judge(
 ): Refusal | null {
   const who = `Node ${hello.raftId} ("${hello.name}", disk ${hello.diskUuid})`;
   if (hello.clusterId !== own.clusterId) {
-    return refusal(
-      "other-cluster",
-      `${who} is of cluster ${hello.clusterId}, this is cluster ${own.clusterId}: check its cluster.join`,
-    );
+    const { clusterId, foundedMs } = own;
+    return {
+      code: "other-cluster",
+      message: `${who} is of cluster ${hello.clusterId}, this is cluster ${clusterId}: check its cluster.join`,
+      cluster: { clusterId, foundedMs },
+    };
   }
   if (hello.nonce === own.nonce) return refusal("unknown", "This node has called itself");
   if (hello.diskUuid === own.diskUuid) {

@@ -7,6 +7,7 @@ import type { Logger } from "../base/logger.ts";
 import { printable } from "../base/logger.ts";
 import { GtidSet } from "../gtid/gtid-set.ts";
 import { connect } from "../mysql/client.ts";
+import type { MetCluster } from "../peers/protocol.ts";
 import type { Platform } from "../platform/platform.ts";
 import { checkSets } from "../syncer/attach.ts";
 import { errantCheck, errantTransactions } from "../syncer/errant.ts";
@@ -22,6 +23,7 @@ import type { AccountSettings, Command, RetentionSettings, SourceSettings } from
 import type { Announcement } from "./members.ts";
 import type { NodeCore } from "./node-core.ts";
 import { OperationError, type SourceChange } from "./operations.ts";
+import { stopFor } from "./other-clusters.ts";
 
 export interface LeaderParts {
   readonly core: NodeCore;
@@ -79,6 +81,16 @@ export class LeaderOperations {
 
   async stopSyncer(): Promise<void> {
     await this.#command({ type: "set-syncer", wanted: "stopped" });
+  }
+
+  /** Another cluster was met: the younger one stops (other-clusters.ts). */
+  async metCluster(met: MetCluster): Promise<void> {
+    const { log, state } = this.#core;
+    const stop = stopFor(log.identity, met, state.settings.metClusters);
+    if (stop === null) return;
+    this.#logger.error(stop.because);
+    const { clusterId } = met;
+    await this.#command({ type: "set-syncer", wanted: "stopped", ...stop, met: clusterId });
   }
 
   async checkSource(): Promise<readonly SourceCheck[]> {

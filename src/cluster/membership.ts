@@ -95,9 +95,9 @@ export class Membership {
           region: member.region,
         });
       }
-      const { clusterId } = core.log.identity;
+      const { clusterId, foundedMs } = core.log.identity;
       return {
-        identity: { raftId: member.id, clusterId, diskUuid: member.diskUuid },
+        identity: { raftId: member.id, clusterId, diskUuid: member.diskUuid, foundedMs },
         first: state.first,
         startsAt: member.startsAt ?? 0,
         peers: [...state.members.values()].map(({ peer }) => peer),

@@ -40,6 +40,7 @@ export interface ClusterOptions {
     readonly raftId: number;
     readonly clusterId?: string;
     readonly diskUuid?: string;
+    readonly foundedMs?: number | null;
   };
   readonly first: FirstState;
   /** What a log that holds nothing begins behind; null: with the first entry. */

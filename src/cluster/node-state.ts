@@ -20,9 +20,15 @@ import { type Member, memberOf, membersOf } from "./members.ts";
 import type { PlacementSettings } from "./policies.ts";
 import { mustKnowFormat } from "./version-gate.ts";
 
+const MOST_MET = 16;
+
 export interface Settings {
   source: SourceSettings | null;
   syncer: "running" | "stopped";
+  /** Why it was stopped; null: an operator wanted it. */
+  stoppedBecause: string | null;
+  /** Other clusters for which it was stopped once. */
+  metClusters: readonly string[];
   readonly accounts: Map<string, AccountSettings>;
   /** Null until a configuration seeded it. */
   retention: RetentionSettings | null;
@@ -53,6 +59,8 @@ export class NodeState {
   settings: Settings = {
     source: null,
     syncer: "running",
+    stoppedBecause: null,
+    metClusters: [],
     accounts: new Map(),
     retention: null,
     placement: null,
@@ -134,6 +142,9 @@ export class NodeState {
         break;
       case "set-syncer":
         settings.syncer = command.wanted;
+        settings.stoppedBecause = command.because ?? null;
+        if (command.met !== undefined)
+          settings.metClusters = [...settings.metClusters, command.met].slice(-MOST_MET);
         break;
       case "set-account":
         settings.accounts.set(command.name, command.account);
@@ -207,8 +218,11 @@ export class NodeState {
     state.startsAt = saved.startsAt ?? 0;
     state.heartbeatMs = saved.heartbeatMs ?? 0;
     const { syncer, retention = null, placement = null } = saved;
+    const { stoppedBecause = null, metClusters = [] } = saved;
     const source = saved.source === null ? null : ofRegion(saved.source);
-    state.settings = { source, syncer, accounts: new Map(saved.accounts), retention, placement };
+    const accounts = new Map(saved.accounts);
+    const stopped = { stoppedBecause, metClusters };
+    state.settings = { source, syncer, ...stopped, accounts, retention, placement };
     state.stream = decodeStreamState(reader.rest());
     return state;
   }
@@ -222,6 +236,8 @@ function ofRegion(source: SourceSettings): SourceSettings {
 interface Saved {
   readonly source: SourceSettings | null;
   readonly syncer: "running" | "stopped";
+  readonly stoppedBecause?: string | null;
+  readonly metClusters?: readonly string[];
   readonly accounts: readonly [string, AccountSettings][];
   readonly conf: ConfState;
   readonly retention?: RetentionSettings | null;

@@ -98,7 +98,10 @@ export class RunningNode extends LeaderWrites implements NodeOperations, Cluster
       host,
       logger: options.logger.with({ part: "syncer" }),
       config: () => this.#sourceConfig(),
-      wanted: () => core.state.settings.syncer === "running",
+      stopped: () => {
+        const { syncer, stoppedBecause } = core.state.settings;
+        return syncer === "running" ? null : (stoppedBecause ?? "An operator stopped it");
+      },
       describe: () => describeSource(core.state.settings.source),
     });
     const { platform, logger } = options;

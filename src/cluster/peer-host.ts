@@ -7,7 +7,7 @@ import { CallFailed } from "../peers/calls.ts";
 import type { PeerCredentials } from "../peers/handshake.ts";
 import type { PeersHost } from "../peers/host.ts";
 import { packMethods } from "../peers/packing.ts";
-import { type Hello, PROTOCOL_VERSION, type Refusal } from "../peers/protocol.ts";
+import { type Hello, type MetCluster, PROTOCOL_VERSION, type Refusal } from "../peers/protocol.ts";
 import type { Platform } from "../platform/platform.ts";
 import type { Entry, Message } from "../raft/types.ts";
 import type { ClusterSettings } from "./cluster-settings.ts";
@@ -63,6 +63,8 @@ export class PeerHost implements PeersHost {
   /** Peers whose hash differed from ours: one of us has other bytes. */
   readonly mismatched: Map<number, number> = new Map();
   onLinks: () => void = () => {};
+  /** A node of another cluster, that knows our secret, was met. */
+  onOtherCluster: (met: MetCluster) => void = () => {};
 
   readonly #told = new Set<string>();
 
@@ -90,6 +92,7 @@ export class PeerHost implements PeersHost {
     return {
       protocol: PROTOCOL_VERSION,
       clusterId: log?.identity.clusterId ?? "",
+      foundedMs: log?.identity.foundedMs ?? null,
       raftId: log?.identity.raftId ?? 0,
       diskUuid: log?.identity.diskUuid ?? memory.diskUuid,
       name,
@@ -120,6 +123,7 @@ export class PeerHost implements PeersHost {
       acknowledged: (id) => acknowledged(core, id),
     });
     if (refusal !== null && refusal.code !== "unknown") this.#tellOf(refusal.message);
+    if (refusal?.code === "other-cluster") this.onOtherCluster(hello);
     const { heartbeatMs, electionMs } = this.#parts.settings;
     if (hello.heartbeatMs !== heartbeatMs || hello.electionMs !== electionMs) {
       this.#parts.logger.warn(
@@ -207,6 +211,12 @@ export class PeerHost implements PeersHost {
     return handler(caller, args);
   }
 
+  onGuest(hello: Hello): void {
+    const own = this.#core?.log.identity.clusterId;
+    if (own !== undefined && hello.clusterId !== "" && hello.clusterId !== own)
+      this.onOtherCluster(hello);
+  }
+
   /** Committed entries that this node has applied, as many as make about a MiB. */
   async onFetch(first: number, last: number): Promise<readonly Entry[]> {
     const core = this.#core;
@@ -225,6 +235,7 @@ export class PeerHost implements PeersHost {
   }
 
   onRefused(_raftId: number, refusal: Refusal): void {
+    if (refusal.cluster !== undefined) this.onOtherCluster(refusal.cluster);
     if (this.#core !== null && FINAL.has(refusal.code))
       this.#core.driver.consensus.fence(refusal.message);
   }

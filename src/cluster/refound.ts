@@ -99,7 +99,7 @@ export async function refound(parts: RefoundParts): Promise<string> {
     const store = new ManifestStore(disk, platform.crypto.crc32);
     const manifest = (await store.read())!;
     const { diskUuid } = manifest.identity;
-    await store.write({ ...manifest, identity: { diskUuid, clusterId, raftId } });
+    await store.write({ ...manifest, identity: { diskUuid, clusterId, raftId, foundedMs: null } });
     const memory = await PeerMemory.open(disk, platform.crypto.crc32, () => diskUuid);
     memory.forget(new Set());
     await memory.flush();

@@ -87,6 +87,9 @@ function clusterAlarms({ driver, state, log }: NodeCore, cluster: ClusterPart | 
     if (!connected && member !== undefined)
       alarms.push(`Node "${member.name}" (${id}) is not heard of: ${trouble}`);
   }
+  const other = cluster?.otherClusterAlarm ?? null;
+  if (other !== null) alarms.push(other);
+  if (state.settings.stoppedBecause !== null) alarms.push(state.settings.stoppedBecause);
   const hopeless = cluster?.hopelessDamage ?? null;
   if (hopeless !== null && log.damage.length > 0)
     alarms.push(

@@ -18,13 +18,14 @@ export async function dial(
   host: PeersHost,
   address: Address,
   buffers: FrameBuffers,
+  own: Hello = host.hello(),
 ): Promise<{ link: PeerLink; hello: Hello }> {
   const credentials = await host.credentials();
   const conn = await platform.net.connect(address, CONNECT_MS);
   const secured = await secure(platform, conn, "client", credentials);
   const link = new PeerLink(platform, secured, buffers);
   try {
-    link.sendHello(host.hello());
+    link.sendHello(own);
     return { link, hello: await link.receiveHello() };
   } catch (error) {
     link.close();

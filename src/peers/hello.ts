@@ -2,11 +2,26 @@
 import { encodeText, MalformedBytes } from "../base/bytes.ts";
 import { printable } from "../base/logger.ts";
 import { decodeJson } from "./frames.ts";
-import type { Hello, Refusal } from "./protocol.ts";
+import type { Hello, MetCluster, Refusal } from "./protocol.ts";
 
 export function refusalOf(body: Uint8Array): Refusal {
-  const { code, message: text } = decodeJson(body) as Record<string, unknown>;
-  return { code: String(code) as Refusal["code"], message: printable(String(text), 1024) };
+  const { code, message: text, cluster } = decodeJson(body) as Record<string, unknown>;
+  const refusal = { code: String(code) as Refusal["code"], message: printable(String(text), 1024) };
+  const met = metOf(cluster);
+  return met === null ? refusal : { ...refusal, cluster: met };
+}
+
+function metOf(given: unknown): MetCluster | null {
+  if (typeof given !== "object" || given === null) return null;
+  const { clusterId, foundedMs } = given as Record<string, unknown>;
+  if (typeof clusterId !== "string" || !CLUSTER_ID.test(clusterId)) return null;
+  return { clusterId, foundedMs: isTime(foundedMs) ? foundedMs : null };
+}
+
+const CLUSTER_ID = /^[0-9a-f]{32}$/;
+
+function isTime(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
 const TEXTS = ["clusterId", "diskUuid", "name", "version", "nonce"] as const;
@@ -34,7 +49,8 @@ export function helloOf(body: Uint8Array): Hello {
     if (!Number.isSafeInteger(given[key]) || (given[key] as number) < 0)
       throw new MalformedBytes(`hello.${key}`, 0);
   }
-  const { region, unpacks } = given;
+  const { region, unpacks, foundedMs } = given;
+  if (foundedMs !== null && !isTime(foundedMs)) throw new MalformedBytes("hello.foundedMs", 0);
   if (region !== undefined && (typeof region !== "string" || encodeText(region).length > 256))
     throw new MalformedBytes("hello.region", 0);
   if (unpacks !== undefined && !(Array.isArray(unpacks) && unpacks.length <= 16))

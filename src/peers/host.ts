@@ -26,6 +26,8 @@ export interface PeersHost {
   onDropped(raftId: number): void;
   /** `caller` is 0 for a node that is no member yet. */
   onCall(caller: Hello, method: string, args: unknown): Promise<unknown>;
+  /** A node asks that is no member, or asks as if it was none. */
+  onGuest(hello: Hello): void;
   onFetch(first: number, last: number): Promise<readonly Entry[]>;
   /** A member does not take us for who we are. */
   onRefused(raftId: number, refusal: Refusal): void;

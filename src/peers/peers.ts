@@ -215,6 +215,17 @@ export class Peers implements Service {
     }
   }
 
+  /**
+   * Who is at an address: its hello. It takes us for somebody without a place in its cluster, so that this takes
+   * the place of no link. Rejects as `ask` does.
+   */
+  async whoIs(address: Address): Promise<Hello> {
+    const own = { ...this.#host.hello(), raftId: 0 };
+    const { link, hello } = await dial(this.#platform, this.#host, address, this.#buffers, own);
+    link.close();
+    return hello;
+  }
+
   #startDialing(peer: Peer): void {
     const run = this.#keepDialing(peer).finally(() => this.#dials.delete(run));
     this.#dials.add(run);
@@ -308,6 +319,7 @@ export class Peers implements Service {
     if (this.#guests >= MAX_GUESTS) return;
     this.#guests++;
     try {
+      this.#host.onGuest(hello);
       if (hello.raftId === 0 || this.#host.raftId === 0) link.sendHello(this.#host.hello());
       await link.run(linkHandler(this.#host, this.#platform.clock, hello));
     } finally {

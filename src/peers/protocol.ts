@@ -64,6 +64,8 @@ export interface Hello {
   readonly protocol: number;
   /** Empty on a fresh node. */
   readonly clusterId: string;
+  /** When that cluster was formed, wall clock; null when it is not known. */
+  readonly foundedMs: number | null;
   /** 0 on a fresh node. */
   readonly raftId: number;
   readonly diskUuid: string;
@@ -101,6 +103,14 @@ export type RefusalCode =
 export interface Refusal {
   readonly code: RefusalCode;
   readonly message: string;
+  /** Of `other-cluster`: which one the refusing node is of. */
+  readonly cluster?: MetCluster;
+}
+
+/** A cluster of which some node was met. */
+export interface MetCluster {
+  readonly clusterId: string;
+  readonly foundedMs: number | null;
 }
 
 /** The other side refused us, or we it. */

@@ -31,6 +31,8 @@ export interface Identity {
   readonly diskUuid: string;
   readonly clusterId: string;
   readonly raftId: number;
+  /** When the cluster was formed, wall clock; null when an operator made it of a log, or nobody knows. */
+  readonly foundedMs: number | null;
 }
 
 export interface Manifest {

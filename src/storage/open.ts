@@ -21,6 +21,7 @@ export interface OpenOptions extends StorageOptions {
     /** 32 hex digits each. */
     readonly clusterId?: string;
     readonly diskUuid?: string;
+    readonly foundedMs?: number | null;
   };
   readonly random: (length: number) => Uint8Array;
   readonly salvage?: Salvage | null;
@@ -86,6 +87,7 @@ async function createLog(
     diskUuid: given.diskUuid ?? toHex(options.random(16)),
     clusterId: given.clusterId ?? toHex(options.random(16)),
     raftId: given.raftId,
+    foundedMs: given.foundedMs ?? null,
   };
   let failure: Error | null = null;
   const next = new NextSegment(disk, clock, options.segmentBytes, (error) => {

@@ -33,7 +33,8 @@ export interface SyncerOptions {
   readonly logger: Logger;
   /** The settings as they are now; null when there is no source. Rejects with a sentence. */
   readonly config: () => Promise<SourceConfig | null>;
-  readonly wanted: () => boolean;
+  /** Null while it is to run; else why not. */
+  readonly stopped: () => string | null;
   /** For status: where we would connect, without secrets. */
   readonly describe: () => string;
 }
@@ -115,8 +116,9 @@ export class Syncer implements Service {
   }
 
   #blocked(): { reason: string; next: string } | null {
-    const { host, wanted } = this.#options;
-    if (!wanted()) return { reason: "An operator stopped it", next: "binraft syncer start" };
+    const { host, stopped } = this.#options;
+    const why = stopped();
+    if (why !== null) return { reason: why, next: "binraft syncer start" };
     if (!host.leads) return { reason: "This node does not lead", next: "" };
     return null;
   }

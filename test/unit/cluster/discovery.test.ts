@@ -36,7 +36,7 @@ test("fixed addresses are asked besides those that are found", async () => {
   const fixed = [{ host: "a", port: 1 }];
   const both = besides(fixed, staticDiscovery([{ host: "b", port: 2 }]));
   assert.deepEqual((await both.look()).addresses, [...fixed, { host: "b", port: 2 }]);
-  assert.equal((await both.look()).founding, null);
+  assert.equal((await both.look()).all, null);
 });
 
 test("nodes of one name form a cluster once it has the addresses of all, whenever that is", async () => {

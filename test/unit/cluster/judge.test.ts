@@ -22,6 +22,7 @@ const KNOWN: Remembered = {
 const HELLO: Hello = {
   protocol: 1,
   clusterId: CLUSTER,
+  foundedMs: 1000,
   raftId: 2,
   diskUuid: DISK,
   name: "two",
@@ -44,7 +45,7 @@ function member(id: number, diskUuid: string): Member {
 }
 
 const JUDGES: Judges = {
-  own: { clusterId: CLUSTER, diskUuid: OWN_DISK, nonce: "n1" },
+  own: { clusterId: CLUSTER, foundedMs: 1000, diskUuid: OWN_DISK, nonce: "n1" },
   members: new Map([1, 2, 4].map((id) => [id, member(id, `d${id}`.repeat(16))])),
   highestId: 5,
   remembered: (uuid) => (uuid === DISK ? KNOWN : null),

@@ -58,6 +58,7 @@ function hello(change: Partial<Hello> = {}): Hello {
   return {
     protocol: 1,
     clusterId: "c",
+    foundedMs: null,
     raftId: 2,
     diskUuid: PEER,
     name: "two",
@@ -157,7 +158,12 @@ test("peer memory: its place is kept until the log says it", async () => {
   const world = new MemoryWorld();
   let memory = await world.open();
   assert.equal(memory.place, null);
-  const identity = { raftId: 3, clusterId: "c1".repeat(16), diskUuid: memory.diskUuid };
+  const identity = {
+    raftId: 3,
+    clusterId: "c1".repeat(16),
+    diskUuid: memory.diskUuid,
+    foundedMs: 7,
+  };
   const place: Place = {
     identity,
     first: { conf: EMPTY_CONF_STATE, members: [] },

@@ -11,8 +11,8 @@ const APP = "demo";
 const DEADLINE_MS = 120_000;
 
 export interface FlyPlan {
-  /** "iad" when absent. */
-  readonly primaryRegion?: string | null;
+  /** `cluster.bootstrap_expect`; 1 when absent. */
+  readonly expect?: number | null;
   readonly bootstrap?: boolean;
   /** It hears of other machines so much later; of itself at once. */
   readonly lagMs?: number;
@@ -47,9 +47,10 @@ export class FlyWorld {
   /** Exists and is stopped. */
   prepare(id: string, region: string, plan: FlyPlan = {}): SimNode {
     this.machines.push({ id, region, sinceMs: this.world.time.now });
-    const { primaryRegion = "iad", bootstrap = false, lagMs = 0 } = plan;
+    const { expect = 1, bootstrap = false, lagMs = 0 } = plan;
     return this.#nodes.prepare(machineHost(id, APP), {
       bootstrap,
+      bootstrapExpect: bootstrap ? null : expect,
       discovery: ({ clock }) =>
         flyDiscovery({
           dns: this.#dnsOf(id, lagMs),
@@ -57,7 +58,6 @@ export class FlyWorld {
           app: APP,
           machine: id,
           port: PEER_PORT,
-          primaryRegion,
         }),
     });
   }
@@ -87,6 +87,10 @@ export class FlyWorld {
     const isSo = (): boolean => nodes.every((node) => leaderOf(node) > 0);
     await this.#nodes.until(what, isSo, DEADLINE_MS);
     assert.equal(this.clusters().size, 1, `${what}: ${this.describe()}`);
+  }
+
+  until(what: string, condition: () => boolean): Promise<void> {
+    return this.#nodes.until(what, condition, DEADLINE_MS);
   }
 
   /** Nothing is formed meanwhile, by those that run. */

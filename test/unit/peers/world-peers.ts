@@ -47,6 +47,7 @@ export class PeersWorld {
       const others = this.nodes.filter((other) => other !== node);
       node.peers.setMembers(
         others.map(({ id, address }) => ({
+          foundedMs: null,
           raftId: id,
           name: `n${id}`,
           address: { host: address, port: PORT },
@@ -100,6 +101,7 @@ export class LinkedNode implements PeersHost {
     return {
       protocol: PROTOCOL_VERSION,
       clusterId: "c",
+      foundedMs: null,
       raftId: this.id,
       diskUuid: `disk${this.id}`,
       name: `n${this.id}`,
@@ -139,6 +141,7 @@ export class LinkedNode implements PeersHost {
     if (method === "echo") return args;
     throw Object.assign(new Error("no"), { kind: "conflict", next: "do this" });
   }
+  onGuest(): void {}
   async onFetch(first: number, last: number): ReturnType<PeersHost["onFetch"]> {
     const entry = (index: number) => ({
       index,

@@ -8,7 +8,7 @@ test("ManifestStore: of two writes at once the later one counts, with the list a
   const platform = world.world.machine("a").start();
   const disk = platform.disk("data");
   const { crc32 } = platform.crypto;
-  const identity = { raftId: 1, clusterId: "00", diskUuid: "00" };
+  const identity = { raftId: 1, clusterId: "00", diskUuid: "00", foundedMs: null };
   const segment = (id: number): SegmentEntry => {
     return { id, firstIndex: id, firstBatch: id, footer: null };
   };

@@ -17,7 +17,7 @@ test("what stopped it in one term of leadership is looked at anew in the next", 
       asked++;
       return null;
     },
-    wanted: () => true,
+    stopped: () => null,
     describe: () => "",
   });
   for (const term of [1, 2]) {
