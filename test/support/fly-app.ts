@@ -131,6 +131,7 @@ segment_bytes = "1MiB"`,
       FLY_NAMESERVER: this.dns.address,
       BINRAFT_CLUSTER_SECRET: CLUSTER_SECRET,
       BINRAFT_ADMIN_TOKEN: ADMIN_TOKEN,
+      BINRAFT_CLUSTER_BOOTSTRAP_EXPECT: "1",
       ...this.#options.env,
     };
   }
