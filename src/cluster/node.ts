@@ -91,17 +91,17 @@ export class RunningNode extends LeaderWrites implements NodeOperations, Cluster
     this.#startedMs = options.platform.clock.mono();
     this.failed = failed;
     const host = new NodeSyncerHost(core);
+    const sourceConfig = (): Promise<SourceConfig | null> => this.#sourceConfig();
     this.#syncer = new Syncer({
       platform: options.platform,
       host,
       logger: options.logger.with({ part: "syncer" }),
-      config: () => this.#sourceConfig(),
+      config: sourceConfig,
       wanted: () => core.state.settings.syncer === "running",
       describe: () => describeSource(core.state.settings.source),
     });
     const { platform, logger } = options;
     this.leader = new LeaderCalls(core, platform.clock, cluster?.peers ?? null);
-    const sourceConfig = (): Promise<SourceConfig | null> => this.#sourceConfig();
     const operations = new LeaderOperations({ core, platform, logger, host, sourceConfig });
     const provide: Provide = (name, method) => this.leader.provide(name, method);
     provideOperations(provide, operations);
@@ -153,6 +153,7 @@ export class RunningNode extends LeaderWrites implements NodeOperations, Cluster
     switch (command.type) {
       case "set-source":
       case "set-syncer":
+      case "accept-unproved":
         this.#syncer.restart();
         return;
       case "accept-gap":
@@ -241,7 +242,6 @@ export class RunningNode extends LeaderWrites implements NodeOperations, Cluster
   replicas(): readonly ReplicaStatus[] {
     return this.#server.replicas();
   }
-
   kickReplica(uuid: string): boolean {
     return this.#server.kick(uuid);
   }
