@@ -97,7 +97,7 @@ export async function probe(
   } catch (error) {
     if (!(error instanceof MysqlError) || error.errno !== FATAL_DUMP_ERROR) throw error;
     const text = error.message;
-    if (/purged/.test(text)) throw gap(facts.purged.subtract(set), set, facts.purged);
+    if (/purged/.test(text)) throw gap(host, facts, facts.purged.subtract(set), set);
     if (/more GTIDs/.test(text)) {
       throw new SyncerStop(
         "FORK",

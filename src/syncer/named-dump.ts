@@ -173,7 +173,7 @@ export async function begin(
   }
   const before = decodeGtidSet(previousGtidsBody(previous.event, checksum));
   const missing = before.subtract(host.stream.executed);
-  if (!missing.isEmpty) throw gap(missing, host.stream.executed, facts.purged);
+  if (!missing.isEmpty) throw gap(host, facts, missing, host.stream.executed);
   const pushed = [
     frameEvent(fde.payload.subarray(1), 1),
     frameEvent(previous.payload.subarray(1), 2),

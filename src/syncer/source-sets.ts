@@ -30,19 +30,34 @@ export function checkSets(
       gtids,
     );
   }
-  if (!missing.isEmpty) throw gap(missing, executed, facts.purged);
+  if (!missing.isEmpty) throw gap(host, facts, missing, executed);
 }
 
-export function gap(missing: GtidSet, executed: GtidSet, purged: GtidSet): SyncerStop {
+/** What the source purged it cannot show either: that its history is ours. */
+function purgedProof({ stream }: SyncerHost, { uuid, purged }: SourceFacts): boolean {
+  const { last, source } = stream;
+  return last !== null && source?.uuid === uuid && purged.has(last.sid, last.gno);
+}
+
+export function gap(
+  host: SyncerHost,
+  facts: SourceFacts,
+  missing: GtidSet,
+  executed: GtidSet,
+): SyncerStop {
+  const unproved = purgedProof(host, facts)
+    ? ", and also what would prove that its history is the one stored here: do not accept the gap if the source " +
+      "was put back to an earlier moment, it may have given used numbers to other transactions"
+    : "";
   return new SyncerStop(
     "GAP",
-    "The source has purged transactions that are not stored here",
+    `The source has purged transactions that are not stored here${unproved}`,
     "point to a server that still has them (binraft syncer set), or give them up for good " +
       `(binraft syncer accept-gap '${missing}')`,
     {
       missing: missing.toString(),
       stored: executed.toString(),
-      "purged at the source": purged.toString(),
+      "purged at the source": facts.purged.toString(),
     },
   );
 }

@@ -159,6 +159,7 @@ test("An accepted gap is not refused again for want of a proof", async () => {
     commit(source, 7, 9);
   });
   await pulling.is("GAP");
+  assert.match(pulling.syncer.reason, /do not accept the gap if the source was put back/);
   const { missing } = pulling.syncer.gtids;
   assert.equal(missing, `${A}:4-6`);
   await time.run(() => pulling.node.acceptGap(missing!, pulling.node.status().clusterId));
