@@ -190,7 +190,8 @@ export const acceptGapRequest: z.ZodType<{ gtids: string; confirm: string }> = z
   gtids: z.string().min(1),
   confirm: z.string(),
 });
-export const newTimelineRequest: z.ZodType<{ confirm: string }> = z.strictObject({
+/** What gives something up for good, or cannot be taken back. */
+export const confirmRequest: z.ZodType<{ confirm: string }> = z.strictObject({
   confirm: z.string(),
 });
 export const purgeRequest: z.ZodType<{ to: string; dryRun: boolean }> = z.strictObject({

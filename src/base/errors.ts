@@ -211,9 +211,12 @@ const SYNCER: readonly CatalogueEntry[] = [
     code: "BR2003",
     title: "REFUSED: this source cannot be pulled as it is",
     cause:
-      "A setting, a privilege or its state would make replication wrong; the reason says which.",
+      "A setting, a privilege or its state would make replication wrong, or it has purged what would prove " +
+      "that its history is the one stored here; the reason says which.",
     normal: "When a source is set up for the first time.",
-    todo: "Mend what `binraft syncer check` shows, then `binraft syncer start`.",
+    todo:
+      "Mend what `binraft syncer check` shows, then `binraft syncer start`. Vouch for a history that cannot be " +
+      "proved only if the source was never put back (`binraft syncer accept-unproved --confirm CLUSTER_ID`).",
   },
   {
     code: "BR2004",

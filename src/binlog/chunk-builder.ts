@@ -6,11 +6,12 @@
 import { fromHex, readU32 } from "../base/bytes.ts";
 import {
   ChunkFlag,
-  chunkHeadBytes,
+  type ChunkHead,
+  encodeChunkHead,
   type GtidRun,
   type Pull,
+  type SourceIdentity,
   type UnitKind,
-  writeChunkHead,
   writeVarint,
   writeVarint64,
 } from "./chunk.ts";
@@ -21,6 +22,7 @@ import { decodeGtidEvent } from "./gtid-event.ts";
 export interface ChunkCursor {
   readonly epoch: number;
   readonly pull: Pull;
+  readonly source: SourceIdentity;
   pullSequence: number;
   streamOffset: number;
   file: string;
@@ -213,32 +215,17 @@ export function sealChunk(
   options: SealOptions,
 ): BuiltChunk {
   const { start, cut, table } = options;
-  const headBytes = chunkHeadBytes(utf8Length(cursor.file));
-  const size = headBytes + (cut - start) + table.length;
+  const head = encodeChunkHead(headOf(cursor, options), cut - start, table.length);
+  const size = head.length + (cut - start) + table.length;
   let payload: Uint8Array;
   if (options.copy || cut + table.length > buffer.length) {
     payload = new Uint8Array(size);
-    payload.set(buffer.subarray(start, cut), headBytes);
+    payload.set(buffer.subarray(start, cut), head.length);
   } else {
-    payload = buffer.subarray(start - headBytes, cut + table.length);
+    payload = buffer.subarray(start - head.length, cut + table.length);
   }
+  payload.set(head, 0);
   payload.set(table, size - table.length);
-  const head = {
-    flags: cursor.flags | (options.open ? ChunkFlag.ENDS_OPEN : 0),
-    firstSequence: cursor.sequence & 0xff,
-    epoch: cursor.epoch,
-    pull: cursor.pull,
-    pullSequence: cursor.pullSequence,
-    streamOffset: cursor.streamOffset,
-    fileOffset: cursor.fileOffset,
-    eventBytes: options.eventBytes,
-    firstPacketAt: options.firstPacketAt,
-    firstEventAt: options.firstEventAt,
-    packets: options.packets,
-    timestamp: options.timestamp,
-    file: cursor.file,
-  };
-  writeChunkHead(payload, head, cut - start, table.length);
   const pullSequence = cursor.pullSequence++;
   cursor.streamOffset += options.eventBytes;
   cursor.fileOffset += options.eventBytes;
@@ -247,11 +234,22 @@ export function sealChunk(
   return { payload, pullSequence, ackWanted: options.ackWanted, eventBytes: options.eventBytes };
 }
 
-function utf8Length(text: string): number {
-  let length = 0;
-  for (const char of text) {
-    const code = char.codePointAt(0)!;
-    length += code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
-  }
-  return length;
+function headOf(cursor: ChunkCursor, options: SealOptions): ChunkHead {
+  const { eventBytes, firstPacketAt, firstEventAt, packets, timestamp } = options;
+  return {
+    flags: cursor.flags | (options.open ? ChunkFlag.ENDS_OPEN : 0),
+    firstSequence: cursor.sequence & 0xff,
+    epoch: cursor.epoch,
+    pull: cursor.pull,
+    pullSequence: cursor.pullSequence,
+    streamOffset: cursor.streamOffset,
+    fileOffset: cursor.fileOffset,
+    eventBytes,
+    firstPacketAt,
+    firstEventAt,
+    packets,
+    timestamp,
+    file: cursor.file,
+    source: (cursor.flags & ChunkFlag.RESTARTS) === 0 ? null : cursor.source,
+  };
 }

@@ -2,13 +2,14 @@
  * A chunk: what one Raft entry carries of the source's binlog. It is self-describing, so any node
  * can apply, skip and serve without reading event bodies.
  *
- *   head   u8 kind = 1 · u8 format = 1 · u8 flags · u8 firstSequence
+ *   head   u8 kind = 1 · u8 format = 2 · u8 flags · u8 firstSequence
  *          u32 epoch · u64 pull.term · u64 pull.id · u64 pull.sequence
  *          u64 streamOffset     event bytes of the stream before this chunk
  *          u64 fileOffset       where its first byte stands in the source's file (64 bits)
  *          u32 eventBytes · u32 bodyBytes · u32 firstPacketAt · u32 firstEventAt · u32 packets
  *          u32 timestamp · u32 tableBytes
  *          u8 length + the source's file name
+ *          of a chunk that restarts: u8 length + server_uuid, u8 length + version of its source
  *   body   the raw events, each in the framing in which replicas get it: u24 length · u8 packet
  *          sequence · 00 · event, payloads of 16 MiB - 1 split as MySQL splits them
  *   table  varint sids: 16 uuid, u8 + tag
@@ -26,11 +27,12 @@
  * even inside a packet: `firstPacketAt` is where its first packet header stands, `firstEventAt`
  * where the first event of it begins (the body's end when there is none).
  */
-import { ByteReader, ByteWriter, decodeText, encodeText } from "../base/bytes.ts";
+import { ByteReader, ByteWriter, encodeText } from "../base/bytes.ts";
 import { uuidText } from "./gtid-event.ts";
 
 export const CHUNK_KIND = 1;
-export const CHUNK_FORMAT = 1;
+/** 2: a chunk that restarts says which server it was pulled from. */
+export const CHUNK_FORMAT = 2;
 
 export const UnitKind = {
   TRANSACTION: 0,
@@ -60,6 +62,12 @@ export const ChunkFlag = {
 export interface Pull {
   readonly term: number;
   readonly id: number;
+}
+
+/** Which server a pull reads from. */
+export interface SourceIdentity {
+  readonly uuid: string;
+  readonly version: string;
 }
 
 /** Consecutive GTIDs `first` … `first + count - 1` of one sid. */
@@ -97,6 +105,8 @@ export interface ChunkHead {
   /** Of the last event in it, seconds since 1970. */
   readonly timestamp: number;
   readonly file: string;
+  /** Of a chunk that restarts: the server that its pull reads from. Null of any other. */
+  readonly source: SourceIdentity | null;
 }
 
 export interface Chunk extends ChunkHead {
@@ -108,26 +118,32 @@ export interface Chunk extends ChunkHead {
 
 const FIXED_HEAD_BYTES = 4 + 4 + 8 * 5 + 4 * 7 + 1;
 
-export function chunkHeadBytes(fileNameBytes: number): number {
-  return FIXED_HEAD_BYTES + fileNameBytes;
-}
+/** What a head takes at most: a name of 255 bytes, and of a first chunk its source. */
+export const MAX_HEAD_BYTES: number = FIXED_HEAD_BYTES + 255 + 2 * 256;
 
-/** Writes the head at the start of `buffer`, whose body and table stand behind it already. */
-export function writeChunkHead(
-  buffer: Uint8Array,
+/** The head's beginning as written, to be put in front of the body. */
+export function encodeChunkHead(
   head: ChunkHead,
   bodyBytes: number,
   tableBytes: number,
-): void {
-  const name = encodeText(head.file);
-  const writer = new ByteWriter(FIXED_HEAD_BYTES + name.length);
+): Uint8Array {
+  const writer = new ByteWriter(128 + head.file.length);
   writer.u8(CHUNK_KIND).u8(CHUNK_FORMAT).u8(head.flags).u8(head.firstSequence);
   writer.u32(head.epoch).u64(head.pull.term).u64(head.pull.id).u64(head.pullSequence);
   writer.u64(head.streamOffset).u64(head.fileOffset);
   writer.u32(head.eventBytes).u32(bodyBytes).u32(head.firstPacketAt).u32(head.firstEventAt);
   writer.u32(head.packets).u32(head.timestamp).u32(tableBytes);
-  writer.u8(name.length).raw(name);
-  buffer.set(writer.finish(), 0);
+  writeText(writer, head.file);
+  if (head.source !== null) {
+    writeText(writer, head.source.uuid);
+    writeText(writer, head.source.version);
+  }
+  return writer.finish();
+}
+
+function writeText(writer: ByteWriter, text: string): void {
+  const bytes = encodeText(text);
+  writer.u8(bytes.length).raw(bytes);
 }
 
 export function isChunk(payload: Uint8Array): boolean {
@@ -140,7 +156,9 @@ export function decodeChunk(payload: Uint8Array): Chunk {
   if (reader.u8("entry kind") !== CHUNK_KIND) reader.fail("not a chunk");
   const format = reader.u8("chunk format");
   if (format !== CHUNK_FORMAT) {
-    reader.fail(`chunk format ${format}; this binraft knows ${CHUNK_FORMAT}: use a newer one`);
+    reader.fail(
+      `chunk format ${format}; this binraft knows ${CHUNK_FORMAT}: use the version that wrote it`,
+    );
   }
   const flags = reader.u8("flags");
   const firstSequence = reader.u8("first sequence");
@@ -156,7 +174,14 @@ export function decodeChunk(payload: Uint8Array): Chunk {
   const packets = reader.u32("packets");
   const timestamp = reader.u32("timestamp");
   const tableBytes = reader.u32("table bytes");
-  const file = decodeText(reader.take(reader.u8("file name length"), "file name"));
+  const file = reader.text(reader.u8("file name length"), "file name");
+  const source =
+    (flags & ChunkFlag.RESTARTS) === 0
+      ? null
+      : {
+          uuid: reader.text(reader.u8("source uuid length"), "source uuid"),
+          version: reader.text(reader.u8("source version length"), "source version"),
+        };
   const body = reader.take(bodyBytes, "body");
   if (firstPacketAt > bodyBytes || firstEventAt > bodyBytes) reader.fail("first packet or event");
   if (reader.remaining !== tableBytes) reader.fail("table size");
@@ -180,6 +205,7 @@ export function decodeChunk(payload: Uint8Array): Chunk {
     packets,
     timestamp,
     file,
+    source,
     body,
     runs,
     units,

@@ -4,15 +4,13 @@
  */
 import { decodeText, encodeText } from "../base/bytes.ts";
 import { GtidSet } from "../gtid/gtid-set.ts";
+import type { SourceIdentity } from "./chunk.ts";
+import type { DeadRange, StreamPoint } from "./dead-ranges.ts";
 import type { FileEnd } from "./file-view.ts";
-import {
-  type DeadRange,
-  type SourceIdentity,
-  type StreamPoint,
-  StreamState,
-} from "./stream-state.ts";
+import { StreamState } from "./stream-state.ts";
 
-const FORMAT = 1;
+/** 2: dead ranges have their size, and the last transaction what an operator said of it. */
+const FORMAT = 2;
 
 interface Saved {
   format: number;
@@ -40,7 +38,6 @@ interface Saved {
   purged: string;
   marks: [entry: number, file: number, fileOffset: number, streamOffset: number, gtids: string][];
   dead: DeadRange[];
-  deadBytes: number;
   pull: { term: number; id: number };
   nextPullSequence: number;
   streamEnd: number;
@@ -57,6 +54,7 @@ interface Saved {
     file: string;
     fileOffset: number;
     eventBytes: number;
+    unprovedAccepted: boolean;
   } | null;
   brokenPulls: number;
   applied: number;
@@ -82,7 +80,6 @@ export function encodeStreamState(state: StreamState): Uint8Array {
       m.gtids.toString(),
     ]),
     dead: state.dead,
-    deadBytes: state.deadBytes,
     pull: state.pull,
     nextPullSequence: state.nextPullSequence,
     streamEnd: state.streamEnd,
@@ -104,7 +101,7 @@ export function decodeStreamState(bytes: Uint8Array): StreamState {
   const saved = JSON.parse(decodeText(bytes)) as Saved;
   if (saved.format !== FORMAT) {
     throw new Error(
-      `Checkpoint format ${saved.format} is unknown: this binraft knows ${FORMAT}; use a newer one`,
+      `Checkpoint format ${saved.format} is unknown: this binraft knows ${FORMAT}; use the version that wrote it`,
     );
   }
   const state = new StreamState();
@@ -127,7 +124,6 @@ export function decodeStreamState(bytes: Uint8Array): StreamState {
     gtids: GtidSet.parse(gtids),
   }));
   state.dead = saved.dead;
-  state.deadBytes = saved.deadBytes;
   state.pull = saved.pull;
   state.nextPullSequence = saved.nextPullSequence;
   state.streamEnd = saved.streamEnd;

@@ -5,34 +5,33 @@
  * stream offset, same place in the source's file), or is the first of a newer pull and restarts
  * at the end of the last complete unit. Anything else changes nothing and is remembered as dead,
  * so that readers pass over it. Two leaders pulling at once therefore cannot double or reorder.
+ * A chunk that restarts names the server that it comes from: with it, and not before, that server
+ * becomes our source.
  *
  * Invariants
  * - `visible` is the end of the last complete unit of the stream; only it is ever served.
  * - `executed` holds exactly the transactions in the stream plus `purged`.
  * - A GTID enters `executed` once: a chunk that brings one again is not accepted.
+ * - `dead` is in order and without overlap (dead-ranges.ts).
  *
  * Pure; the whole state goes into a checkpoint (stream-checkpoint.ts).
  */
 import { readU32 } from "../base/bytes.ts";
 import { GtidSet } from "../gtid/gtid-set.ts";
-import { type Chunk, ChunkFlag, type GtidRun, type Pull, UnitKind } from "./chunk.ts";
+import {
+  type Chunk,
+  ChunkFlag,
+  type GtidRun,
+  type Pull,
+  type SourceIdentity,
+  UnitKind,
+} from "./chunk.ts";
+import { bury, type DeadRange, type StreamPoint } from "./dead-ranges.ts";
 import { type BinlogFile, type FileEnd, formatFileName, nextFileName } from "./file-view.ts";
 import { FRAME_BYTES } from "./frames.ts";
 import { addToMarks, type Mark } from "./marks.ts";
 
 const MAX_ORIGINS = 4096;
-
-/** A place in the log: body offset `offset` of the chunk in entry `entry`. */
-export interface StreamPoint {
-  readonly entry: number;
-  readonly offset: number;
-}
-
-/** Bytes that are in the log and not in the stream: from a point to the end of an entry. */
-export interface DeadRange {
-  readonly from: StreamPoint;
-  readonly toEntry: number;
-}
 
 export interface OpenTransaction {
   readonly sid: string;
@@ -48,11 +47,8 @@ export interface LastTransaction {
   readonly file: string;
   readonly fileOffset: number;
   readonly eventBytes: number;
-}
-
-export interface SourceIdentity {
-  readonly uuid: string;
-  readonly version: string;
+  /** An operator goes on although no source can prove any more that it has the same one. */
+  readonly unprovedAccepted: boolean;
 }
 
 export type Outcome =
@@ -61,7 +57,7 @@ export type Outcome =
 
 export class StreamState {
   epoch = 1;
-  /** Null until a first source was attached. */
+  /** The server whose chunk was accepted last; null until there was one. */
   source: SourceIdentity | null = null;
   /** Every server_uuid that has been our source. */
   readonly sourceUuids: Set<string> = new Set();
@@ -72,7 +68,6 @@ export class StreamState {
   purged: GtidSet = new GtidSet();
   marks: Mark[] = [];
   dead: DeadRange[] = [];
-  deadBytes = 0;
   pull: Pull = { term: 0, id: 0 };
   nextPullSequence = 0;
   /** Event bytes of the stream, an unfinished transaction's included; and up to `visible`. */
@@ -97,19 +92,27 @@ export class StreamState {
     return this.files[this.files.length - 1] ?? null;
   }
 
-  /** True once anything was stored: from then on the source's purged set is never taken for ours. */
+  /** True once this epoch stored anything: from then on the source's purged set is never taken for ours. */
   get started(): boolean {
-    return this.files.length > 0 || !this.purged.isEmpty || !this.executed.isEmpty;
+    return this.file?.epoch === this.epoch;
+  }
+
+  get deadBytes(): number {
+    return this.dead.reduce((sum, range) => sum + range.bytes, 0);
   }
 
   applyChunk(index: number, chunk: Chunk): Outcome {
     this.applied = index;
     const refusal = this.#refuse(chunk);
     if (refusal !== null) {
-      this.#bury({ from: { entry: index, offset: 0 }, toEntry: index }, chunk.eventBytes);
+      bury(this.dead, {
+        from: { entry: index, offset: 0 },
+        toEntry: index,
+        bytes: chunk.eventBytes,
+      });
       return { accepted: false, reason: refusal };
     }
-    if ((chunk.flags & ChunkFlag.RESTARTS) !== 0) this.#restart(index, chunk);
+    if (chunk.source !== null) this.#restart(index, chunk, chunk.source);
     if ((chunk.flags & ChunkFlag.NEW_FILE) !== 0) this.#beginFile(index, chunk);
     const file = this.file!;
     if ((chunk.flags & ChunkFlag.AFTER_HOLE) !== 0) {
@@ -127,7 +130,7 @@ export class StreamState {
   }
 
   #refuse(chunk: Chunk): string | null {
-    const restarts = (chunk.flags & ChunkFlag.RESTARTS) !== 0;
+    const restarts = chunk.source !== null;
     if (chunk.epoch !== this.epoch) return `epoch ${chunk.epoch} is not ${this.epoch}`;
     if (restarts) {
       if (!isNewer(chunk.pull, this.pull)) return "the pull is not newer than the last";
@@ -153,6 +156,8 @@ export class StreamState {
     }
     if (file === null || file.sourceName !== chunk.file)
       return `file "${chunk.file}" has not begun`;
+    if (chunk.source !== null && chunk.source.uuid !== file.sourceUuid)
+      return `file "${chunk.file}" is of another source, ${file.sourceUuid}`;
     if (file.end !== "open") return `file "${chunk.file}" has ended`;
     const end = restarts ? file.size : this.fileEnd;
     if ((chunk.flags & ChunkFlag.AFTER_HOLE) !== 0) {
@@ -176,30 +181,29 @@ export class StreamState {
   }
 
   /** A newer pull takes over; what the old one left unfinished is dead. */
-  #restart(index: number, chunk: Chunk): void {
+  #restart(index: number, chunk: Chunk, source: SourceIdentity): void {
     if (this.open !== null) {
-      this.#bury({ from: this.open.start, toEntry: index - 1 }, this.streamEnd - this.visibleEnd);
+      this.#buryOpen(this.open, index);
       this.brokenPulls++;
     }
-    this.open = null;
-    this.streamEnd = this.visibleEnd;
     this.sequence = this.visibleSequence;
     this.pull = chunk.pull;
+    this.source = source;
+    this.sourceUuids.add(source.uuid);
   }
 
-  #bury(range: DeadRange, bytes: number): void {
-    this.deadBytes += bytes;
-    const last = this.dead[this.dead.length - 1];
-    if (last !== undefined && range.from.offset === 0 && range.from.entry === last.toEntry + 1) {
-      this.dead[this.dead.length - 1] = { from: last.from, toEntry: range.toEntry };
-    } else {
-      this.dead.push(range);
-    }
+  /** What came of it so far is dead, and all that was refused meanwhile. */
+  #buryOpen(open: OpenTransaction, index: number): void {
+    const bytes = this.streamEnd - this.visibleEnd;
+    bury(this.dead, { from: open.start, toEntry: index - 1, bytes });
+    this.open = null;
+    this.streamEnd = this.visibleEnd;
   }
 
   #beginFile(index: number, chunk: Chunk): void {
     const before = this.file;
-    // Without ROTATE or STOP: the source crashed there, or its end was gone when we came back.
+    // Without ROTATE or STOP: the source crashed there, or we left it for another one, or its end
+    // was gone when we came back.
     if (before !== null && before.end === "open") {
       before.end = (chunk.flags & ChunkFlag.AFTER_END) !== 0 ? "crash" : "tail-unknown";
     }
@@ -210,7 +214,7 @@ export class StreamState {
       name: formatFileName(base, number),
       number,
       sourceName: chunk.file,
-      sourceUuid: this.source?.uuid ?? "",
+      sourceUuid: this.source!.uuid,
       epoch: this.epoch,
       startEntry: index,
       gtidsBefore: this.executed.clone(),
@@ -296,10 +300,17 @@ export class StreamState {
     const end = chunk.fileOffset + events + eventBytes;
     const start = begun?.start ?? { entry: index, offset };
     const fileOffset = begun === null ? chunk.fileOffset + events : file.size;
-    this.last = { ...gtid, start, file: file.name, fileOffset, eventBytes: end - fileOffset };
+    this.last = {
+      ...gtid,
+      start,
+      file: file.name,
+      fileOffset,
+      eventBytes: end - fileOffset,
+      unprovedAccepted: false,
+    };
   }
 
-  /** First start of an empty log: what the source no longer has is what we never had. */
+  /** Of a log that stored nothing yet: what the source no longer has is what we never had. */
   start(index: number, purged: GtidSet): void {
     this.applied = index;
     if (this.started) return;
@@ -307,37 +318,33 @@ export class StreamState {
     this.executed = purged.clone();
   }
 
-  attachSource(index: number, source: SourceIdentity): void {
-    this.applied = index;
-    if (this.source !== null && this.source.uuid !== source.uuid) {
-      const file = this.file;
-      if (file !== null && file.end === "open") file.end = "tail-unknown";
-    }
-    this.source = source;
-    this.sourceUuids.add(source.uuid);
-  }
-
-  /** The operator accepts that these transactions are lost to replicas that follow us. */
+  /**
+   * The operator accepts that these transactions are lost to replicas that follow us. What the source
+   * has purged it cannot prove either.
+   */
   acceptGap(index: number, missing: GtidSet): void {
-    this.applied = index;
+    this.acceptUnproved(index);
     this.executed.addSet(missing);
     this.purged.addSet(missing);
+  }
+
+  /** The operator vouches that the source has our last transaction, which it purged. */
+  acceptUnproved(index: number): void {
+    this.applied = index;
+    if (this.last !== null) this.last = { ...this.last, unprovedAccepted: true };
   }
 
   /** A new epoch with an empty executed set; the old files stay for export. */
   newTimeline(index: number): void {
     this.applied = index;
-    if (this.open !== null) {
-      this.#bury({ from: this.open.start, toEntry: index - 1 }, this.streamEnd - this.visibleEnd);
-    }
+    if (this.open !== null) this.#buryOpen(this.open, index);
     const file = this.file;
     if (file !== null && file.end === "open") file.end = "tail-unknown";
     this.epoch++;
-    this.open = null;
+    this.brokenPulls = 0;
     this.last = null;
     this.source = null;
     this.sourceUuids.clear();
-    this.streamEnd = this.visibleEnd;
     this.executed = new GtidSet();
     this.purged = new GtidSet();
   }

@@ -41,10 +41,11 @@ export interface RetentionSettings {
 }
 
 export type Command =
-  /** First attach of an empty log: the source's purged set becomes ours. */
+  /** At the attach of a log that stored nothing: the source's purged set becomes ours. */
   | { readonly type: "start"; readonly purged: string }
-  | { readonly type: "source"; readonly uuid: string; readonly version: string }
   | { readonly type: "accept-gap"; readonly gtids: string }
+  /** The operator vouches that a source which purged our last transaction had the same one. */
+  | { readonly type: "accept-unproved" }
   | { readonly type: "new-timeline" }
   | { readonly type: "purge"; readonly firstKept: string }
   | { readonly type: "set-source"; readonly source: SourceSettings }

@@ -9,7 +9,7 @@ import { GtidSet } from "../gtid/gtid-set.ts";
 import { connect } from "../mysql/client.ts";
 import type { MetCluster } from "../peers/protocol.ts";
 import type { Platform } from "../platform/platform.ts";
-import { checkSets } from "../syncer/attach.ts";
+import { clientConfig } from "../syncer/client-config.ts";
 import { errantCheck, errantTransactions } from "../syncer/errant.ts";
 import {
   type SourceCheck,
@@ -18,7 +18,7 @@ import {
   SyncerStop,
 } from "../syncer/host.ts";
 import { readFacts } from "../syncer/source-checks.ts";
-import { clientConfig } from "../syncer/source-session.ts";
+import { checkSets } from "../syncer/source-sets.ts";
 import type { AccountSettings, Command, RetentionSettings, SourceSettings } from "./command.ts";
 import type { Announcement } from "./members.ts";
 import type { NodeCore } from "./node-core.ts";
@@ -174,6 +174,22 @@ export class LeaderOperations {
     await this.#command({ type: "accept-gap", gtids: set.toString() });
   }
 
+  async acceptUnproved(confirm: string): Promise<void> {
+    this.#mustConfirm(confirm);
+    const { last } = this.#core.state.stream;
+    if (last === null) {
+      throw new OperationError(
+        "conflict",
+        "There is nothing to prove: no transaction is stored here",
+        "binraft syncer show",
+      );
+    }
+    this.#logger.warn("An operator vouches that the source's history is the one stored here", {
+      last: `${last.sid}:${last.gno}`,
+    });
+    await this.#command({ type: "accept-unproved" });
+  }
+
   async newTimeline(confirm: string): Promise<void> {
     this.#mustConfirm(confirm);
     const { executed } = this.#core.state.stream;
@@ -257,6 +273,7 @@ export function provideOperations(provide: Provide, operations: LeaderOperations
   provide("stopSyncer", () => operations.stopSyncer());
   provide("checkSource", () => operations.checkSource());
   provide("acceptGap", (gtids: string, confirm: string) => operations.acceptGap(gtids, confirm));
+  provide("acceptUnproved", (confirm: string) => operations.acceptUnproved(confirm));
   provide("newTimeline", (confirm: string) => operations.newTimeline(confirm));
   provide("setAccount", (name: string, account: AccountSettings) =>
     operations.setAccount(name, account),

@@ -30,6 +30,9 @@ export abstract class LeaderWrites {
   async acceptGap(gtids: string, confirm: string): Promise<void> {
     await this.leader.onLeader("acceptGap", gtids, confirm);
   }
+  async acceptUnproved(confirm: string): Promise<void> {
+    await this.leader.onLeader("acceptUnproved", confirm);
+  }
   async newTimeline(confirm: string): Promise<void> {
     await this.leader.onLeader("newTimeline", confirm);
   }

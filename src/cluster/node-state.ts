@@ -122,11 +122,11 @@ export class NodeState {
       case "start":
         stream.start(index, GtidSet.parse(command.purged));
         return;
-      case "source":
-        stream.attachSource(index, { uuid: command.uuid, version: command.version });
-        return;
       case "accept-gap":
         stream.acceptGap(index, GtidSet.parse(command.gtids));
+        return;
+      case "accept-unproved":
+        stream.acceptUnproved(index);
         return;
       case "new-timeline":
         stream.newTimeline(index);

@@ -1,8 +1,8 @@
 /** The stream of this node as its binlog server reads it (contract: server/stream.ts). */
 import type { Wakeup } from "../base/service.ts";
+import type { SourceIdentity } from "../binlog/chunk.ts";
 import type { BinlogFile } from "../binlog/file-view.ts";
 import type { Mark } from "../binlog/marks.ts";
-import type { SourceIdentity } from "../binlog/stream-state.ts";
 import type { GtidSet } from "../gtid/gtid-set.ts";
 import type { BinlogStream, StreamReader } from "../server/stream.ts";
 import type { NodeCore } from "./node-core.ts";

@@ -93,11 +93,12 @@ export class RunningNode extends LeaderWrites implements NodeOperations, Cluster
     const host = new NodeSyncerHost(core, () =>
       cluster?.quorumHasSpace === false ? 0 : core.log.roomBytes,
     );
+    const sourceConfig = (): Promise<SourceConfig | null> => this.#sourceConfig();
     this.#syncer = new Syncer({
       platform: options.platform,
       host,
       logger: options.logger.with({ part: "syncer" }),
-      config: () => this.#sourceConfig(),
+      config: sourceConfig,
       stopped: () => {
         const { syncer, stoppedBecause } = core.state.settings;
         return syncer === "running" ? null : (stoppedBecause ?? "An operator stopped it");
@@ -106,7 +107,6 @@ export class RunningNode extends LeaderWrites implements NodeOperations, Cluster
     });
     const { platform, logger } = options;
     this.leader = new LeaderCalls(core, platform.clock, cluster?.peers ?? null);
-    const sourceConfig = (): Promise<SourceConfig | null> => this.#sourceConfig();
     const operations = new LeaderOperations({ core, platform, logger, host, sourceConfig });
     const provide: Provide = (name, method) => this.leader.provide(name, method);
     provideOperations(provide, operations);
@@ -158,6 +158,7 @@ export class RunningNode extends LeaderWrites implements NodeOperations, Cluster
     switch (command.type) {
       case "set-source":
       case "set-syncer":
+      case "accept-unproved":
         this.#syncer.restart();
         return;
       case "accept-gap":
@@ -246,7 +247,6 @@ export class RunningNode extends LeaderWrites implements NodeOperations, Cluster
   replicas(): readonly ReplicaStatus[] {
     return this.#server.replicas();
   }
-
   kickReplica(uuid: string): boolean {
     return this.#server.kick(uuid);
   }

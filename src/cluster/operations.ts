@@ -298,6 +298,7 @@ export interface NodeOperations {
   checkSource(): Promise<readonly SourceCheck[]>;
   /** `confirm` is the cluster id. */
   acceptGap(gtids: string, confirm: string): Promise<void>;
+  acceptUnproved(confirm: string): Promise<void>;
   newTimeline(confirm: string): Promise<void>;
   accounts(): readonly { readonly name: string; readonly native: boolean }[];
   /** Verifiers are made from the password at the edge; it goes no further. */

@@ -3,8 +3,9 @@
  * (control entries, refused chunks, broken tails) and never beyond the visible end.
  */
 import { type Chunk, decodeChunk, isChunk } from "../binlog/chunk.ts";
+import { deadAt } from "../binlog/dead-ranges.ts";
 import type { BinlogFile } from "../binlog/file-view.ts";
-import type { DeadRange, StreamState } from "../binlog/stream-state.ts";
+import type { StreamState } from "../binlog/stream-state.ts";
 import { type Entry, EntryType } from "../raft/types.ts";
 import {
   type StreamPiece,
@@ -81,7 +82,7 @@ export class LogStreamReader implements StreamReader {
       // A change of the members may begin with the same byte.
       if (entry.type === EntryType.NORMAL && isChunk(entry.data)) {
         const chunk = chunkOf(entry);
-        const to = this.#end(entry.index, chunk);
+        const to = streamBytesOf(this.#state, entry.index, chunk);
         if (to > this.#offset) {
           const file = fileAt(this.#state.files, entry.index);
           // Of a purged file some may still be here. Passed over, it would be missing at a replica.
@@ -100,28 +101,16 @@ export class LogStreamReader implements StreamReader {
     }
     return pieces;
   }
-
-  /** How far the chunk's body belongs to the visible stream. */
-  #end(index: number, chunk: Chunk): number {
-    const { visible, dead } = this.#state;
-    let end = index === visible.entry ? visible.offset : chunk.body.length;
-    const range = deadAt(dead, index);
-    if (range !== null) end = Math.min(end, range.from.entry === index ? range.from.offset : 0);
-    return end;
-  }
 }
 
-/** The dead range that reaches into an entry; they are in order and do not overlap. */
-function deadAt(dead: readonly DeadRange[], index: number): DeadRange | null {
-  let low = 0;
-  let high = dead.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (dead[middle]!.toEntry < index) low = middle + 1;
-    else high = middle;
-  }
-  const range = dead[low];
-  return range !== undefined && range.from.entry <= index ? range : null;
+/** How far the body of an entry's chunk belongs to the visible stream. */
+export function streamBytesOf(state: StreamState, index: number, chunk: Chunk): number {
+  const { visible, dead } = state;
+  if (index > visible.entry) return 0;
+  const end = index === visible.entry ? visible.offset : chunk.body.length;
+  const range = deadAt(dead, index);
+  if (range === null) return end;
+  return Math.min(end, range.from.entry === index ? range.from.offset : 0);
 }
 
 /** The file that an entry's chunk belongs to. */

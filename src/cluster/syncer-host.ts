@@ -2,19 +2,24 @@
 import type { BufferPool } from "../base/buffer-pool.ts";
 import { concatBytes } from "../base/bytes.ts";
 import type { Wakeup } from "../base/service.ts";
-import { Unframer } from "../binlog/frames.ts";
-import type { StreamPoint, StreamState } from "../binlog/stream-state.ts";
+import { isChunk } from "../binlog/chunk.ts";
+import type { StreamPoint } from "../binlog/dead-ranges.ts";
+import { Unframer, walkEvents } from "../binlog/frames.ts";
+import type { StreamState } from "../binlog/stream-state.ts";
 import type { GtidSet } from "../gtid/gtid-set.ts";
+import { EntryType } from "../raft/types.ts";
 import type { DurableLog } from "../storage/log.ts";
 import type { SyncerHost } from "../syncer/host.ts";
 import type { ApplyObserver, Driver } from "./driver.ts";
 import type { NodeCore } from "./node-core.ts";
 import type { NodeState } from "./node-state.ts";
-import { LogStreamReader } from "./stream-reader.ts";
+import { chunkOf, LogStreamReader, streamBytesOf } from "./stream-reader.ts";
 
 const SETTLE_MS = 10_000;
 /** The rest is for what is about to be proposed, and for headers. */
 const ROOM_SHARE = 0.75;
+/** How far back the last events are looked for. */
+const MAX_TAIL_ENTRIES = 1_000;
 
 export class NodeSyncerHost implements SyncerHost {
   readonly #driver: Driver;
@@ -66,9 +71,6 @@ export class NodeSyncerHost implements SyncerHost {
   start(purged: GtidSet): Promise<void> {
     return this.#driver.command({ type: "start", purged: purged.toString() });
   }
-  attachSource(uuid: string, version: string): Promise<void> {
-    return this.#driver.command({ type: "source", uuid, version });
-  }
   observe(observer: ApplyObserver): () => void {
     return this.#driver.observe(observer);
   }
@@ -92,5 +94,42 @@ export class NodeSyncerHost implements SyncerHost {
       next.release();
     }
     return concatBytes(parts).subarray(0, length);
+  }
+
+  async storedTail(events: number, maxBytes: number): Promise<Uint8Array> {
+    const { stream } = this;
+    const first = Math.max(stream.file?.startEntry ?? 0, stream.visible.entry - MAX_TAIL_ENTRIES);
+    let wanted = events;
+    let passed = 0;
+    for (let entry = stream.visible.entry; entry >= first && passed <= maxBytes; entry--) {
+      const starts = await this.#eventsIn(entry);
+      passed += starts.end;
+      if (starts.offsets.length >= wanted) {
+        const offset = starts.offsets.at(-wanted)!;
+        const bytes = await this.storedEvents({ entry, offset }, maxBytes + 1);
+        return bytes.length <= maxBytes ? bytes : new Uint8Array(0);
+      }
+      wanted -= starts.offsets.length;
+    }
+    return new Uint8Array(0);
+  }
+
+  /** Where events of the visible stream begin in an entry's chunk, and how far it belongs to that. */
+  async #eventsIn(index: number): Promise<{ offsets: readonly number[]; end: number }> {
+    const offsets: number[] = [];
+    const lease = await this.#log.read(index, 1);
+    try {
+      const entry = lease.entries[0];
+      if (entry?.type !== EntryType.NORMAL || !isChunk(entry.data)) return { offsets, end: 0 };
+      const chunk = chunkOf(entry);
+      const end = streamBytesOf(this.stream, index, chunk);
+      walkEvents(chunk.body.subarray(0, end), Math.min(chunk.firstEventAt, end), (event) => {
+        offsets.push(event.frameAt);
+        return true;
+      });
+      return { offsets, end };
+    } finally {
+      lease.release();
+    }
   }
 }

@@ -4,10 +4,9 @@
  * anything beyond the visible end.
  */
 import type { Wakeup } from "../base/service.ts";
-import type { Chunk } from "../binlog/chunk.ts";
+import type { Chunk, SourceIdentity } from "../binlog/chunk.ts";
 import type { BinlogFile } from "../binlog/file-view.ts";
 import type { Mark } from "../binlog/marks.ts";
-import type { SourceIdentity } from "../binlog/stream-state.ts";
 import type { GtidSet } from "../gtid/gtid-set.ts";
 
 export interface BinlogStream {

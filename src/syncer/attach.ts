@@ -3,85 +3,81 @@
  *
  * A dump with a file name gets none of the source's own checks, one without zeroes `created` in
  * each format description. So: (a) a probe without a name, with our full set, on a connection of
- * its own; it lets the source check us and names the file it would start at. (b) The dump by name:
- * our last file if it is this source's and still the same file, else the probe's.
+ * its own; it lets the source check us and names the file it would start at. (b) The dump by name
+ * (named-dump.ts): our last file if it is this source's and still the same file, else the probe's.
  *
- * Of our last file the set leaves out the last transaction stored. It must come again, first, at
- * the same offset with the same bytes, else somebody gave its number to other content (FORK). It
- * is not stored twice; and only so does a STOP behind it arrive.
+ * The server that our last file came from must prove that it has our last transaction, byte for
+ * byte: a GTID set alone does not tell whether it was put back and used its numbers again. Without
+ * our last file it can do so no more. A source purges its oldest files first: if it still has the
+ * transaction it is in another file (FORK), and if it has purged it nobody knows (REFUSED, until an
+ * operator vouches for it). Another server's proof are the sets: a promoted replica has written
+ * its events itself.
  */
-import { equalBytes } from "../base/bytes.ts";
-import { ChunkFlag } from "../binlog/chunk.ts";
-import {
-  type Checksum,
-  decodeFormatDescription,
-  previousGtidsBody,
-  sameFormatDescription,
-} from "../binlog/control-events.ts";
-import { EventType, eventLogPos, eventSize, eventType } from "../binlog/event.ts";
 import { type BinlogFile, parseFileName } from "../binlog/file-view.ts";
-import { frameEvent } from "../binlog/frames.ts";
-import { decodeGtidSet } from "../gtid/binary.ts";
-import { GtidSet } from "../gtid/gtid-set.ts";
+import type { MysqlClient } from "../mysql/client.ts";
 import { MysqlError } from "../mysql/errors.ts";
 import type { DumpConnection } from "./dump-connection.ts";
 import { type SyncerHost, SyncerStop } from "./host.ts";
-import type { SourceFacts } from "./source-checks.ts";
-import { StreamError } from "./stream-error.ts";
+import { type LastProof, proveLast } from "./last-proof.ts";
+import {
+  type Attached,
+  begin,
+  COMPARE_BYTES,
+  dumpSet,
+  forked,
+  lastIn,
+  resume,
+} from "./named-dump.ts";
+import { gtidSets, oldestFile, type SourceFacts } from "./source-checks.ts";
+import { gap } from "./source-sets.ts";
 
-/** Last transactions up to this size are compared; for larger ones only what follows is fetched. */
-export const COMPARE_BYTES: number = 16 * 1024 * 1024;
 const FATAL_DUMP_ERROR = 1236;
 
-/** Where the pull goes on, and what was read already and must go into its stream. */
-export interface Attached {
-  readonly file: string;
-  readonly fileOffset: number;
-  readonly checksum: Checksum;
-  /** Chunk flags of the pull's first chunk. */
-  readonly flags: number;
-  /** Packets, framed as they came, to be pushed first. */
-  readonly pushed: readonly Uint8Array[];
+export interface Attaching extends Omit<LastProof, "file" | "last"> {
+  /** For questions. */
+  readonly control: MysqlClient;
+  readonly serverId: number;
+  /** The connection that the pull reads from, prepared. Rejects when this node leads no more. */
+  readonly dumping: () => Promise<DumpConnection>;
 }
 
-/** What our set lacks or has too many against the source's. `executed` is ours. */
-export function checkSets(
-  host: SyncerHost,
-  facts: SourceFacts,
-  executed: GtidSet = host.stream.executed,
-): void {
-  const { source } = host.stream;
-  const missing = facts.purged.subtract(executed);
-  const extra = executed.subtract(facts.executed);
-  if (!extra.isEmpty) {
-    const gtids = { stored: executed.toString(), "missing at the source": extra.toString() };
-    if (source === null || source.uuid === facts.uuid) {
-      throw new SyncerStop(
-        "FORK",
-        `The source ${facts.uuid} no longer has transactions that were pulled from it: ` +
-          "it was reset, restored from an older backup, or lost them in a crash",
-        "point to a server that has them (binraft syncer set), or begin anew (binraft syncer new-timeline)",
-        gtids,
-      );
-    }
-    throw new SyncerStop(
-      "REFUSED",
-      `The server ${facts.uuid} lacks transactions that are stored here: replicas would be ahead of it`,
-      "let that server catch up from binraft first, or point to another (binraft syncer set)",
-      gtids,
-    );
+export async function attach(at: Attaching): Promise<Attached> {
+  const { host, facts } = at;
+  const first = !host.stream.started;
+  const probed = await probe(await at.probing(), host, facts);
+  const file = resumableFile(host, facts, probed);
+  const kept = file !== null && (await hasFile(await at.probing(), host, facts, file));
+  if (file !== null && !kept) await withoutFile(at, file);
+  if (file !== null && kept) {
+    const last = lastIn(host, file);
+    if (last !== null && last.eventBytes > COMPARE_BYTES) await proveLast({ ...at, file, last });
+    const dump = await at.dumping();
+    dump.startGtidDump(at.serverId, file.sourceName, dumpSet(host, file), false);
+    return await resume(dump, host, facts, file);
   }
-  if (!missing.isEmpty) throw gap(missing, executed, facts.purged);
+  // An empty log takes the oldest file there is, from its first byte.
+  const name = first ? (await oldestFile(at.control)) || probed : probed;
+  const dump = await at.dumping();
+  dump.startGtidDump(at.serverId, name, host.stream.executed, false);
+  return await begin(dump, host, facts, name);
 }
 
-function gap(missing: GtidSet, executed: GtidSet, purged: GtidSet): SyncerStop {
-  return new SyncerStop(
-    "GAP",
-    "The source has purged transactions that are not stored here",
-    "point to a server that still has them (binraft syncer set), or give them up for good " +
-      `(binraft syncer accept-gap '${missing}')`,
+/** The source that wrote our last file has it no more. */
+async function withoutFile({ host, facts, control }: Attaching, file: BinlogFile): Promise<void> {
+  const { last, executed } = host.stream;
+  if (last === null || last.unprovedAccepted) return;
+  // Asked anew: what the source was asked before is older than the answer that the file is gone.
+  const { purged } = await gtidSets(control);
+  if (!purged.has(last.sid, last.gno)) throw forked(host, facts, file);
+  throw new SyncerStop(
+    "REFUSED",
+    `The source ${facts.uuid} has purged "${file.sourceName}", our last file, and with it what would prove that ` +
+      "its history is the one stored here. If it was put back to an earlier moment since, it may have given " +
+      "used numbers to other transactions",
+    "if it was not, vouch for it (binraft syncer accept-unproved); else point to the server whose content is " +
+      "right (binraft syncer set), or begin anew (binraft syncer new-timeline)",
     {
-      missing: missing.toString(),
+      "last stored": `${last.sid}:${last.gno}`,
       stored: executed.toString(),
       "purged at the source": purged.toString(),
     },
@@ -101,7 +97,7 @@ export async function probe(
   } catch (error) {
     if (!(error instanceof MysqlError) || error.errno !== FATAL_DUMP_ERROR) throw error;
     const text = error.message;
-    if (/purged/.test(text)) throw gap(facts.purged.subtract(set), set, facts.purged);
+    if (/purged/.test(text)) throw gap(host, facts, facts.purged.subtract(set), set);
     if (/more GTIDs/.test(text)) {
       throw new SyncerStop(
         "FORK",
@@ -163,141 +159,4 @@ export function resumableFile(
     );
   }
   return file;
-}
-
-/** The set for a dump of `file`: without the last transaction, when it stands in there and is not huge. */
-export function dumpSet(host: SyncerHost, file: BinlogFile | null): GtidSet {
-  const { executed, last } = host.stream;
-  const set = executed.clone();
-  if (
-    file === null ||
-    last === null ||
-    last.file !== file.name ||
-    last.eventBytes > COMPARE_BYTES
-  ) {
-    return set;
-  }
-  const without = new GtidSet();
-  without.add(last.sid, last.gno);
-  return set.subtract(without);
-}
-
-/** Reads and checks the beginning of a dump of a file that we hold a part of. */
-export async function resume(
-  dump: DumpConnection,
-  host: SyncerHost,
-  facts: SourceFacts,
-  file: BinlogFile,
-): Promise<Attached> {
-  const checksum = await sameStart(dump, host, facts, file);
-  const { last } = host.stream;
-  const compared = last !== null && last.file === file.name && last.eventBytes <= COMPARE_BYTES;
-  // From the last transaction to our end: a stored ROTATE or STOP comes again as well.
-  const from = compared ? last.fileOffset : file.size;
-  const stored = compared
-    ? await host.storedEvents(last.start, file.size - last.fileOffset)
-    : new Uint8Array(0);
-  let at = 0;
-  while (at < stored.length) {
-    const next = await dump.nextEvent();
-    if (next === null)
-      throw new StreamError("malformed", "The dump ended before our last transaction");
-    const { event } = next;
-    if (dump.heartbeatPosition(event, checksum) !== null) continue;
-    const end = (from + at + event.length) % 0x1_0000_0000;
-    const same =
-      eventLogPos(event) === end && equalBytes(event, stored.subarray(at, at + event.length));
-    if (!same) throw forked(host, facts, file);
-    at += event.length;
-  }
-  return {
-    file: file.sourceName,
-    fileOffset: file.size,
-    checksum,
-    flags: ChunkFlag.RESTARTS,
-    pushed: [],
-  };
-}
-
-function forked(host: SyncerHost, facts: SourceFacts, file: BinlogFile): SyncerStop {
-  const last = host.stream.last;
-  const gtid = last === null ? "" : `${last.sid}:${last.gno}`;
-  return new SyncerStop(
-    "FORK",
-    `The source ${facts.uuid} has other content than is stored here${gtid === "" ? "" : ` for ${gtid}`} in ` +
-      `"${file.sourceName}": it gave used numbers to other transactions`,
-    "point to the server whose content is right (binraft syncer set), or begin anew (binraft syncer new-timeline)",
-    { "last stored": gtid, stored: host.stream.executed.toString() },
-  );
-}
-
-/** FORMAT_DESCRIPTION and PREVIOUS_GTIDS of the named file are those stored. */
-async function sameStart(
-  dump: DumpConnection,
-  host: SyncerHost,
-  facts: SourceFacts,
-  file: BinlogFile,
-): Promise<Checksum> {
-  const start = await dump.startFile(facts.checksum);
-  if (start.file !== file.sourceName) {
-    throw new StreamError(
-      "malformed",
-      `The dump begins in "${start.file}", not in "${file.sourceName}"`,
-    );
-  }
-  const point = { entry: file.startEntry, offset: 0 };
-  const fde = await dump.nextEvent();
-  if (fde === null || eventType(fde.event) !== EventType.FORMAT_DESCRIPTION) {
-    throw new StreamError("malformed", "The dump has no format description");
-  }
-  const previous = await dump.nextEvent();
-  const wanted = fde.event.length + (previous?.event.length ?? 0);
-  const stored = await host.storedEvents(point, wanted);
-  const storedFde = stored.subarray(0, Math.min(eventSize(stored), stored.length));
-  if (!sameFormatDescription(fde.event, storedFde)) throw forked(host, facts, file);
-  const { checksum } = decodeFormatDescription(fde.event);
-  if (previous === null)
-    throw new StreamError("malformed", "The dump ended behind its description");
-  // A file cut off right behind its description holds no PREVIOUS_GTIDS of ours to compare.
-  if (file.size > 4 + fde.event.length) {
-    const same =
-      eventType(previous.event) === EventType.PREVIOUS_GTIDS &&
-      equalBytes(previous.event, stored.subarray(fde.event.length));
-    if (!same) throw forked(host, facts, file);
-  }
-  return checksum;
-}
-
-/** Reads the beginning of a file that we hold nothing of; it is stored from its first byte. */
-export async function begin(
-  dump: DumpConnection,
-  host: SyncerHost,
-  facts: SourceFacts,
-  name: string,
-): Promise<Attached> {
-  const start = await dump.startFile(facts.checksum);
-  if (start.file !== name) {
-    throw new StreamError("malformed", `The dump begins in "${start.file}", not in "${name}"`);
-  }
-  const fde = await dump.nextEvent();
-  const previous = await dump.nextEvent();
-  if (fde === null || previous === null || eventType(fde.event) !== EventType.FORMAT_DESCRIPTION) {
-    throw new StreamError("malformed", "The dump has no format description");
-  }
-  const { checksum } = decodeFormatDescription(fde.event);
-  if (eventType(previous.event) !== EventType.PREVIOUS_GTIDS) {
-    throw new SyncerStop(
-      "REFUSED",
-      `File "${name}" has no PREVIOUS_GTIDS: it was written before GTIDs were switched on`,
-      "on the source: FLUSH BINARY LOGS, then PURGE BINARY LOGS TO the first file written since",
-    );
-  }
-  const before = decodeGtidSet(previousGtidsBody(previous.event, checksum));
-  const missing = before.subtract(host.stream.executed);
-  if (!missing.isEmpty) throw gap(missing, host.stream.executed, facts.purged);
-  const pushed = [
-    frameEvent(fde.payload.subarray(1), 1),
-    frameEvent(previous.payload.subarray(1), 2),
-  ];
-  return { file: name, fileOffset: 4, checksum: facts.checksum, flags: ChunkFlag.RESTARTS, pushed };
 }

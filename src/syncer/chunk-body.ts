@@ -8,7 +8,7 @@
  * a unit is larger than a chunk, wherever it is full; what stands behind the cut begins the next
  * chunk. Nothing here looks at what an event means, and no object is made per event.
  */
-import { chunkHeadBytes, UnitKind } from "../binlog/chunk.ts";
+import { MAX_HEAD_BYTES, UnitKind } from "../binlog/chunk.ts";
 import {
   type BuiltChunk,
   type ChunkCursor,
@@ -22,12 +22,11 @@ import { FRAME_BYTES, MAX_PACKET_PAYLOAD, PACKET_HEADER_BYTES } from "../binlog/
 export const WHOLE_BYTES: number = 256 * 1024;
 export const CHUNK_BYTES: number = 1024 * 1024;
 const READ_BYTES = 128 * 1024;
-const HEAD_BYTES: number = chunkHeadBytes(255);
 /** Of a work buffer: room for the head, a chunk, an event beyond it and what was just read. */
-export const STREAM_BUFFER_BYTES: number = HEAD_BYTES + CHUNK_BYTES + WHOLE_BYTES + READ_BYTES;
+export const STREAM_BUFFER_BYTES: number = MAX_HEAD_BYTES + CHUNK_BYTES + WHOLE_BYTES + READ_BYTES;
 
 export class ChunkBody {
-  readonly start: number = HEAD_BYTES;
+  readonly start: number = MAX_HEAD_BYTES;
   readonly table: ChunkTable = new ChunkTable();
   readonly #cursor: ChunkCursor;
   readonly #chunkBytes: number;

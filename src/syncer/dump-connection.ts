@@ -3,7 +3,12 @@
  * read one by one while the attach looks at them. Then the stream is taken over as bytes.
  */
 import { ByteReader } from "../base/bytes.ts";
-import { type Checksum, decodeHeartbeat, decodeRotate } from "../binlog/control-events.ts";
+import {
+  type Checksum,
+  decodeHeartbeat,
+  decodeRotate,
+  type Heartbeat,
+} from "../binlog/control-events.ts";
 import {
   EVENT_HEADER_BYTES,
   EventFlag,
@@ -36,12 +41,19 @@ export interface DumpOptions {
 /** More than the largest event that the attach reads whole. */
 const MAX_EVENT_PAYLOAD = 17 * 1024 * 1024;
 
+/** Who wants to know that something came. */
+export interface Listener {
+  heard(): void;
+}
+
 export class DumpConnection {
   readonly client: MysqlClient;
   readonly semiSync: boolean;
-  constructor(client: MysqlClient, semiSync: boolean) {
+  readonly #listener: Listener;
+  constructor(client: MysqlClient, semiSync: boolean, listener: Listener) {
     this.client = client;
     this.semiSync = semiSync;
+    this.#listener = listener;
   }
 
   /** Both spellings: sources before 8.0.26 know only the old ones. */
@@ -85,6 +97,7 @@ export class DumpConnection {
   async nextEvent(): Promise<{ event: Uint8Array; payload: Uint8Array } | null> {
     const { connection } = this.client;
     const payload = await connection.readPacket();
+    this.#listener.heard();
     const reader = new ByteReader(payload);
     const status = reader.u8("packet status");
     if (status === 0xff) throw decodeErr(payload);
@@ -116,11 +129,11 @@ export class DumpConnection {
     return decodeRotate(first.event, announced);
   }
 
-  /** Position of a heartbeat event; null for any other event. */
-  heartbeatPosition(event: Uint8Array, checksum: Checksum): number | null {
+  /** Null for any other event. */
+  heartbeat(event: Uint8Array, checksum: Checksum): Heartbeat | null {
     const type = eventType(event);
     if (type !== EventType.HEARTBEAT && type !== EventType.HEARTBEAT_V2) return null;
-    return decodeHeartbeat(event, checksum).position;
+    return decodeHeartbeat(event, checksum);
   }
 
   ack(file: string, position: number): void {

@@ -11,12 +11,15 @@
  *    with the source's own file and our 64-bit offset in it.
  * 3. What the source lacks or has otherwise is never papered over: GAP, FORK and REFUSED stop the
  *    syncer until an operator decides.
- * 4. Stored bytes come from a dump by file name only, checked as event-stream.ts says.
+ * 4. Stored bytes come from a dump by file name only, checked as event-stream.ts says. The STOP
+ *    behind a very large transaction is the exception (last-proof.ts).
+ * 5. A server becomes our source with the first chunk of it that apply accepts.
  */
 import type { BufferPool } from "../base/buffer-pool.ts";
 import type { Wakeup } from "../base/service.ts";
 import type { Chunk } from "../binlog/chunk.ts";
-import type { Outcome, StreamPoint, StreamState } from "../binlog/stream-state.ts";
+import type { StreamPoint } from "../binlog/dead-ranges.ts";
+import type { Outcome, StreamState } from "../binlog/stream-state.ts";
 import type { GtidSet } from "../gtid/gtid-set.ts";
 
 export interface SyncerHost {
@@ -36,10 +39,11 @@ export interface SyncerHost {
   /** Everything appended so far is committed and applied. */
   settled(): Promise<void>;
   start(purged: GtidSet): Promise<void>;
-  attachSource(uuid: string, version: string): Promise<void>;
   observe(observer: { chunkApplied(chunk: Chunk, outcome: Outcome): void }): () => void;
   /** Event bytes stored from a point on: `length` of them, fewer at the stream's end. */
   storedEvents(from: StreamPoint, length: number): Promise<Uint8Array>;
+  /** The last so many events stored, whole; nothing when they are larger, or stand too far back. */
+  storedTail(events: number, maxBytes: number): Promise<Uint8Array>;
 }
 
 /** Where the binlog comes from, with secrets resolved. */

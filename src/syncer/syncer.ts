@@ -25,6 +25,8 @@ const BACKOFF = { baseMs: 250, maxMs: 15_000 };
 /** So many broken pulls of one transaction in a row slow the retry and raise an alarm. */
 const BROKEN_PULLS = 3;
 const BROKEN_BACKOFF_MS = 30_000;
+/** So many pulls in a row of which apply took nothing will not get better by themselves. */
+const REFUSED_PULLS = 5;
 const SAME_UUID = /same server_uuid/;
 
 export interface SyncerOptions {
@@ -47,7 +49,9 @@ export class Syncer implements Service {
   #next = "";
   #gtids: Readonly<Record<string, string>> = {};
   #attempts = 0;
+  /** Since a pull held. */
   #failures = 0;
+  #refusedPulls = 0;
   #evicted = 0;
   #pullId = 0;
   #current: AbortController | null = null;
@@ -74,12 +78,17 @@ export class Syncer implements Service {
 
   /** Settings changed, or the operator said start: forget what stopped us and begin anew. */
   restart(): void {
-    this.#halted = false;
-    this.#failures = 0;
-    this.#evicted = 0;
+    this.#begin();
     this.#progress.errant = null;
     this.#current?.abort();
     this.#changed.wake();
+  }
+
+  #begin(): void {
+    this.#halted = false;
+    this.#failures = 0;
+    this.#refusedPulls = 0;
+    this.#evicted = 0;
   }
 
   /** For the status while it does not run. */
@@ -89,9 +98,7 @@ export class Syncer implements Service {
 
   /** While this node leads, once a term. What stopped an earlier term is found again if it still holds. */
   async run(signal: AbortSignal): Promise<void> {
-    this.#halted = false;
-    this.#failures = 0;
-    this.#evicted = 0;
+    this.#begin();
     const stop = (): void => {
       this.#current?.abort();
       this.#changed.wake();
@@ -137,6 +144,7 @@ export class Syncer implements Service {
     this.#attempts++;
     const controller = new AbortController();
     this.#current = controller;
+    let session: SourceSession | null = null;
     try {
       const config = await this.#options.config();
       if (config === null) {
@@ -147,21 +155,28 @@ export class Syncer implements Service {
       }
       if (this.#state !== "RUNNING")
         this.#show("CONNECTING", `Connecting to ${config.host}:${config.port}`, "");
-      const session = new SourceSession(
-        platform,
-        host,
-        config,
-        this.#nextPull(),
-        this.#progress,
-        logger,
+      const [pull, progress] = [this.#nextPull(), this.#progress];
+      session = new SourceSession({ platform, host, config, pull, progress, logger });
+      await session.run(controller.signal, () =>
+        this.#show("RUNNING", `Pulling from ${this.#options.describe()}`, ""),
       );
-      await session.run(controller.signal, () => this.#running());
     } catch (error) {
+      this.#count(session);
       this.#ended(error as Error);
     } finally {
       controller.abort();
       this.#current = null;
     }
+  }
+
+  /** What failed before a pull that held is past; a login alone proves nothing. */
+  #count(session: SourceSession | null): void {
+    if (session?.held) {
+      this.#failures = 0;
+      this.#refusedPulls = 0;
+    }
+    this.#failures++;
+    if (session !== null && session.refusal !== "") this.#refusedPulls++;
   }
 
   /** Every other id is free for the small pull that may precede the main one (stop-event.ts). */
@@ -171,11 +186,6 @@ export class Syncer implements Service {
     const after = term === host.term ? id : 0;
     this.#pullId = Math.max(this.#pullId, after) + 2;
     return { term: host.term, id: this.#pullId };
-  }
-
-  #running(): void {
-    this.#failures = 0;
-    this.#show("RUNNING", `Pulling from ${this.#options.describe()}`, "");
   }
 
   /** What cannot pass: stays until an operator acts. */
@@ -188,7 +198,6 @@ export class Syncer implements Service {
 
   #ended(error: Error): void {
     const { logger } = this.#options;
-    this.#failures++;
     if (error instanceof SyncerStop) {
       this.#halt(error);
       return;
@@ -200,6 +209,17 @@ export class Syncer implements Service {
           "REFUSED",
           "Another client pulls from the source under our server_uuid and takes the connection",
           "stop the other one (a copy of this node?), then binraft syncer start",
+        ),
+      );
+      return;
+    }
+    if (this.#refusedPulls >= REFUSED_PULLS) {
+      this.#halt(
+        new SyncerStop(
+          "REFUSED",
+          `${REFUSED_PULLS} pulls in a row began with what does not continue the stream. ${text}`,
+          "see whether source and log fit: binraft syncer check, binraft binlog list; then binraft syncer start, " +
+            "or begin anew (binraft syncer new-timeline)",
         ),
       );
       return;

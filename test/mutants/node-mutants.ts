@@ -1,7 +1,7 @@
 /** Planted bugs in what makes a node of it all: pulling, serving, membership, snapshots. */
 import { type Mutant, patch } from "./patch.ts";
 
-const SESSION = "src/syncer/source-session.ts";
+const ACKS = "src/syncer/ack-sender.ts";
 const EXCLUSION = "src/server/exclusion.ts";
 const BODY = "src/syncer/chunk-body.ts";
 const HOST = "src/cluster/syncer-host.ts";
@@ -17,16 +17,17 @@ const onNodes = patch("nodes");
 export const NODE_MUTANTS: readonly Mutant[] = [
   onNodes(
     "B1: an ACK says more than what is applied",
-    SESSION,
-    "    dump.ack(file.sourceName, file.size);",
-    "    dump.ack(file.sourceName, file.size + 200);",
+    ACKS,
+    "    this.#dump.ack(file.sourceName, file.size);",
+    "    this.#dump.ack(file.sourceName, file.size + 200);",
   ),
   onNodes(
     "B1: an ACK as soon as a chunk is proposed",
-    SESSION,
-    "    this.#host.propose(chunk.payload);\n",
-    "    this.#host.propose(chunk.payload);\n    const { file } = this.#host.stream;\n" +
-      '    this.#dump?.ack(file?.sourceName ?? "", (file?.size ?? 0) + chunk.payload.length);\n',
+    ACKS,
+    "  proposed({ ackWanted, pullSequence }: BuiltChunk): void {\n",
+    "  proposed({ ackWanted, pullSequence, payload }: BuiltChunk): void {\n" +
+      "    const { file } = this.#host.stream;\n" +
+      '    this.#dump.ack(file?.sourceName ?? "", (file?.size ?? 0) + payload.length);\n',
   ),
   onNodes(
     "B2: a node leads before what it holds of earlier terms is applied",
@@ -49,8 +50,8 @@ export const NODE_MUTANTS: readonly Mutant[] = [
   onNodes(
     "B4, B6: a broken tail is not dead",
     READER,
-    "if (range !== null) end",
-    "if (range !== null && index < 0) end",
+    "if (range === null) return end;",
+    "if (range === null || index > 0) return end;",
   ),
   onNodes(
     "B5: apply goes on to the end of the log",

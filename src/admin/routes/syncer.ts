@@ -4,8 +4,8 @@ import type { ClusterOperations, NodeOperations } from "../../cluster/operations
 import { answers, requestBody } from "../answers.ts";
 import {
   acceptGapRequest,
+  confirmRequest,
   emptyRequest,
-  newTimelineRequest,
   type SyncerDocument,
   sourceChange,
   sourceCheck,
@@ -77,11 +77,23 @@ export function syncerRoutes(app: OpenAPIHono, node: NodeOperations & ClusterOpe
     return context.json(await show(), 200);
   });
 
+  const unproved = createRoute({
+    method: "post",
+    path: "/v1/syncer/accept-unproved",
+    summary: "Vouches for a source that has purged what would prove its history",
+    request: requestBody(confirmRequest),
+    responses: answers(syncerDocument),
+  });
+  app.openapi(unproved, async (context) => {
+    await node.acceptUnproved(context.req.valid("json").confirm);
+    return context.json(await show(), 200);
+  });
+
   const timeline = createRoute({
     method: "post",
     path: "/v1/syncer/new-timeline",
     summary: "Begins anew with the present source",
-    request: requestBody(newTimelineRequest),
+    request: requestBody(confirmRequest),
     responses: answers(syncerDocument),
   });
   app.openapi(timeline, async (context) => {

@@ -170,31 +170,50 @@ function addDecisions(syncer: Command, table: VerbTable): void {
         );
       }),
     );
+  addConfirmed(syncer, table, {
+    name: "accept-unproved",
+    description: "vouch for a source that has purged what would prove its history",
+    effect:
+      "The syncer goes on as the GTID sets say. If the source was put back to an earlier moment and gave " +
+      "used numbers to other transactions, replicas get a mix of both histories: be sure that it was not.",
+    sets: ({ syncer, stream }) => ({ ...syncer.gtids, executed: stream.executed }),
+  });
+  addConfirmed(syncer, table, {
+    name: "new-timeline",
+    description: "begin anew with the present source",
+    effect:
+      "The stream begins anew as with an empty log: replicas of the present one have to be " +
+      "rebuilt. Its files stay and can be exported.",
+    sets: ({ stream }) => ({ executed: stream.executed, purged: stream.purged }),
+  });
+}
+
+interface Decision {
+  readonly name: string;
+  readonly description: string;
+  readonly effect: string;
+  /** What it is about. */
+  readonly sets: (status: NodeStatus) => Readonly<Record<string, string>>;
+}
+
+/** A verb that only explains itself until the cluster is named. */
+function addConfirmed(syncer: Command, table: VerbTable, decision: Decision): void {
+  const { name, description, effect, sets } = decision;
   syncer
-    .command("new-timeline")
+    .command(name)
     .option("--confirm <CLUSTER_ID>", "do it; without, only show what it would do")
-    .description("begin anew with the present source")
+    .description(description)
     .action(
       act<ConfirmOptions>(table, async (verb) => {
         const node = await verb.connect();
         const { confirm } = verb.options;
         if (confirm !== undefined) {
-          return show(
-            verb,
-            await node.send<SyncerDocument>("POST", "/v1/syncer/new-timeline", { confirm }),
-          );
+          const path = `/v1/syncer/${name}`;
+          return show(verb, await node.send<SyncerDocument>("POST", path, { confirm }));
         }
         const status = await node.get<NodeStatus>("/v1/status");
-        const command = `binraft syncer new-timeline --confirm ${status.clusterId}`;
-        const effect =
-          "The stream begins anew as with an empty log: replicas of the present one have to be " +
-          "rebuilt. Its files stay and can be exported.";
-        explain(
-          verb,
-          { executed: status.stream.executed, purged: status.stream.purged },
-          effect,
-          command,
-        );
+        const command = `binraft syncer ${name} --confirm ${status.clusterId}`;
+        explain(verb, sets(status), effect, command);
       }),
     );
 }

@@ -76,6 +76,7 @@ test("writes reach the node", async () => {
   assert.equal(await send("POST", "/v1/syncer/stop", {}), 200);
   assert.equal(await send("POST", "/v1/syncer/check", {}), 200);
   assert.equal(await send("POST", "/v1/syncer/accept-gap", { gtids: "u:1", confirm: "c" }), 200);
+  assert.equal(await send("POST", "/v1/syncer/accept-unproved", { confirm: "c" }), 200);
   assert.equal(await send("POST", "/v1/syncer/new-timeline", { confirm: "c" }), 200);
   assert.equal(await send("POST", "/v1/binlogs/purge", { to: "b.000001", dryRun: true }), 200);
   assert.equal(await send("PUT", "/v1/accounts/re%20pl", { sha2: SHA2, native: null }), 200);
@@ -88,6 +89,7 @@ test("writes reach the node", async () => {
     "stop",
     "check",
     "accept-gap u:1 c",
+    "accept-unproved c",
     "new-timeline c",
     "purge b.000001 true",
     `account re pl ${SHA2} null`,

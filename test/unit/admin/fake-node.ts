@@ -202,6 +202,9 @@ export class FakeNode implements NodeOperations, ClusterOperations {
   acceptGap(gtids: string, confirm: string): Promise<void> {
     return this.#told(`accept-gap ${gtids} ${confirm}`);
   }
+  acceptUnproved(confirm: string): Promise<void> {
+    return this.#told(`accept-unproved ${confirm}`);
+  }
   newTimeline(confirm: string): Promise<void> {
     return this.#told(`new-timeline ${confirm}`);
   }

@@ -41,6 +41,7 @@ function pull(
     cursor: {
       epoch: 1,
       pull: { term: 1, id },
+      source: { uuid: "11111111-2222-3333-4444-555555555555", version: "9.7.4" },
       pullSequence: 0,
       streamOffset: state.visibleEnd,
       file: "binlog.000001",

@@ -93,7 +93,7 @@ test("--json prints what the API answers", async () => {
   }
 });
 
-test("accept-gap and new-timeline only explain until the cluster is named", async () => {
+test("accept-gap, accept-unproved and new-timeline only explain until the cluster is named", async () => {
   const world = new CliWorld();
   assert.equal((await world.run("syncer", "accept-gap")).exit, 2);
   world.node.syncerState = "GAP";
@@ -102,13 +102,20 @@ test("accept-gap and new-timeline only explain until the cluster is named", asyn
   const set = "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5";
   assert.match(asked.stdout, new RegExp(`binraft syncer accept-gap '${set}' --confirm c1d`));
   assert.match(asked.stdout, /Nothing was changed/);
-  const timeline = await world.run("syncer", "new-timeline");
-  assert.equal(timeline.exit, 2);
-  assert.match(timeline.stdout, /binraft syncer new-timeline --confirm c1d/);
+  for (const verb of ["accept-unproved", "new-timeline"]) {
+    const explained = await world.run("syncer", verb);
+    assert.equal(explained.exit, 2);
+    assert.match(explained.stdout, new RegExp(`binraft syncer ${verb} --confirm c1d`));
+  }
   assert.deepEqual(world.node.calls, []);
   assert.equal((await world.run("syncer", "accept-gap", set, "--confirm", "c1d")).exit, 0);
+  assert.equal((await world.run("syncer", "accept-unproved", "--confirm", "c1d")).exit, 0);
   assert.equal((await world.run("syncer", "new-timeline", "--confirm", "c1d")).exit, 0);
-  assert.deepEqual(world.node.calls, [`accept-gap ${set} c1d`, "new-timeline c1d"]);
+  assert.deepEqual(world.node.calls, [
+    `accept-gap ${set} c1d`,
+    "accept-unproved c1d",
+    "new-timeline c1d",
+  ]);
 });
 
 test("syncer set sends only what was given, with absolute references", async () => {

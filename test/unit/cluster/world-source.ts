@@ -6,30 +6,41 @@
 import type { Machine, World } from "../../../runtime/memory/world.ts";
 import { concatBytes } from "../../../src/base/bytes.ts";
 import { Wakeup } from "../../../src/base/service.ts";
-import { fakeRotate, heartbeat } from "../../../src/binlog/control-events.ts";
-import { EventType, eventType } from "../../../src/binlog/event.ts";
+import { previousGtidsBody } from "../../../src/binlog/control-events.ts";
+import { parseFileName } from "../../../src/binlog/file-view.ts";
 import type { SourceSettings } from "../../../src/cluster/command.ts";
-import { decodeGtidSet, uuidFromBytes } from "../../../src/gtid/binary.ts";
+import { decodeGtidSet } from "../../../src/gtid/binary.ts";
 import { GtidSet } from "../../../src/gtid/gtid-set.ts";
 import { createVerifiers } from "../../../src/mysql/auth/verifier.ts";
-import { type BinlogDumpGtid, decodeCommand } from "../../../src/mysql/commands.ts";
+import { decodeCommand } from "../../../src/mysql/commands.ts";
 import { PacketConnection } from "../../../src/mysql/connection.ts";
 import { syntaxError, unknownVariable } from "../../../src/mysql/errors.ts";
-import { encodeEof, encodeErr, encodeOk } from "../../../src/mysql/response.ts";
+import { encodeErr, encodeOk } from "../../../src/mysql/response.ts";
 import { encodeResultSet, textColumn } from "../../../src/mysql/result-set.ts";
 import { decodeSemiSyncAck, type SemiSyncAck } from "../../../src/mysql/semi-sync.ts";
 import { acceptLogin } from "../../../src/mysql/server-handshake.ts";
-import { delay } from "../../../src/platform/clock.ts";
 import type { Conn } from "../../../src/platform/net.ts";
 import type { Platform } from "../../../src/platform/platform.ts";
-import { withSemiSync } from "../../support/binlog-files.ts";
-import { nodeCrc32 } from "../../support/crc.ts";
-import { FileMaker } from "../server/make-file.ts";
+import { FileMaker, type MadeTransaction } from "../server/make-file.ts";
+import { dump } from "./world-dump.ts";
 
-const FIRST_FILE = "binlog.000001";
+const FIRST_NUMBER = 1;
 const USER = "puller";
 const PASSWORD = "secret";
-const BEAT_MS = 5_000;
+
+export interface SourceFile {
+  readonly name: string;
+  readonly maker: FileMaker;
+}
+
+/** What a source holds at some moment, to be put back to. */
+export interface SourceCopy {
+  readonly files: readonly SourceFile[];
+  readonly executed: string;
+  readonly purged: string;
+}
+
+const nameOf = (number: number): string => `binlog.${String(number).padStart(6, "0")}`;
 
 export class WorldSource {
   readonly machine: Machine;
@@ -39,10 +50,12 @@ export class WorldSource {
   readonly status: Map<string, string> = new Map();
   readonly statements: string[] = [];
   readonly #platform: Platform;
-  readonly #files: { readonly name: string; readonly maker: FileMaker }[];
-  readonly #changed = new Wakeup();
+  #files: SourceFile[];
+  /** When something happened that a dump may be waiting for. */
+  readonly changed: Wakeup = new Wakeup();
   readonly #dumps = new Set<PacketConnection>();
   #connections = 0;
+  #seconds = 2_000;
   /** Called with each ACK of the dump connection, and with the machine that it came from. */
   onAck: (ack: SemiSyncAck, from: string) => void = () => {};
   /** An ACK that no source would understand. */
@@ -50,13 +63,13 @@ export class WorldSource {
     throw error;
   };
   /** How long to wait before each event of a dump; so a cut finds it inside a transaction. */
-  eventDelayMs: () => number = () => 0;
+  eventDelayMs: (event: Uint8Array) => number = () => 0;
 
   private constructor(world: World, name: string, uuid: string, purged: string) {
     this.machine = world.machine(name);
     this.#platform = this.machine.start();
     this.uuid = uuid;
-    this.#files = [{ name: FIRST_FILE, maker: new FileMaker(purged) }];
+    this.#files = [{ name: nameOf(FIRST_NUMBER), maker: new FileMaker(purged) }];
     this.variables = new Map([
       ["version", "9.7.0"],
       ["server_uuid", uuid],
@@ -109,30 +122,92 @@ export class WorldSource {
   }
 
   /** What runs shows it, too. */
-  commit(uuid: string, gno: number, bytes = 40): this {
-    this.#newest.maker.transaction({ uuid, gno, bytes });
+  commit(uuid: string, gno: number, bytes = 40, more: Partial<MadeTransaction> = {}): this {
+    this.#newest.maker.transaction({ uuid, gno, bytes, ...more });
     const executed = GtidSet.parse(this.variables.get("gtid_executed")!);
     executed.add(uuid, BigInt(gno));
     this.variables.set("gtid_executed", executed.toString());
-    this.#changed.wake();
+    this.changed.wake();
     return this;
   }
 
   /** FLUSH BINARY LOGS. */
   rotate(): this {
-    const name = `binlog.${String(this.#files.length + 1).padStart(6, "0")}`;
-    this.#newest.maker.rotate(name);
-    this.#files.push({ name, maker: new FileMaker(this.variables.get("gtid_executed")!) });
-    this.#changed.wake();
+    this.#newest.maker.rotate(nameOf(this.#nextNumber));
+    return this.#begin();
+  }
+
+  /** What a shutdown writes. */
+  writeStop(): this {
+    this.#newest.maker.stop();
+    this.changed.wake();
     return this;
   }
 
-  get #newest(): { readonly name: string; readonly maker: FileMaker } {
+  /** Shut down and started: the file before ends with a STOP. */
+  stopAndStart(): this {
+    return this.writeStop().restart();
+  }
+
+  /** As after a crash: a new file, and the one before just ends. */
+  restart(): this {
+    this.cutDumps();
+    return this.#begin();
+  }
+
+  #begin(): this {
+    const name = nameOf(this.#nextNumber);
+    const previous = this.variables.get("gtid_executed")!;
+    // No two files begin in the same second.
+    this.#files.push({ name, maker: new FileMaker(previous, { timestamp: ++this.#seconds }) });
+    this.changed.wake();
+    return this;
+  }
+
+  get #nextNumber(): number {
+    return parseFileName(this.#newest.name)!.number + 1;
+  }
+
+  /** PURGE BINARY LOGS TO the newest file. */
+  purge(): this {
+    this.#files = [this.#newest];
+    const kept = decodeGtidSet(previousGtidsBody(this.#newest.maker.events[1]!, "CRC32"));
+    this.variables.set("gtid_purged", kept.toString());
+    return this;
+  }
+
+  copy(): SourceCopy {
+    return {
+      files: this.#files.map(({ name, maker }) => ({ name, maker: maker.copy() })),
+      executed: this.variables.get("gtid_executed")!,
+      purged: this.variables.get("gtid_purged")!,
+    };
+  }
+
+  /** Stopped, put back to what it was then, and started: with a new file. */
+  putBack(copy: SourceCopy): this {
+    return this.putBackInFile(copy).restart();
+  }
+
+  /** The newest file of then goes on. */
+  putBackInFile({ files, executed, purged }: SourceCopy): this {
+    this.#files = files.map(({ name, maker }) => ({ name, maker: maker.copy() }));
+    this.variables.set("gtid_executed", executed);
+    this.variables.set("gtid_purged", purged);
+    this.cutDumps();
+    return this;
+  }
+
+  get #newest(): SourceFile {
     return this.#files[this.#files.length - 1]!;
   }
 
   get files(): readonly { readonly name: string; readonly bytes: Uint8Array }[] {
     return this.#files.map(({ name, maker }) => ({ name, bytes: maker.file }));
+  }
+  /** The same, as they are made. */
+  get made(): readonly SourceFile[] {
+    return this.#files;
   }
   /** Where the newest file ends. */
   get end(): SemiSyncAck {
@@ -203,13 +278,13 @@ export class WorldSource {
     for (;;) {
       const command = decodeCommand(await connection.readCommand(), capabilities);
       if (command.kind === "quit") return connection.end();
-      if (command.kind === "binlog-dump-gtid") {
+      if (command.kind === "binlog-dump-gtid" || command.kind === "binlog-dump") {
         this.#dumps.add(connection);
         try {
-          return await this.#dump(connection, command, semiSync, conn.peer.split(":")[0]!);
+          if (semiSync) void this.#readAcks(connection, conn.peer.split(":")[0]!);
+          return await dump(this, connection, command, semiSync, this.#platform);
         } finally {
           this.#dumps.delete(connection);
-          connection.destroy();
         }
       }
       if (command.kind === "query") {
@@ -251,68 +326,6 @@ export class WorldSource {
     return table(["Variable_name", "Value"], rows);
   }
 
-  async #dump(
-    connection: PacketConnection,
-    command: BinlogDumpGtid,
-    semiSync: boolean,
-    from: string,
-  ): Promise<void> {
-    const send = (event: Uint8Array): void => {
-      const body = semiSync ? withSemiSync(event, eventType(event) === EventType.XID) : event;
-      const payload = new Uint8Array(body.length + 1);
-      payload.set(body, 1);
-      connection.writePacket(payload);
-      // As real sources do behind one that they want acknowledged.
-      if (semiSync && eventType(event) === EventType.XID) connection.sequence = 1;
-    };
-    let gone = false;
-    void connection.closed.then(() => {
-      gone = true;
-      this.#changed.wake();
-    });
-    if (semiSync) void this.#readAcks(connection, from);
-    const named = this.#files.findIndex(({ name }) => name === command.file);
-    let at = named >= 0 ? named : this.#firstFor(command.gtids);
-    send(fakeRotate(this.#files[at]!.name, 4, 1, nodeCrc32));
-    let wanted = true;
-    for (let next = 0; !gone; ) {
-      const { name, maker } = this.#files[at]!;
-      const event = maker.events[next];
-      if (event !== undefined) {
-        next++;
-        if (eventType(event) === EventType.GTID) wanted = !hasGtid(command.gtids, event);
-        if (eventType(event) === EventType.ROTATE) wanted = true;
-        const pauseMs = wanted ? this.eventDelayMs() : 0;
-        if (pauseMs > 0) await delay(this.#platform.clock, pauseMs);
-        if (wanted && !gone) send(event);
-        continue;
-      }
-      if (at + 1 < this.#files.length) {
-        at++;
-        next = 0;
-        send(fakeRotate(this.#files[at]!.name, 4, 1, nodeCrc32));
-        continue;
-      }
-      if ((command.flags & 1) !== 0) {
-        connection.writePacket(encodeEof());
-        return connection.end();
-      }
-      const beat = new AbortController();
-      this.#changed.once(() => beat.abort());
-      await delay(this.#platform.clock, BEAT_MS, beat.signal);
-      if (!beat.signal.aborted && !gone) send(heartbeat(2, name, maker.size, 1, nodeCrc32));
-    }
-  }
-
-  /** The newest file whose predecessors the set holds; as a source finds it. */
-  #firstFor(set: GtidSet): number {
-    for (let at = this.#files.length - 1; at > 0; at--) {
-      const before = previousGtids(this.#files[at]!.maker.events[1]!);
-      if (set.containsSet(before)) return at;
-    }
-    return 0;
-  }
-
   async #readAcks(connection: PacketConnection, from: string): Promise<void> {
     // Beside the packets that are written: reading one by one would restart their numbers.
     let rest: Uint8Array = new Uint8Array(0);
@@ -332,14 +345,4 @@ export class WorldSource {
       }
     }
   }
-}
-
-function previousGtids(event: Uint8Array): GtidSet {
-  return decodeGtidSet(event.subarray(19, event.length - 4));
-}
-
-/** Whether the set holds what begins with this GTID event. */
-function hasGtid(set: GtidSet, event: Uint8Array): boolean {
-  const view = new DataView(event.buffer, event.byteOffset, event.length);
-  return set.has(uuidFromBytes(event, 20), view.getBigUint64(36, true));
 }

@@ -14,13 +14,20 @@ const SERVER_ID = 1;
 export interface MadeTransaction {
   readonly gno: number;
   readonly uuid?: string;
-  /** Bytes of its rows event. */
+  /** Bytes of each of its rows events, and how many of them: one unless said. */
   readonly bytes?: number;
+  readonly rows?: number;
+  /** What the rows hold: other content under the same number. */
+  readonly seed?: number;
+  /** In its last event. */
+  readonly xid?: number;
 }
 
 export interface MakeOptions {
   readonly checksum?: "NONE" | "CRC32";
   readonly created?: number;
+  /** When the file was begun, in seconds. */
+  readonly timestamp?: number;
   /** Whose description the file begins with; 9.7's unless said. */
   readonly writer?: "mysql56";
 }
@@ -36,6 +43,7 @@ export class FileMaker {
     const description = eventsOf(onTheWire(fixture(name)))[0]!.slice();
     const view = new DataView(description.buffer, description.byteOffset, description.length);
     view.setUint32(19 + 52, options.created ?? 0, true);
+    if (options.timestamp !== undefined) view.setUint32(0, options.timestamp, true);
     const end = description.length - 4;
     view.setUint32(end, nodeCrc32(description.subarray(0, end)), true);
     this.#push(description);
@@ -53,14 +61,21 @@ export class FileMaker {
     this.#push(buildEvent(header, body, this.#crc));
   }
 
-  transaction({ gno, uuid = SOURCE, bytes = 40 }: MadeTransaction): this {
+  transaction({
+    gno,
+    uuid = SOURCE,
+    bytes = 40,
+    rows: count = 1,
+    seed = 0,
+    xid = gno,
+  }: MadeTransaction): this {
     const gtid = new ByteWriter(25).u8(0).raw(uuidToBytes(uuid)).u64(gno).finish();
     this.#add(EventType.GTID, gtid);
     this.#add(EventType.QUERY, new ByteWriter().zeros(14).text("BEGIN").finish());
     const rows = new Uint8Array(bytes);
-    for (let i = 0; i < bytes; i++) rows[i] = (gno * 31 + i) & 0xff;
-    this.#add(30, rows);
-    this.#add(EventType.XID, new ByteWriter(8).u64(gno).finish());
+    for (let i = 0; i < bytes; i++) rows[i] = (gno * 31 + seed + i) & 0xff;
+    for (let i = 0; i < count; i++) this.#add(30, rows);
+    this.#add(EventType.XID, new ByteWriter(8).u64(xid).finish());
     return this;
   }
 
@@ -79,6 +94,14 @@ export class FileMaker {
   stop(): this {
     this.#add(EventType.STOP, new Uint8Array(0));
     return this;
+  }
+
+  /** Of the same events, to which others may be added. */
+  copy(): FileMaker {
+    const copy = new FileMaker("", this.#crc === null ? { checksum: "NONE" } : {});
+    copy.events.splice(0, copy.events.length, ...this.events);
+    copy.size = this.size;
+    return copy;
   }
 
   get file(): Uint8Array {

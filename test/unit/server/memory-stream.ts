@@ -3,12 +3,17 @@
  * EventStream, folded by the real StreamState; only the log is an array.
  */
 import { Wakeup } from "../../../src/base/service.ts";
-import { type Chunk, ChunkFlag, decodeChunk } from "../../../src/binlog/chunk.ts";
+import {
+  type Chunk,
+  ChunkFlag,
+  decodeChunk,
+  type SourceIdentity,
+} from "../../../src/binlog/chunk.ts";
 import { decodeFormatDescription, fakeRotate } from "../../../src/binlog/control-events.ts";
 import type { BinlogFile } from "../../../src/binlog/file-view.ts";
 import { frameEvent } from "../../../src/binlog/frames.ts";
 import type { Mark } from "../../../src/binlog/marks.ts";
-import { type SourceIdentity, StreamState } from "../../../src/binlog/stream-state.ts";
+import { StreamState } from "../../../src/binlog/stream-state.ts";
 import type { GtidSet } from "../../../src/gtid/gtid-set.ts";
 import {
   type BinlogStream,
@@ -40,11 +45,21 @@ export class MemoryStream implements BinlogStream {
   /** Leases that are out. */
   held = 0;
   #pullId = 0;
+  #source: SourceIdentity;
   #stream: EventStream | null = null;
 
   constructor(uuid = "11111111-2222-3333-4444-555555555555", version = "9.7.4") {
+    // As in a real log, its first entry is no chunk.
     this.entries.push(null);
-    this.state.attachSource(1, { uuid, version });
+    this.#source = { uuid, version };
+    this.follow(this.#source);
+  }
+
+  /** As after a first chunk of that server, which tests need not have. */
+  follow(source: SourceIdentity): void {
+    this.#source = source;
+    this.state.source = source;
+    this.state.sourceUuids.add(source.uuid);
   }
 
   get files(): readonly BinlogFile[] {
@@ -97,6 +112,7 @@ export class MemoryStream implements BinlogStream {
       cursor: {
         epoch: state.epoch,
         pull: { term: 1, id: ++this.#pullId },
+        source: this.#source,
         pullSequence: 0,
         streamOffset: state.visibleEnd,
         file: file === null || file.end !== "open" ? "" : file.sourceName,

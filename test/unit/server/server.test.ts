@@ -458,8 +458,7 @@ test("a new timeline ends dumps by GTID; files of the old one can be read to its
   const live = await (await dump(run.port)).count(15);
   stream.entries.push(null);
   stream.state.newTimeline(stream.entries.length - 1);
-  stream.entries.push(null);
-  stream.state.attachSource(stream.entries.length - 1, { uuid: UUID, version: "9.7.4" });
+  stream.follow({ uuid: UUID, version: "9.7.4" });
   stream.advanced.wake();
   assert.equal((await live.toEnd()).end, "closed");
   stream.addFile(new FileMaker("").transaction({ gno: 1, uuid: UUID }).file, "binlog.000001");

@@ -29,6 +29,7 @@ function open(semiSync: boolean, checksum: "NONE" | "CRC32", chunkBytes?: number
     cursor: {
       epoch: 1,
       pull: { term: 1, id: 1 },
+      source: { uuid: "11111111-2222-3333-4444-555555555555", version: "9.7.4" },
       pullSequence: 0,
       streamOffset: 0,
       file: "",
