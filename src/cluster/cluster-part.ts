@@ -3,6 +3,7 @@
  * does for membership. Null on a node of its own.
  */
 import type { Logger } from "../base/logger.ts";
+import { whoIs } from "../peers/dial.ts";
 import type { Peers } from "../peers/peers.ts";
 import type { MetCluster } from "../peers/protocol.ts";
 import { type Cancel, delay } from "../platform/clock.ts";
@@ -196,7 +197,7 @@ export class ClusterPart {
       logger,
       discovery: this.#parts.settings.discovery,
       ownPeer: this.#parts.settings.advertised.peer,
-      whoIs: (address) => peers.whoIs(address),
+      whoIs: (address) => whoIs(platform, host, address),
       tell: (met) => leader.onLeader("metCluster", met),
     });
     this.#others = others;

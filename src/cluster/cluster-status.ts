@@ -110,8 +110,8 @@ export function nodeMetrics(
   const { connections, refusedConnections, logins, deniedLogins, dumps, bytesSent } = server;
   return {
     raft: {
-      elections: consensus.elections,
-      leaderChanges: consensus.leaderChanges,
+      elections: consensus.history.elections,
+      leaderChanges: consensus.history.leaderChanges,
       proposals: consensus.proposals,
       commitMsP50: core.driver.commitTimes.quantileMs(0.5),
       commitMsP99: core.driver.commitTimes.quantileMs(0.99),

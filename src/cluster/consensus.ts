@@ -7,27 +7,25 @@
  *    pre-vote and its answer claim nothing and may.
  * 2. Acknowledgements leave when what they speak of is durable; a leader's appends leave before its
  *    own write.
- * 3. Ticks and messages never wait for the disk. A leader whose write hangs for an election
- *    time-out steps down if there is another voter, and a node like that does not campaign. One
- *    whose log is damaged lets all others try first, and so does one whose disk becomes full: but if
- *    all are full one of them leads, since only a leader can purge.
+ * 3. Ticks and messages never wait for the disk. Who may vote and lead with a disk that hangs, is full or
+ *    is damaged, says fitness.ts; a leader that may not, or whose disk becomes full, steps down if there
+ *    is another voter.
  * 4. What a call of the core makes it say is sent in the same turn: payloads lie in buffers that
  *    are used again.
  * 5. A node that was fenced (its disk is not what it had promised, or it was removed) takes no part
  *    any more: it neither votes nor acknowledges nor campaigns.
- * 6. Damage hides nothing. While an entry that changes the members is lost and not applied, this node
- *    neither votes nor leads, the only voter included; while terms inside its log are lost, it does not
- *    lead others. A repair from a peer ends both.
  */
 import type { Logger } from "../base/logger.ts";
 import { type Service, Wakeup } from "../base/service.ts";
 import type { Cancel, Clock } from "../platform/clock.ts";
 import type { ConfChange } from "../raft/conf-change.ts";
-import { LocalMessage, PeerNotFound, ProposalDropped } from "../raft/errors.ts";
+import { isRefusal, ProposalDropped } from "../raft/errors.ts";
 import type { RawNode } from "../raft/raw-node.ts";
 import { APPEND_THREAD, type ConfState, type Message, type Snapshot } from "../raft/types.ts";
 import type { DurableLog } from "../storage/log.ts";
 import type { ConsensusParts, RaftTiming } from "./consensus-parts.ts";
+import { Fitness } from "./fitness.ts";
+import { LeaderHistory } from "./leader-history.ts";
 import type { PeerLinks } from "./links.ts";
 import { LogWriter } from "./log-writer.ts";
 import { PeerReads } from "./peer-reads.ts";
@@ -37,8 +35,6 @@ import { ReadBarriers } from "./read-barriers.ts";
 
 /** Of messages that wait for their term to be durable; Raft stands the loss of the rest. */
 const MAX_HELD = 256;
-/** So many election time-outs pass before a node with a damaged log or a full disk tries to lead. */
-const LAST_RESORT_ELECTIONS = 6;
 
 export class Consensus implements Service {
   readonly node: RawNode;
@@ -51,28 +47,23 @@ export class Consensus implements Service {
   readonly #writer: LogWriter;
   readonly #reads: PeerReads;
   readonly #barriers: ReadBarriers;
+  readonly fitness: Fitness;
   #held: Message[] = [];
   #fail: (error: Error) => void = () => {};
   #failure: Error | null = null;
   #lastAppliable = 0;
-  #wasFull = false;
   #wasLeading = false;
-  /** Why this node takes no part; null when it does. */
+  /** Why this node takes no part. */
   fenced: string | null = null;
   onFenced: () => void = () => {};
-  /** A snapshot took the place of the log; set by who applies. */
+  /** Set by who applies: a snapshot took the place of the log. */
   onInstalled: (snapshot: Snapshot) => void = () => {};
   /** What must be applied is lost on this disk. */
   cannotApply = false;
   /** The entry with which this node opened its term; 0 when it does not lead. */
   termStart = 0;
-  /** Terms that began since this process started. */
-  elections = 0;
-  leaderChanges = 0;
   proposals = 0;
-  #lastLeader = 0;
-  #leaderHeardMs: number | null = null;
-  #lastTerm: number;
+  readonly history: LeaderHistory;
   /** Wakes when this node's role or the leader that it knows changes. */
   readonly roleChanged: Wakeup = new Wakeup();
   /** Wakes when more may be applied. */
@@ -102,8 +93,9 @@ export class Consensus implements Service {
     this.#barriers = new ReadBarriers(parts.clock, parts.random, (context) =>
       this.#do(() => this.node.readIndex(context)),
     );
+    this.fitness = new Fitness(parts.log, parts.node);
     this.#lastAppliable = parts.node.appliable;
-    this.#lastTerm = parts.node.term;
+    this.history = new LeaderHistory(parts.clock, parts.node.term);
   }
 
   /** Payload bytes not durable here yet. */
@@ -132,7 +124,7 @@ export class Consensus implements Service {
   /** Since a leader was last heard of, milliseconds; 0 on the leader, null when none ever was. */
   get leaderSilentMs(): number | null {
     if (this.node.role === "leader") return 0;
-    return this.#leaderHeardMs === null ? null : this.#clock.mono() - this.#leaderHeardMs;
+    return this.history.silentMs;
   }
   /** A snapshot waits to be on the disk: what is committed before it must not be applied any more. */
   get installing(): boolean {
@@ -172,9 +164,9 @@ export class Consensus implements Service {
     if (this.#writer.full && message.type === "MsgApp" && message.entries.length > 0) return;
     if (this.fenced !== null) return;
     const asksForVote = message.type === "MsgVote" || message.type === "MsgPreVote";
-    if (asksForVote && this.membershipIsLost) return;
+    if (asksForVote && this.fitness.membershipIsLost) return;
     this.#do(() => this.node.step(message));
-    if (message.from === this.node.leader) this.#leaderHeardMs = this.#clock.mono();
+    if (message.from === this.node.leader) this.history.heard();
   }
 
   /** Throws ProposalDropped. */
@@ -238,11 +230,7 @@ export class Consensus implements Service {
   #noteRole(): void {
     const leading = this.node.role === "leader";
     const { leader, term } = this.node;
-    if (term !== this.#lastTerm) this.elections++;
-    this.#lastTerm = term;
-    if (leader !== this.#lastLeader || leading !== this.#wasLeading) {
-      if (leader !== 0 && leader !== this.#lastLeader) this.leaderChanges++;
-      this.#lastLeader = leader;
+    if (this.history.note(term, leader) || leading !== this.#wasLeading) {
       this.#barriers.leaderChanged();
       this.roleChanged.wake();
     }
@@ -324,10 +312,9 @@ export class Consensus implements Service {
 
   /** True when the disk was found full just now. */
   #noteSpace(): boolean {
-    const { full } = this.#log;
-    if (full === this.#wasFull) return false;
-    this.#wasFull = full;
-    if (full)
+    const change = this.fitness.spaceChange();
+    if (change === null) return false;
+    if (change === "full")
       this.#logger.error(
         "The disk is full (BR1203): no further segment of the log can be made. This node takes in what is on " +
           "its way and then nothing, and leads only if all others are full, too; it goes on by itself when " +
@@ -335,26 +322,16 @@ export class Consensus implements Service {
       );
     else this.#logger.info("There is space on the disk again: this node goes on");
     this.progressed.wake();
-    return full;
-  }
-
-  /** An entry that changes the members is lost here: who votes is not known, until a repair. */
-  get membershipIsLost(): boolean {
-    const { applied } = this.node.raft.log;
-    return this.#log.damage.some(({ fromIndex, toIndex }) =>
-      this.#log.hasConfChange(Math.max(fromIndex, applied + 1), toIndex + 1),
-    );
+    return change === "full";
   }
 
   /** Nothing of its own disk or log speaks against its leading. */
   get mayLead(): boolean {
-    if (this.fenced !== null || this.membershipIsLost) return false;
-    if (this.node.isOnlyVoter) return true;
-    if (this.stuck || this.cannotApply || this.#log.lacksTerms) return false;
     const { electionMs, heartbeatMs } = this.#timing;
-    const lastResortTicks = LAST_RESORT_ELECTIONS * (electionMs / heartbeatMs);
-    const isFirst = this.node.role !== "leader" && this.node.leaderlessTicks < lastResortTicks;
-    return (this.#log.damage.length === 0 && !this.#log.full) || !isFirst;
+    const { stuck, cannotApply } = this;
+    return (
+      this.fenced === null && this.fitness.mayLead(stuck, cannotApply, electionMs / heartbeatMs)
+    );
   }
 
   /** Entries, or their terms, that were lost are there again: whoever waited for them is fed. */
@@ -370,12 +347,4 @@ export class Consensus implements Service {
     this.#do(() => {});
     return conf;
   }
-}
-
-function isRefusal(error: unknown): boolean {
-  return (
-    error instanceof ProposalDropped ||
-    error instanceof PeerNotFound ||
-    error instanceof LocalMessage
-  );
 }

@@ -272,7 +272,8 @@ class Formation {
     if (this.#all?.doubt != null) return this.#all.doubt;
     if (bootstrapExpect !== null && this.#all !== null && this.#asked + 1 !== bootstrapExpect)
       return (
-        `it forms one when exactly ${bootstrapExpect} nodes exist (cluster.bootstrap_expect), and ${this.#asked + 1} do: ` +
+        `it forms one when exactly ${bootstrapExpect} nodes exist (cluster.bootstrap_expect), and ` +
+        `${this.#asked + 1} do: ` +
         "start those that are stopped, since they may have a cluster; remove those that are gone for good, or " +
         "start this one with --bootstrap"
       );

@@ -35,6 +35,11 @@ export interface Settings {
   placement: PlacementSettings | null;
 }
 
+/** Why the syncer is not to run; null when it is. */
+export function whyStopped({ syncer, stoppedBecause }: Settings): string | null {
+  return syncer === "running" ? null : (stoppedBecause ?? "An operator stopped it");
+}
+
 /** What a log begins with, before its first entry; the same on all nodes, for good. */
 export interface FirstState {
   readonly conf: ConfState;

@@ -26,6 +26,7 @@ import { membersOf } from "./members.ts";
 import { checkpointOf, type NodeCore } from "./node-core.ts";
 import type { NodeServer } from "./node-server.ts";
 import type { NodeSettings, StartOptions } from "./node-settings.ts";
+import { whyStopped } from "./node-state.ts";
 import type {
   ClusterOperations,
   ClusterStatus,
@@ -45,7 +46,6 @@ import { nodeStatus } from "./status.ts";
 import { NodeSyncerHost } from "./syncer-host.ts";
 
 const DRAIN_MS = 5_000;
-
 /** What start-node.ts has put together. */
 export interface NodeParts {
   readonly core: NodeCore;
@@ -90,19 +90,14 @@ export class RunningNode extends LeaderWrites implements NodeOperations, Cluster
     this.#settings = options.settings;
     this.#startedMs = options.platform.clock.mono();
     this.failed = failed;
-    const host = new NodeSyncerHost(core, () =>
-      cluster?.quorumHasSpace === false ? 0 : core.log.roomBytes,
-    );
+    const host = new NodeSyncerHost(core, cluster);
     const sourceConfig = (): Promise<SourceConfig | null> => this.#sourceConfig();
     this.#syncer = new Syncer({
       platform: options.platform,
       host,
       logger: options.logger.with({ part: "syncer" }),
       config: sourceConfig,
-      stopped: () => {
-        const { syncer, stoppedBecause } = core.state.settings;
-        return syncer === "running" ? null : (stoppedBecause ?? "An operator stopped it");
-      },
+      stopped: () => whyStopped(core.state.settings),
       describe: () => describeSource(core.state.settings.source),
     });
     const { platform, logger } = options;

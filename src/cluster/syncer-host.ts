@@ -21,22 +21,28 @@ const ROOM_SHARE = 0.75;
 /** How far back the last events are looked for. */
 const MAX_TAIL_ENTRIES = 1_000;
 
+/** Of the cluster. */
+export interface Voters {
+  /** A quorum's disks have room for more than what is on its way. */
+  readonly quorumHasSpace: boolean;
+}
+
 export class NodeSyncerHost implements SyncerHost {
   readonly #driver: Driver;
   readonly #log: DurableLog;
   readonly #state: NodeState;
 
-  readonly #room: () => number;
+  readonly #voters: Voters | null;
   readonly pool: BufferPool;
 
-  /** `room`: so many bytes fit on a quorum's disks, as far as is known. */
-  constructor(core: NodeCore, room: () => number) {
+  /** `voters`: null on a node of its own. */
+  constructor(core: NodeCore, voters: Voters | null) {
     const { driver, log, state } = core;
     this.pool = core.pool;
     this.#driver = driver;
     this.#log = log;
     this.#state = state;
-    this.#room = room;
+    this.#voters = voters;
   }
 
   get stream(): StreamState {
@@ -50,7 +56,8 @@ export class NodeSyncerHost implements SyncerHost {
   }
   get pendingBytes(): number {
     const { uncommittedBytes } = this.#driver.consensus;
-    const room = this.#room() * ROOM_SHARE;
+    const hasSpace = this.#voters === null || this.#voters.quorumHasSpace;
+    const room = hasSpace ? this.#log.roomBytes * ROOM_SHARE : 0;
     return room > 0 && uncommittedBytes <= room ? uncommittedBytes : Number.POSITIVE_INFINITY;
   }
   get isWriting(): boolean {

@@ -1,7 +1,7 @@
 /** The first steps of a link at both ends: connection, TLS, proof, hellos. */
 import type { Address, Conn } from "../platform/net.ts";
 import type { Platform } from "../platform/platform.ts";
-import type { FrameBuffers } from "./frames.ts";
+import { FrameBuffers } from "./frames.ts";
 import { secure } from "./handshake.ts";
 import type { PeersHost } from "./host.ts";
 import { PeerLink } from "./link.ts";
@@ -31,6 +31,17 @@ export async function dial(
     link.close();
     throw error;
   }
+}
+
+/**
+ * Who is at an address: its hello. It takes us for somebody without a place in its cluster, so that this takes
+ * the place of no link. Rejects as `dial` does.
+ */
+export async function whoIs(platform: Platform, host: PeersHost, address: Address): Promise<Hello> {
+  const own = { ...host.hello(), raftId: 0 };
+  const { link, hello } = await dial(platform, host, address, new FrameBuffers(), own);
+  link.close();
+  return hello;
 }
 
 /** The other end: TLS and proof; the hello comes next. Rejects and closes as `dial` does. */

@@ -165,9 +165,8 @@ export class Peers implements Service {
 
   /** Ids of all that are linked. */
   connected(): number[] {
-    return [...this.#peers.values()].flatMap(({ member, link }) =>
-      link === null ? [] : [member.raftId],
-    );
+    const linked = [...this.#peers.values()].filter(({ link }) => link !== null);
+    return linked.map(({ member }) => member.raftId);
   }
 
   isConnected(raftId: number): boolean {
@@ -180,9 +179,7 @@ export class Peers implements Service {
 
   /** Rejects with CallFailed. */
   async call(raftId: number, method: string, args: unknown, timeoutMs: number): Promise<unknown> {
-    const link = this.#peers.get(raftId)?.link ?? null;
-    if (link === null) throw new CallFailed("unavailable", `There is no link to node ${raftId}`);
-    return link.call(method, args, timeoutMs);
+    return this.#linkOf(raftId).call(method, args, timeoutMs);
   }
 
   async entries(
@@ -191,12 +188,14 @@ export class Peers implements Service {
     last: number,
     timeoutMs: number,
   ): Promise<readonly Entry[]> {
-    const link = this.#peers.get(raftId)?.link ?? null;
-    if (link === null) throw new CallFailed("unavailable", `There is no link to node ${raftId}`);
-    return link.entries(first, last, timeoutMs);
+    return this.#linkOf(raftId).entries(first, last, timeoutMs);
   }
 
-  // ---- links
+  #linkOf(raftId: number): PeerLink {
+    const link = this.#peers.get(raftId)?.link ?? null;
+    if (link === null) throw new CallFailed("unavailable", `There is no link to node ${raftId}`);
+    return link;
+  }
 
   /**
    * One question to a node that is no member as far as we know, or from one that is none. Rejects
@@ -213,17 +212,6 @@ export class Peers implements Service {
       await done;
       this.#open.delete(link);
     }
-  }
-
-  /**
-   * Who is at an address: its hello. It takes us for somebody without a place in its cluster, so that this takes
-   * the place of no link. Rejects as `ask` does.
-   */
-  async whoIs(address: Address): Promise<Hello> {
-    const own = { ...this.#host.hello(), raftId: 0 };
-    const { link, hello } = await dial(this.#platform, this.#host, address, this.#buffers, own);
-    link.close();
-    return hello;
   }
 
   #startDialing(peer: Peer): void {

@@ -54,7 +54,8 @@ export function hup(raft: Raft, kind: CampaignKind): void {
     );
   } else if (raft.log.lastIndex() < raft.toldCommitted) {
     raft.logger.warn(
-      `${id} cannot campaign at term ${raft.term} since its log ends before entry ${raft.toldCommitted}, which is committed`,
+      `${id} cannot campaign at term ${raft.term} since its log ends before entry ` +
+        `${raft.toldCommitted}, which is committed`,
     );
   } else {
     raft.logger.info(`${id} is starting a new election at term ${raft.term}`);

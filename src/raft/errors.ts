@@ -42,3 +42,12 @@ export class RaftBroken extends Error {
     this.name = "RaftBroken";
   }
 }
+
+/** What a call of the core cannot take, and nothing is wrong with the core: of a peer, or without a leader. */
+export function isRefusal(error: unknown): boolean {
+  return (
+    error instanceof ProposalDropped ||
+    error instanceof PeerNotFound ||
+    error instanceof LocalMessage
+  );
+}

@@ -72,7 +72,6 @@ export class Raft {
   messages: Message[] = [];
   messagesAfterAppend: Message[] = [];
   readStates: ReadState[] = [];
-
   electionElapsed = 0;
   heartbeatElapsed = 0;
   randomizedElectionTimeout = 0;
@@ -82,7 +81,6 @@ export class Raft {
   toldCommitted = 0;
   /** False while the driver does not want this node to lead. */
   mayCampaign = true;
-
   /** Of a leader. */
   leadTransferee: number = NONE;
   /** No change of the configuration is proposed while this entry is not applied. */

@@ -121,3 +121,16 @@ export async function readCheckpoint(
   const { index, term } = record;
   return { index, term, data: bytes.slice(record.at, record.at + record.length) };
 }
+
+/** The first of these places whose checkpoint can be read; null when there is none. */
+export async function firstWhole(
+  files: ReadonlyMap<number, DiskFile>,
+  crc32: Crc32,
+  places: readonly CheckpointPlace[],
+): Promise<{ readonly place: CheckpointPlace; readonly checkpoint: Checkpoint } | null> {
+  for (const place of places) {
+    const checkpoint = await readCheckpoint(files.get(place.segment)!, place.at, crc32);
+    if (checkpoint !== null) return { place, checkpoint };
+  }
+  return null;
+}

@@ -150,7 +150,9 @@ export class UnknownFormat extends Error {
   constructor(what: string, format: number) {
     super(
       `The data directory has a ${what} of format ${format}; this binraft knows format ${FORMAT}: ` +
-        "start it with the version that wrote it, or a newer one",
+        (format < FORMAT
+          ? "start it with the version that wrote it; or move the directory away and start with an empty one"
+          : "start it with the version that wrote it, or a newer one"),
     );
     this.name = "UnknownFormat";
   }

@@ -8,7 +8,7 @@ import type { Entry, HardState } from "../raft/types.ts";
 import { BatchAssembler, batchSizeBound, type NewRecord } from "./batch.ts";
 import { indexBatch, placed, recordsOf } from "./batch-records.ts";
 import type { Lease } from "./block-cache.ts";
-import { atHead, type CheckpointPlace, type Checkpoints, readCheckpoint } from "./checkpoints.ts";
+import { atHead, type Checkpoints, firstWhole } from "./checkpoints.ts";
 import { cutDamage } from "./damage.ts";
 import { SEGMENT_HEADER_BYTES } from "./format.ts";
 import { HotTail } from "./hot-tail.ts";
@@ -393,10 +393,10 @@ export class DurableLog {
   /** Of a log that has only one checkpoint a lost sector could be the end: it gets the same again. */
   async keepTwoCheckpoints(): Promise<void> {
     const places = this.#checkpoints.before(this.lastIndex + 1, this.firstIndex);
-    const newest = await this.#firstWhole(places);
+    const newest = await firstWhole(this.#files, this.#parts.crc32, places);
     if (newest === null) return;
     const older = places.slice(places.indexOf(newest.place) + 1);
-    if ((await this.#firstWhole(older)) !== null) return;
+    if ((await firstWhole(this.#files, this.#parts.crc32, older)) !== null) return;
     await this.saveCheckpoint(newest.checkpoint).catch((error: Error) => {
       if (!(error instanceof LogFull)) throw error;
     });
@@ -410,19 +410,8 @@ export class DurableLog {
   checkpointBefore(index: number): Promise<Checkpoint | null> {
     return this.#alone(async () => {
       const places = this.#checkpoints.before(index, this.firstIndex);
-      return (await this.#firstWhole(places))?.checkpoint ?? null;
+      return (await firstWhole(this.#files, this.#parts.crc32, places))?.checkpoint ?? null;
     });
-  }
-
-  async #firstWhole(
-    places: readonly CheckpointPlace[],
-  ): Promise<{ place: CheckpointPlace; checkpoint: Checkpoint } | null> {
-    for (const place of places) {
-      const file = this.#files.get(place.segment)!;
-      const checkpoint = await readCheckpoint(file, place.at, this.#parts.crc32);
-      if (checkpoint !== null) return { place, checkpoint };
-    }
-    return null;
   }
 
   /**
@@ -467,7 +456,7 @@ export class DurableLog {
     const lasting = this.#checkpoints
       .before(index, this.firstIndex)
       .filter((place) => place !== newest && (place.segment !== active || atHead(place)));
-    const base = (await this.#firstWhole(lasting))?.place;
+    const base = (await firstWhole(this.#files, this.#parts.crc32, lasting))?.place;
     if (base === undefined) return;
     const ends = this.#segments.findIndex(
       ({ footer, id }) => footer === null || footer.lastIndex > base.index || id >= base.segment,

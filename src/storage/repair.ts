@@ -7,7 +7,6 @@
  * each entry of the range is proved to be the peer's, the sectors that differ are written: they are the
  * bytes of old, so power that goes meanwhile leaves damage as there was, or less.
  */
-import { equalBytes } from "../base/bytes.ts";
 import { type Disk, DiskError, type DiskFile } from "../platform/disk.ts";
 import type { Entry, HardState } from "../raft/types.ts";
 import { judgeBatch, type NewRecord, type ReadRecord } from "./batch.ts";
@@ -36,8 +35,8 @@ import {
   matches,
   type Wanted,
 } from "./rebuild.ts";
+import { type Patch, pathOf, RepairPlan } from "./repair-plan.ts";
 import { Window } from "./scan.ts";
-import { segmentPath } from "./segment-file.ts";
 
 /** Where the batches of a segment end that may hold entries, and what is known of what stands there. */
 export interface SegmentEnd extends Behind {
@@ -54,44 +53,6 @@ export interface RepairParts {
   readonly segments: readonly SegmentEntry[];
   /** Of the active segment. */
   readonly end: SegmentEnd;
-}
-
-interface Patch {
-  readonly at: number;
-  readonly bytes: Uint8Array;
-}
-
-/** What has to be written, all of it proved. */
-export class RepairPlan {
-  readonly #disk: Disk;
-  readonly #patches: ReadonlyMap<SegmentEntry, readonly Patch[]>;
-  /** Where the entries stand. */
-  readonly found: LogIndex;
-
-  constructor(disk: Disk, patches: ReadonlyMap<SegmentEntry, readonly Patch[]>, found: LogIndex) {
-    this.#disk = disk;
-    this.#patches = patches;
-    this.found = found;
-  }
-
-  /** Durable when it resolves. False when it does not read as it was written: the disk is no good. */
-  async write(): Promise<boolean> {
-    let isWritten = true;
-    for (const [segment, patches] of this.#patches) {
-      const file = await this.#disk.open(pathOf(segment), "durable");
-      try {
-        for (const { at, bytes } of patches) await file.write(at, [bytes]);
-        for (const { at, bytes } of patches) {
-          const now = new Uint8Array(bytes.length);
-          const read = await file.read(at, now).catch(() => 0);
-          isWritten &&= read === bytes.length && equalBytes(now, bytes);
-        }
-      } finally {
-        await file.close();
-      }
-    }
-    return isWritten;
-  }
 }
 
 /** Null when something cannot be read, or is not proved. */
@@ -130,10 +91,6 @@ export async function planRepair(
     }
   }
   return proved.size < wanted.size ? null : new RepairPlan(disk, patches, found);
-}
-
-function pathOf({ firstIndex, id }: SegmentEntry): string {
-  return segmentPath(firstIndex, id);
 }
 
 /** By the manifest, and by the index: what was cut off and written anew stands in a later segment. */

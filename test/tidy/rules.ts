@@ -86,7 +86,6 @@ export const LONG_FILES: ReadonlySet<string> = new Set([
   "src/server/server.ts",
   "src/server/session.ts",
   "src/storage/log.ts",
-  "src/storage/open.ts",
   "src/syncer/source-session.ts",
   "test/unit/server/dump.test.ts",
   "test/unit/server/server.test.ts",

@@ -151,7 +151,7 @@ function neededBatch(node: SimNode, where: "end" | "middle"): StoredBatch {
 }
 
 for (const where of ["end", "middle"] as const) {
-  test(`recover --salvage keeps what lies before damage at the ${where}, and changes nothing before it is told to`, async () => {
+  test(`recover --salvage keeps what lies before damage at the ${where}, once it is told to`, async () => {
     const { cluster, rest } = await loadedCluster(4, 140);
     const { time } = cluster.world;
     await rest();

@@ -167,7 +167,7 @@ test("many machines that start in any order, with lists of different age, never 
   t.diagnostic(`${formed} formed`);
 });
 
-test("two that each were to begin alone, and saw each other too late: the younger stops when they meet, and says so", async () => {
+test("two that began alone and saw each other too late: the younger stops when they meet, and says so", async () => {
   const fly = new FlyWorld(9);
   const elder = fly.create("d1", "iad", { lagMs: 6_500 });
   await fly.world.time.advance(300);

@@ -293,7 +293,7 @@ test("a learner votes when it is asked, for it may be a voter without knowing", 
   assert.equal(learner.raft.vote, 1);
 });
 
-test("who was told that an entry is committed neither votes for a log that ends before it nor campaigns with one", () => {
+test("who was told of a commit neither votes for a log that ends before it nor campaigns with one", () => {
   const setup = { options: PLAIN, terms: [1, 1], hardState: { term: 1, vote: 0, commit: 0 } };
   const member = new Member(1, [1, 2, 3], setup);
   // The leader has 5 entries committed with the third voter; what it sends here does not fit yet.

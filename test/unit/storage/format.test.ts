@@ -11,7 +11,9 @@ import { tempDir } from "../../support/temp-dir.ts";
 import { waitFor } from "../../support/wait-for.ts";
 
 /** Each has a folder in test/fixtures/data-dirs. */
-const KEPT = [2] as const;
+const KEPT = [3] as const;
+/** Directories of these are kept to show that they are refused. */
+const REFUSED = [2] as const;
 const FORMAT_AT = 8;
 const HEADER_COPIES = [0, 4096];
 
@@ -47,6 +49,17 @@ for (const format of KEPT) {
         await local.stop();
       }
     }
+  });
+}
+
+for (const format of REFUSED) {
+  test(`formats: a directory of format ${format} is refused, with what to do`, async () => {
+    await using dir = await tempDir("format");
+    await copyDataDir(format, dir.path);
+    await assert.rejects(
+      LocalNode.start({ dataDir: dir.path }),
+      /manifest of format 2; this binraft knows format 3: .*start with an empty one/,
+    );
   });
 }
 
@@ -87,7 +100,9 @@ for (const format of [1, 99]) {
         assert.equal(
           told.message,
           `The data directory has a ${what} of format ${format}; this binraft knows format ${FORMAT}: ` +
-            "start it with the version that wrote it, or a newer one",
+            (format < FORMAT
+              ? "start it with the version that wrote it; or move the directory away and start with an empty one"
+              : "start it with the version that wrote it, or a newer one"),
         );
         return true;
       });

@@ -1,97 +1,21 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import {
-  CRASH_OUTCOMES,
-  type CrashOutcome,
-  FileImage,
-} from "../../../runtime/memory/disk-image.ts";
+import { CRASH_OUTCOMES, type CrashOutcome } from "../../../runtime/memory/disk-image.ts";
 import type { Entry } from "../../../src/raft/types.ts";
 import type { DamagedRange } from "../../../src/storage/storage.ts";
-import { LogWorld, payload } from "./world-log.ts";
-
-const SEGMENT = { segmentBytes: 16 * 1024 };
-
-/** Entries of all kinds in several segments: small and large, with runs of zeros, in several terms. */
-async function filled(seed: number): Promise<LogWorld> {
-  const world = new LogWorld(seed);
-  const log = await world.open(SEGMENT);
-  let index = 0;
-  let term = 1;
-  for (let batch = 0; batch < 14; batch++) {
-    const entries: Entry[] = [];
-    for (let i = 0; i <= batch % 3; i++) {
-      if ((batch % 4 === 3 || batch === 9) && i === 0) term++;
-      index++;
-      const data = payload(index, [0, 40, 700, 3000, 1300][index % 5]!);
-      entries.push({ index, term, type: index % 6 === 0 ? 1 : 0, data });
-    }
-    const vote = term % 2 === 0 ? 2 : 1;
-    // The last one cuts off what is not committed, and writes it anew.
-    const replaced = batch === 9 ? { truncateAfter: index - entries.length } : {};
-    if (batch === 9) {
-      const old = { ...entries[0]!, term: term - 1, data: payload(99, 900) };
-      const hardState = { term, vote, commit: old.index - 1 };
-      await world.settle(log.append({ hardState, entries: [old] }));
-    }
-    const commit = index - entries.length;
-    const hardState = { term, vote, commit };
-    await world.settle(log.append({ hardState, entries, ...replaced }));
-  }
-  assert.ok(log.segmentCount > 2);
-  return world;
-}
-
-function fileOf(world: LogWorld, path: string): FileImage {
-  const file = world.disk.image.get(path);
-  assert.ok(file instanceof FileImage);
-  return file;
-}
-
-function segmentPaths(world: LogWorld): string[] {
-  const names = world.disk.image.list("log").filter((name) => name.endsWith(".seg"));
-  return names.sort().map((name) => `log/${name}`);
-}
-
-function bytesOf(world: LogWorld, path: string): Uint8Array {
-  const { visible } = fileOf(world, path);
-  const bytes = new Uint8Array(visible.size);
-  visible.read(0, bytes);
-  return bytes;
-}
-
-/** What the disk has there is changed, for good. */
-function damage(world: LogWorld, path: string, at: number, bytes: Uint8Array): void {
-  const file = fileOf(world, path);
-  file.visible.write(at, bytes);
-  file.durable.write(at, bytes);
-}
-
-function snapshot(world: LogWorld): Map<string, Uint8Array> {
-  return new Map(segmentPaths(world).map((path) => [path, bytesOf(world, path)]));
-}
-
-function restore(world: LogWorld, images: ReadonlyMap<string, Uint8Array>): void {
-  for (const [path, bytes] of images) damage(world, path, 0, bytes);
-}
-
-/** Opens, and finds all damage that there is; null when the log is refused. */
-async function openAndLook(world: LogWorld): Promise<readonly DamagedRange[] | null> {
-  try {
-    await world.open(SEGMENT);
-  } catch {
-    return null;
-  }
-  const log = world.log!;
-  for (let index = log.firstIndex; index <= log.lastIndex; index++) {
-    const lease = await world.settle(log.read(index, 1)).catch(() => null);
-    lease?.release();
-  }
-  return log.damage.slice();
-}
-
-function slice(entries: readonly Entry[], range: DamagedRange): Entry[] {
-  return entries.filter(({ index }) => index >= range.fromIndex && index <= range.toIndex);
-}
+import {
+  areEqual,
+  bytesOf,
+  damage,
+  filled,
+  openAndLook,
+  restore,
+  SEGMENT,
+  segmentPaths,
+  slice,
+  snapshot,
+} from "./filled-log.ts";
+import { type LogWorld, payload } from "./world-log.ts";
 
 /** What a peer might send that is not what stood here. */
 function* wrongs(entries: readonly Entry[]): Generator<readonly Entry[]> {
@@ -107,13 +31,6 @@ function* wrongs(entries: readonly Entry[]): Generator<readonly Entry[]> {
     yield change({ type: entry.type === 0 ? 1 : 0 });
   }
   yield entries.slice(1);
-}
-
-async function areEqual(world: LogWorld, entries: readonly Entry[], what: string): Promise<void> {
-  assert.deepEqual(await world.readAll(), entries, what);
-  for (const { index, term } of entries) assert.equal(world.log!.term(index), term, what);
-  for (const { index, type } of entries)
-    assert.equal(world.log!.hasConfChange(index, index + 1), type === 1, `${what}, ${index}`);
 }
 
 function areWhole(world: LogWorld, whole: ReadonlyMap<string, Uint8Array>, what: string): void {
@@ -318,36 +235,4 @@ test("repair: what is not in the log, or not all of the range, is refused; a fai
   world.disk.faults.writeError = "EIO";
   await assert.rejects(world.settle(log.repair(range(1, 3), entries)), /EIO/);
   assert.equal(world.failures.length, 1);
-});
-
-test("repair: sectors that the disk does not read are damage, and are written back", async () => {
-  const world = await filled(7);
-  const entries = await world.readAll();
-  await world.settle(world.log!.close());
-  const whole = snapshot(world);
-  for (const [path, bytes] of whole) {
-    const used = bytes.findLastIndex((byte) => byte !== 0) + 1;
-    // Of the last batch nobody could say whether it was acknowledged: that log is not opened.
-    for (let at = 8192 + 700; at < used - 4096; at += 2048) {
-      const what = `byte ${at} of ${path}`;
-      world.disk.faults.readErrors = [{ path, from: at, to: at + 1 }];
-      const ranges = await openAndLook(world);
-      assert.ok(ranges !== null, what);
-      for (const range of ranges) {
-        const peers = slice(entries, range);
-        assert.equal(
-          await world.settle(world.log!.repair(range, peers)),
-          false,
-          `${what}: still bad`,
-        );
-        // A disk gives a sector that is written another place.
-        world.disk.faults.readErrors = [];
-        assert.equal(await world.settle(world.log!.repair(range, peers)), true, what);
-      }
-      if (ranges.length > 0) await areEqual(world, entries, what);
-      await world.settle(world.log!.close());
-      world.disk.faults.readErrors = [];
-      restore(world, whole);
-    }
-  }
 });
