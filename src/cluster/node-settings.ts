@@ -4,6 +4,7 @@ import type { Address } from "../platform/net.ts";
 import type { Platform } from "../platform/platform.ts";
 import type { ClusterSettings } from "./cluster-settings.ts";
 import type { AccountSettings, SourceSettings } from "./command.ts";
+import type { MemoryBudget } from "./node-core.ts";
 import type { Waiting } from "./operations.ts";
 import type { GeoPolicies } from "./policies.ts";
 import type { RetentionPolicy } from "./retention.ts";
@@ -27,6 +28,8 @@ export interface NodeSettings extends RetentionPolicy {
   readonly accounts: ReadonlyMap<string, AccountSettings>;
   /** Null: a node of its own. */
   readonly cluster: ClusterSettings | null;
+  /** Only tests say how much memory entries may take. */
+  readonly memory?: MemoryBudget;
 }
 
 export interface StartOptions {

@@ -45,6 +45,7 @@ export async function startNode(options: StartOptions): Promise<RunningNode> {
       segmentBytes: settings.segmentBytes,
       onFatal: (error) => fail(error),
       cluster,
+      ...(settings.memory === undefined ? {} : { memory: settings.memory }),
     });
     linked?.memory.placeIsLogged();
     linked?.host.adopt(core);

@@ -54,6 +54,8 @@ export class NodeCluster {
     this.world = new World(plan.seed);
     this.random = new SeededRandom(plan.seed).fork("cluster");
     this.world.network.defaults.latencyMs = plan.latencyMs;
+    this.world.network.watch.onChangedBytes = (where) =>
+      this.broken(new Violation("B3", `${where}: bytes changed before they were sent`));
     this.#faults = new NodeFaults(this);
   }
 
@@ -322,6 +324,11 @@ export class NodeCluster {
       if (node.core.driver.consensus.fenced === null) return false;
     }
     return this.replicas.every(({ last }) => last === this.#committed);
+  }
+
+  /** Whether this node has applied all that was acknowledged. */
+  hasAcknowledged({ node }: SimNode): boolean {
+    return Number(node?.core.state.stream.last?.gno ?? 0n) >= this.acked;
   }
 
   get slowestReplica(): number {

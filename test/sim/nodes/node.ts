@@ -20,6 +20,9 @@ export const PEER_PORT = 4306;
 export const ACCOUNT = { user: "repl", password: "replica-secret" };
 const SECRET = "a secret of the simulated cluster";
 
+/** So little that a reader soon meets the disk, and memory that it read into is used again at once. */
+const MEMORY = { hotBytes: 128 * 1024, blockBytes: 3 * 1024 * 1024 };
+
 export interface NodePlan {
   /** Names of machines. */
   readonly join: readonly string[];
@@ -145,6 +148,7 @@ export class SimNode {
         allowOriginServerIds: true,
         source: null,
         accounts: new Map([[ACCOUNT.user, account(platform)]]),
+        memory: MEMORY,
         cluster: {
           listen: { host: address, port: PEER_PORT },
           advertised: {

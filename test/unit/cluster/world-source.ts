@@ -284,6 +284,7 @@ export class WorldSource {
           if (semiSync) void this.#readAcks(connection, conn.peer.split(":")[0]!);
           return await dump(this, connection, command, semiSync, this.#platform);
         } finally {
+          // Not destroyed: what its end says is still to be sent.
           this.#dumps.delete(connection);
         }
       }
