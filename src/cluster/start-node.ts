@@ -47,6 +47,7 @@ export async function startNode(options: StartOptions): Promise<RunningNode> {
       cluster,
       ...(settings.memory === undefined ? {} : { memory: settings.memory }),
     });
+    options.onCore?.(core);
     linked?.memory.placeIsLogged();
     linked?.host.adopt(core);
     await core.driver.recover();

@@ -8,6 +8,7 @@ import type { ClusterSettings, History } from "../../../src/cluster/cluster-sett
 import type { AccountSettings } from "../../../src/cluster/command.ts";
 import { type Discovery, staticDiscovery } from "../../../src/cluster/discovery.ts";
 import type { RunningNode } from "../../../src/cluster/node.ts";
+import type { NodeCore } from "../../../src/cluster/node-core.ts";
 import { startNode } from "../../../src/cluster/start-node.ts";
 import { createVerifiers } from "../../../src/mysql/auth/verifier.ts";
 import type { Platform } from "../../../src/platform/platform.ts";
@@ -37,6 +38,7 @@ export interface NodePlan {
   readonly electionMs: number;
   readonly segmentBytes: number;
   readonly syncMs: number;
+  readonly retentionBytes?: number | null;
   readonly region?: string;
   readonly geo?: Partial<GeoPlan>;
 }
@@ -72,14 +74,24 @@ export class SimNode {
   /** The log of the last process, as it was when that ended. */
   log: DurableLog | null = null;
 
-  onStart: (node: RunningNode) => void = () => {};
+  /** Told of each process, before it applies anything. */
+  onCore: (core: NodeCore) => void = () => {};
+  /** Told of damaged entries that were written back. */
+  onRepaired: (count: number) => void = () => {};
 
   constructor(machine: Machine, plan: NodePlan, onEnd: (node: SimNode, error: Error) => void) {
     this.name = machine.name;
     this.machine = machine;
     this.#plan = plan;
     this.#onEnd = onEnd;
-    this.#logger = recordingLogger(this.lines, () => machine.world.time.now);
+    this.#logger = recordingLogger(
+      this.lines,
+      () => machine.world.time.now,
+      (message, fields) => {
+        if (message !== "Damaged entries were repaired from a peer") return;
+        this.onRepaired(Number(fields["toIndex"]) - Number(fields["fromIndex"]) + 1);
+      },
+    );
   }
 
   get region(): string {
@@ -111,7 +123,6 @@ export class SimNode {
     };
     this.#open(platform).then((node) => {
       this.#node = node;
-      this.onStart(node);
       this.log = node.core.log;
       void node.failed.then(ended);
     }, ended);
@@ -128,6 +139,7 @@ export class SimNode {
       notAfter: new Date(now + 1e12),
     });
     return startNode({
+      onCore: (core) => this.onCore(core),
       platform,
       logger: this.#logger,
       policies: GEO,
@@ -140,7 +152,7 @@ export class SimNode {
         serverId: null,
         mysqlAddress: { host: address, port: MYSQL_PORT },
         segmentBytes,
-        retentionBytes: null,
+        retentionBytes: this.#plan.retentionBytes ?? null,
         retentionHours: null,
         keepForAbsentHours: 0,
         requireTls: false,
