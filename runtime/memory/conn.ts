@@ -1,10 +1,10 @@
 /**
  * One end of a simulated connection. Bytes go from the outbox over a pipe (latency, order, black
  * holes; see net.ts) into the inbox of the other end, within a window: a peer that does not read
- * stalls the writer as a real one does. Closing follows the rules of the real connection.
+ * stalls the writer as a real one does. What is written leaves later, and its writer hears of that later
+ * still, as the contract of `Conn.write` allows. Closing follows the rules of the real connection.
  */
 import { assert } from "../../src/base/assert.ts";
-import { concatBytes } from "../../src/base/bytes.ts";
 import type {
   CloseReason,
   Conn,
@@ -14,6 +14,7 @@ import type {
 } from "../../src/platform/net.ts";
 import { NetError } from "../../src/platform/net.ts";
 import type { Life } from "./life.ts";
+import { type ConnWatch, Outbox } from "./outbox.ts";
 import type { Pipe } from "./pipe.ts";
 import { secureMemoryConn } from "./tls.ts";
 
@@ -22,6 +23,11 @@ const WRITE_HIGH_BYTES = 1024 * 1024;
 const PIECE_BYTES = 64 * 1024;
 const LINGER_MS = 2_000;
 const FLUSH_MS = 30_000;
+
+/** What a connection knows of the machine that it belongs to. */
+export interface ConnHost {
+  wall(): number;
+}
 
 export class MemoryConn implements Conn {
   readonly peer: string;
@@ -37,8 +43,10 @@ export class MemoryConn implements Conn {
   #ended = false;
   #reader: ((bytes: Uint8Array | null) => void) | null = null;
   #consumer: { take: (bytes: Uint8Array) => boolean; done: (more: boolean) => void } | null = null;
-  #outbox: Uint8Array[] = [];
-  #outboxBytes = 0;
+  readonly #outbox: Outbox;
+  #willPump = false;
+  /** Of writes that left, and whose writers were not told yet; in their order. */
+  readonly #untold: (() => void)[] = [];
   #inFlightBytes = 0;
   #drains: { resolve: () => void; reject: (error: Error) => void }[] = [];
   #cause: CloseReason | null = null;
@@ -47,11 +55,16 @@ export class MemoryConn implements Conn {
   #finReceived = false;
   #gone = false;
 
-  readonly #clock: { wall(): number };
+  readonly #host: ConnHost;
+  readonly #watch: ConnWatch;
 
-  constructor(life: Life, peer: string, pipe: Pipe, clock: { wall(): number }) {
+  constructor(life: Life, peer: string, pipe: Pipe, host: ConnHost, watch: ConnWatch) {
     this.life = life;
-    this.#clock = clock;
+    this.#host = host;
+    this.#watch = watch;
+    const { onChangedBytes } = watch;
+    const where = `${life.name} to ${peer}`;
+    this.#outbox = new Outbox(onChangedBytes === null ? null : () => onChangedBytes(where));
     this.peer = peer;
     this.#pipe = pipe;
     this.closed = new Promise((resolve) => {
@@ -109,9 +122,8 @@ export class MemoryConn implements Conn {
   }
 
   #endConsuming(more: boolean): void {
-    const consumer = this.#consumer;
+    this.#consumer?.done(more);
     this.#consumer = null;
-    consumer?.done(more);
   }
 
   unread(bytes: Uint8Array): void {
@@ -122,23 +134,43 @@ export class MemoryConn implements Conn {
   }
 
   get queuedBytes(): number {
-    return this.#outboxBytes;
+    return this.#outbox.bytes;
   }
 
   write(parts: readonly Uint8Array[], onSent?: () => void): boolean {
-    // Copied at once: the parts are free before this returns.
-    const bytes = concatBytes(parts);
-    onSent?.();
-    if (this.#cause !== null || this.#gone || !this.life.alive) return false;
-    if (bytes.length > 0) this.#outbox.push(bytes);
-    this.#outboxBytes += bytes.length;
-    this.#pump();
-    return this.#outboxBytes < WRITE_HIGH_BYTES;
+    if (this.#cause !== null || this.#gone || !this.life.alive) {
+      onSent?.();
+      return false;
+    }
+    this.#outbox.push(parts, onSent ?? null);
+    this.#pumpLater();
+    return this.#outbox.bytes < WRITE_HIGH_BYTES;
+  }
+
+  #pumpLater(): void {
+    if (this.#willPump) return;
+    this.#willPump = true;
+    this.life.after(this.#pipe.leavesMs(), "bytes leave", () => {
+      this.#willPump = false;
+      this.#pump();
+    });
+  }
+
+  /** Never inside the call that made them leave, and now and then a turn later. */
+  #tellSent(sent: readonly (() => void)[]): void {
+    if (sent.length === 0) return;
+    this.#untold.push(...sent);
+    const isLate = this.#pipe.isLate();
+    this.#watch.onSent(isLate);
+    const tell = (): void => {
+      for (const one of this.#untold.splice(0, sent.length)) one();
+    };
+    this.life.after(isLate ? this.#pipe.lateMs() : 0, "sent", tell);
   }
 
   drained(): Promise<void> {
     if (this.#cause !== null || this.#gone) return Promise.reject(this.#closedError());
-    if (this.#outboxBytes < WRITE_HIGH_BYTES) return Promise.resolve();
+    if (this.#outbox.bytes < WRITE_HIGH_BYTES) return Promise.resolve();
     return new Promise((resolve, reject) => this.#drains.push({ resolve, reject }));
   }
 
@@ -164,8 +196,6 @@ export class MemoryConn implements Conn {
     if (this.#gone || !this.life.alive) return;
     const unread = this.#inboxBytes > 0;
     this.#closeLocally();
-    this.#outbox = [];
-    this.#outboxBytes = 0;
     // As a kernel does: a reset when bytes are left that nobody will read.
     if (unread) this.#pipe.send("reset", () => this.other.#reach("reset"));
     else if (!this.#finSent) this.#pipe.send("fin", () => this.other.#reach("fin"));
@@ -199,22 +229,19 @@ export class MemoryConn implements Conn {
 
   #pump(): void {
     if (this.#gone || !this.life.alive) return;
-    while (this.#outbox.length > 0) {
+    // What was written in this turn leaves in a later one.
+    if (this.#willPump) return;
+    while (!this.#outbox.isEmpty) {
       const room = WINDOW_BYTES - this.#inFlightBytes - this.other.#inboxBytes;
       if (room <= 0) return;
-      const first = this.#outbox[0]!;
-      const length = Math.min(this.#pipe.pieceBytes(PIECE_BYTES), room, first.length);
-      const piece = first.subarray(0, length);
-      if (length === first.length) this.#outbox.shift();
-      else this.#outbox[0] = first.subarray(length);
-      this.#outboxBytes -= length;
-      this.#inFlightBytes += length;
-      this.#pipe.send(`data ${length}`, () => this.#arrive(piece));
+      const { bytes, sent } = this.#outbox.take(Math.min(this.#pipe.pieceBytes(PIECE_BYTES), room));
+      this.#tellSent(sent);
+      if (bytes.length === 0) continue;
+      this.#inFlightBytes += bytes.length;
+      this.#pipe.send(`data ${bytes.length}`, () => this.#arrive(bytes));
     }
-    if (this.#outboxBytes < WRITE_HIGH_BYTES) {
-      const drains = this.#drains;
-      this.#drains = [];
-      for (const waiter of drains) waiter.resolve();
+    if (this.#outbox.bytes < WRITE_HIGH_BYTES) {
+      for (const waiter of this.#drains.splice(0)) waiter.resolve();
     }
     if (this.#finishing && !this.#finSent) {
       this.#finSent = true;
@@ -279,16 +306,13 @@ export class MemoryConn implements Conn {
 
   #stopReading(): void {
     this.#ended = true;
-    const reader = this.#reader;
+    this.#reader?.(null);
     this.#reader = null;
-    reader?.(null);
     this.#endConsuming(false);
   }
 
   #rejectDrains(): void {
-    const drains = this.#drains;
-    this.#drains = [];
-    for (const waiter of drains) waiter.reject(this.#closedError());
+    for (const waiter of this.#drains.splice(0)) waiter.reject(this.#closedError());
   }
 
   #closedError(): NetError {
@@ -299,6 +323,11 @@ export class MemoryConn implements Conn {
   #settle(): void {
     if (this.#gone) return;
     this.#gone = true;
+    // All memory is free before anybody learns that the connection is gone.
+    const dropped = [...this.#untold.splice(0), ...this.#outbox.drop()];
+    queueMicrotask(() => {
+      for (const one of dropped) one();
+    });
     this.#stopReading();
     this.#rejectDrains();
     this.#resolveClosed(this.#cause ?? { kind: "eof" });
@@ -306,7 +335,7 @@ export class MemoryConn implements Conn {
 
   /** The machine's wall clock, by which certificates are judged. */
   wall(): number {
-    return this.#clock.wall();
+    return this.#host.wall();
   }
 
   get gone(): boolean {

@@ -91,6 +91,19 @@ export class DiskImage {
     return names.filter((name) => name !== "" && !name.includes("/")).sort();
   }
 
+  /** All visible files, by path. */
+  files(): [path: string, file: FileImage][] {
+    const found: [string, FileImage][] = [];
+    for (const [path, entry] of this.#visible) if (entry !== "folder") found.push([path, entry]);
+    return found.sort(([a], [b]) => (a < b ? -1 : 1));
+  }
+
+  /** The medium itself has other bytes there from now on, whatever was written and synced. */
+  damage(file: FileImage, position: number, bytes: Uint8Array): void {
+    file.visible.write(position, bytes);
+    file.durable.write(position, bytes);
+  }
+
   /** Bytes of all visible files. */
   usedBytes(): number {
     let used = 0;

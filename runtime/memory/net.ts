@@ -7,6 +7,7 @@ import type { Address, Conn, Listener, Net } from "../../src/platform/net.ts";
 import { NetError } from "../../src/platform/net.ts";
 import { MemoryConn } from "./conn.ts";
 import type { Life } from "./life.ts";
+import type { ConnWatch } from "./outbox.ts";
 import { Link, type LinkFaults, Pipe } from "./pipe.ts";
 import type { SeededRandom } from "./random.ts";
 import type { VirtualTime } from "./time.ts";
@@ -44,7 +45,9 @@ export class MemoryNetwork {
     jitterMs: 0,
     blackHole: false,
     fragment: false,
+    leavesMs: 1,
   };
+  readonly watch: ConnWatch = { onChangedBytes: null, onSent() {} };
 
   constructor(time: VirtualTime, random: SeededRandom) {
     this.#time = time;
@@ -159,8 +162,9 @@ export class MemoryNetwork {
         if (bound === undefined || hidden) {
           return down.send("refused", () => life.reach(() => fail("ECONNREFUSED")));
         }
-        const client = new MemoryConn(life, `${to.address}:${address.port}`, up, from);
-        const server = new MemoryConn(bound.life, `${from.address}:${port}`, down, to);
+        const { watch } = this;
+        const client = new MemoryConn(life, `${to.address}:${address.port}`, up, from, watch);
+        const server = new MemoryConn(bound.life, `${from.address}:${port}`, down, to, watch);
         MemoryConn.pair(client, server);
         this.#track(client, from.name, to.name);
         this.#track(server, to.name, from.name);

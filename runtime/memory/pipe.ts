@@ -13,6 +13,8 @@ export interface LinkFaults {
   blackHole: boolean;
   /** Cuts data into pieces of random size, down to single bytes. */
   fragment: boolean;
+  /** Up to so long after its write do bytes leave the machine, now and then; else in the next turn. */
+  leavesMs: number;
 }
 
 /** All that goes from one machine to another. */
@@ -80,6 +82,21 @@ export class Pipe {
       if (this.#link.faults.blackHole) this.#link.hold(order, again);
       else arrive();
     });
+  }
+
+  /** How long what was written waits before it leaves. */
+  leavesMs(): number {
+    const { leavesMs } = this.#link.faults;
+    if (leavesMs === 0 || this.#random.below(4) > 0) return 0;
+    return this.#random.float() * leavesMs;
+  }
+
+  /** Whether a writer hears late that its bytes left, and how late: by a turn at least. */
+  isLate(): boolean {
+    return this.#random.below(4) === 0;
+  }
+  lateMs(): number {
+    return this.#random.float() * this.#link.faults.leavesMs;
   }
 
   /** How much of a write goes into one piece. */

@@ -30,6 +30,15 @@ export interface NodeOptions {
   readonly salvage?: Salvage | null;
   /** Null: a cluster of one. */
   readonly cluster: ClusterOptions | null;
+  /** The standard one when absent; tests give less, so that what is read leaves memory again. */
+  readonly memory?: MemoryBudget;
+}
+
+/** For entries in memory. */
+export interface MemoryBudget {
+  /** Of the newest ones, and of blocks that were read from the disk. */
+  readonly hotBytes: number;
+  readonly blockBytes: number;
 }
 
 export interface ClusterOptions {
@@ -50,14 +59,15 @@ export interface ClusterOptions {
 const ALONE: RaftTiming = { heartbeatMs: 100, electionMs: 1000 };
 
 /** Together with what is pending and the runtime itself under 200 MiB. */
-const HOT_BYTES = 24 * 1024 * 1024;
-const BLOCK_BYTES = 16 * 1024 * 1024;
+const MEMORY: MemoryBudget = { hotBytes: 24 * 1024 * 1024, blockBytes: 16 * 1024 * 1024 };
 /**
  * As many as the hot tail, the blocks and what is pending can have in use at once: a buffer that
  * the pool turned away would be garbage, and there is time for hundreds of MiB of it between two
  * collections.
  */
-const SPARE_BUFFERS = Math.ceil((HOT_BYTES + BLOCK_BYTES + PENDING_BYTES) / STREAM_BUFFER_BYTES);
+const SPARE_BUFFERS = Math.ceil(
+  (MEMORY.hotBytes + MEMORY.blockBytes + PENDING_BYTES) / STREAM_BUFFER_BYTES,
+);
 
 /** The parts of a node that hold its data. */
 export interface NodeCore {
@@ -78,8 +88,7 @@ export async function openCore(
   const pool = new BufferPool(STREAM_BUFFER_BYTES, SPARE_BUFFERS);
   const log = await openLog(disk, platform.clock, platform.crypto.crc32, {
     segmentBytes: options.segmentBytes,
-    hotBytes: HOT_BYTES,
-    blockBytes: BLOCK_BYTES,
+    ...(options.memory ?? MEMORY),
     pool,
     // Asked for by a later append, when the state is there.
     checkpoint: () => checkpointOf(log, state),

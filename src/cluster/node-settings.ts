@@ -4,6 +4,7 @@ import type { Address } from "../platform/net.ts";
 import type { Platform } from "../platform/platform.ts";
 import type { ClusterSettings } from "./cluster-settings.ts";
 import type { AccountSettings, SourceSettings } from "./command.ts";
+import type { MemoryBudget, NodeCore } from "./node-core.ts";
 import type { Waiting } from "./operations.ts";
 import type { GeoPolicies } from "./policies.ts";
 import type { RetentionPolicy } from "./retention.ts";
@@ -27,6 +28,8 @@ export interface NodeSettings extends RetentionPolicy {
   readonly accounts: ReadonlyMap<string, AccountSettings>;
   /** Null: a node of its own. */
   readonly cluster: ClusterSettings | null;
+  /** Only tests say how much memory entries may take. */
+  readonly memory?: MemoryBudget;
 }
 
 export interface StartOptions {
@@ -36,6 +39,8 @@ export interface StartOptions {
   readonly policies: GeoPolicies;
   /** For replicas; null serves without TLS. */
   readonly tls: { readonly cert: string; readonly key: string } | null;
+  /** Told of the log and of what apply builds before the first entry is applied: for who checks it. */
+  readonly onCore?: (core: NodeCore) => void;
   /** Told what the start waits for, when that is not its log. */
   readonly onWaiting?: (waiting: Waiting) => void;
 }

@@ -45,7 +45,9 @@ export async function startNode(options: StartOptions): Promise<RunningNode> {
       segmentBytes: settings.segmentBytes,
       onFatal: (error) => fail(error),
       cluster,
+      ...(settings.memory === undefined ? {} : { memory: settings.memory }),
     });
+    options.onCore?.(core);
     linked?.memory.placeIsLogged();
     linked?.host.adopt(core);
     await core.driver.recover();

@@ -63,6 +63,7 @@ export class PeerLink {
     askedMs: null,
     heldSinceMs: 0,
   };
+  #isRefusing = false;
   /** Set when the other side refused us, or broke the protocol. */
   ended: Error | null = null;
 
@@ -104,6 +105,7 @@ export class PeerLink {
   /** Tells why, and ends the link. */
   refuse(refusal: Refusal): void {
     this.ended ??= new Error(refusal.message);
+    this.#isRefusing = true;
     this.#send(FrameKind.REFUSE, encodeJson(refusal));
     this.#conn.end();
   }
@@ -151,7 +153,8 @@ export class PeerLink {
   }
 
   close(): void {
-    this.#conn.destroy();
+    // Closing now would drop the reason, which is still to be sent; the connection ends by itself.
+    if (!this.#isRefusing) this.#conn.destroy();
   }
 
   #onFrame({ kind, body }: Frame): void {

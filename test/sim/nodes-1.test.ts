@@ -5,7 +5,7 @@ import { drawPlan } from "./nodes/plan.ts";
 import { testSeeds } from "./nodes/seeds.ts";
 import { runNodes } from "./nodes/simulate.ts";
 
-testSeeds(1, 100);
+testSeeds(1);
 
 test("a seed of whole nodes run twice leaves the same trace", async () => {
   const traces = new Set<number>();

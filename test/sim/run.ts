@@ -10,8 +10,10 @@
  */
 import { parseArgs } from "node:util";
 import { simulateMachines } from "./machines/simulate.ts";
+import { SEEDS_FOR_ALL, unreached } from "./nodes/reached.ts";
 import { simulateNodes } from "./nodes/simulate.ts";
 import { simulate } from "./simulate.ts";
+import { Totals } from "./totals.ts";
 import { writeTraces } from "./trace-files.ts";
 
 const { values } = parseArgs({
@@ -33,11 +35,17 @@ if (values.trace !== undefined) {
   process.exit(0);
 }
 
+const totals = new Totals();
+
 /** What a seed violates, as a report; null when nothing. */
 async function judge(seed: number): Promise<string | null> {
   const shrinks = !values["no-shrink"];
-  if (values.nodes) return (await simulateNodes(seed, shrinks)).report;
-  if (values.machines) return (await simulateMachines(seed, shrinks)).report;
+  if (values.nodes || values.machines) {
+    const simulateOne = values.nodes ? simulateNodes : simulateMachines;
+    const { outcome, report } = await simulateOne(seed, shrinks);
+    totals.add(outcome);
+    return report;
+  }
   return simulate(seed, Number(values.events), shrinks)?.report() ?? null;
 }
 
@@ -54,4 +62,10 @@ for (let seed = Number(values.from); ran < Number(values.seeds); seed++) {
   if (limitMs > 0 && performance.now() - began > limitMs) break;
 }
 const seconds = (performance.now() - began) / 1000;
+if (totals.seeds > 0) console.log(totals.describe());
 console.log(`${ran} seeds, ${(ran / seconds).toFixed(1)} a second, no violation`);
+const missing = values.nodes && ran >= SEEDS_FOR_ALL ? unreached(totals.counts) : [];
+if (missing.length > 0) {
+  console.log(missing.join("\n"));
+  process.exit(1);
+}

@@ -19,6 +19,10 @@ export class Totals {
       this.#counts.set(what, (this.#counts.get(what) ?? 0) + count);
   }
 
+  get counts(): Readonly<Record<string, number>> {
+    return Object.fromEntries(this.#counts);
+  }
+
   /** "12,345 seeds, 67.8 simulated hours, …" and what happened, by kind. */
   describe(): string {
     const n = (value: number): string => value.toLocaleString("en-US");

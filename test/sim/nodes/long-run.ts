@@ -1,6 +1,7 @@
 /** Whole nodes for as long as is wanted. */
 import { Totals } from "../totals.ts";
 import { drawPlan } from "./plan.ts";
+import { SEEDS_FOR_ALL, unreached } from "./reached.ts";
 import { runNodes, simulateNodes } from "./simulate.ts";
 
 const SAY_MS = 300_000;
@@ -23,5 +24,7 @@ export async function longNodeRun(
     said = performance.now();
     say(report());
   }
+  const missing = totals.seeds >= SEEDS_FOR_ALL ? unreached(totals.counts) : [];
+  if (missing.length > 0) throw new Error(`${missing.join("\n")}\n${report()}`);
   return report();
 }

@@ -8,6 +8,7 @@ import type { ClusterSettings, History } from "../../../src/cluster/cluster-sett
 import type { AccountSettings } from "../../../src/cluster/command.ts";
 import { type Discovery, staticDiscovery } from "../../../src/cluster/discovery.ts";
 import type { RunningNode } from "../../../src/cluster/node.ts";
+import type { NodeCore } from "../../../src/cluster/node-core.ts";
 import { startNode } from "../../../src/cluster/start-node.ts";
 import { createVerifiers } from "../../../src/mysql/auth/verifier.ts";
 import type { Platform } from "../../../src/platform/platform.ts";
@@ -19,6 +20,9 @@ export const MYSQL_PORT = 3307;
 export const PEER_PORT = 4306;
 export const ACCOUNT = { user: "repl", password: "replica-secret" };
 const SECRET = "a secret of the simulated cluster";
+
+/** So little that a reader soon meets the disk, and memory that it read into is used again at once. */
+const MEMORY = { hotBytes: 128 * 1024, blockBytes: 3 * 1024 * 1024 };
 
 export interface NodePlan {
   /** Names of machines. */
@@ -34,6 +38,7 @@ export interface NodePlan {
   readonly electionMs: number;
   readonly segmentBytes: number;
   readonly syncMs: number;
+  readonly retentionBytes?: number | null;
   readonly region?: string;
   readonly geo?: Partial<GeoPlan>;
 }
@@ -69,14 +74,24 @@ export class SimNode {
   /** The log of the last process, as it was when that ended. */
   log: DurableLog | null = null;
 
-  onStart: (node: RunningNode) => void = () => {};
+  /** Told of each process, before it applies anything. */
+  onCore: (core: NodeCore) => void = () => {};
+  /** Told of damaged entries that were written back. */
+  onRepaired: (count: number) => void = () => {};
 
   constructor(machine: Machine, plan: NodePlan, onEnd: (node: SimNode, error: Error) => void) {
     this.name = machine.name;
     this.machine = machine;
     this.#plan = plan;
     this.#onEnd = onEnd;
-    this.#logger = recordingLogger(this.lines, () => machine.world.time.now);
+    this.#logger = recordingLogger(
+      this.lines,
+      () => machine.world.time.now,
+      (message, fields) => {
+        if (message !== "Damaged entries were repaired from a peer") return;
+        this.onRepaired(Number(fields["toIndex"]) - Number(fields["fromIndex"]) + 1);
+      },
+    );
   }
 
   get region(): string {
@@ -108,7 +123,6 @@ export class SimNode {
     };
     this.#open(platform).then((node) => {
       this.#node = node;
-      this.onStart(node);
       this.log = node.core.log;
       void node.failed.then(ended);
     }, ended);
@@ -125,6 +139,7 @@ export class SimNode {
       notAfter: new Date(now + 1e12),
     });
     return startNode({
+      onCore: (core) => this.onCore(core),
       platform,
       logger: this.#logger,
       policies: GEO,
@@ -137,7 +152,7 @@ export class SimNode {
         serverId: null,
         mysqlAddress: { host: address, port: MYSQL_PORT },
         segmentBytes,
-        retentionBytes: null,
+        retentionBytes: this.#plan.retentionBytes ?? null,
         retentionHours: null,
         keepForAbsentHours: 0,
         requireTls: false,
@@ -145,6 +160,7 @@ export class SimNode {
         allowOriginServerIds: true,
         source: null,
         accounts: new Map([[ACCOUNT.user, account(platform)]]),
+        memory: MEMORY,
         cluster: {
           listen: { host: address, port: PEER_PORT },
           advertised: {

@@ -3,7 +3,11 @@ import type { LogFields, Logger } from "../../../src/base/logger.ts";
 const KEPT = 400;
 
 /** Keeps the last lines, with the virtual time, for the report of a failure. */
-export function recordingLogger(lines: string[], now: () => number): Logger {
+export function recordingLogger(
+  lines: string[],
+  now: () => number,
+  onLine: (message: string, fields: LogFields) => void = () => {},
+): Logger {
   const put =
     (level: string, own: LogFields) =>
     (message: string, fields: LogFields = {}): void => {
@@ -11,6 +15,7 @@ export function recordingLogger(lines: string[], now: () => number): Logger {
         `${now().toFixed(1)} ${level} ${message} ${JSON.stringify({ ...own, ...fields })}`,
       );
       if (lines.length > KEPT) lines.shift();
+      onLine(message, fields);
     };
   const make = (own: LogFields): Logger => ({
     debug: put("debug", own),

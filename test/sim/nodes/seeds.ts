@@ -2,20 +2,22 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Totals } from "../totals.ts";
-import { FAULTS } from "./plan.ts";
 import { simulateNodes } from "./simulate.ts";
+import { judgeSum, SEEDS_EACH } from "./sum.ts";
 
-export function testSeeds(from: number, count: number): void {
-  test(`seeds ${from} to ${from + count - 1} of whole nodes violate nothing and come to rest`, async () => {
+/** The seeds from there on, as many as each file has. */
+export function testSeeds(from: number): void {
+  const last = from + SEEDS_EACH - 1;
+  test(`seeds ${from} to ${last} of whole nodes violate nothing and come to rest`, async (t) => {
     const totals = new Totals();
-    for (let seed = from; seed < from + count; seed++) {
+    for (let seed = from; seed <= last; seed++) {
       const { outcome, report } = await simulateNodes(seed, false);
       assert.equal(report, null, `${report}\n${outcome.lines.slice(-60).join("\n")}`);
       totals.add(outcome);
     }
-    // Nearly each kind of fault was there; a plan that never hits anything would pass, too.
-    const said = totals.describe();
-    const seen = FAULTS.filter((kind) => new RegExp(`\\b${kind} [1-9]`).test(said));
-    assert.ok(seen.length >= FAULTS.length - 4, said);
+    const missing = judgeSum(from, totals.counts);
+    if (missing === null)
+      t.diagnostic("Which states all seeds reach is judged by the file that ends last");
+    else assert.deepEqual(missing, [], `${missing.join("\n")}\n${totals.describe()}`);
   });
 }

@@ -59,7 +59,7 @@ test("What it lacks it does not refuse for good: another node has it", async () 
   const late = cluster.addReplica(3, () => node);
   await cluster.until("it was sent away", () => late.trouble !== "");
   assert.equal(late.fatal, "");
-  assert.equal(late.last, 0);
+  assert.equal(late.at, 0);
   assert.ok(
     node.lines.some((line) => /purged transactions/.test(line)),
     node.lines.join("\n"),

@@ -15,6 +15,11 @@ export async function loadedCluster(
   const plan: { -readonly [K in keyof Plan]: Plan[K] } = {
     ...drawPlan(seed),
     voters: 3,
+    formation: "expect",
+    chunkMib: 0,
+    segmentBytes: 64 * 1024,
+    retentionBytes: null,
+    rotateEveryMs: 0,
     faults: [],
     latencyMs: 1,
     syncMs: 0.2,

@@ -233,7 +233,7 @@ test("A pull that breaks inside a large transaction leaves a tail that no replic
   await rest();
   const { gno } = stream().last!;
   await cluster.until("replicas have all", () =>
-    cluster.replicas.every(({ last }) => last === Number(gno)),
+    cluster.replicas.every(({ at }) => at === Number(gno)),
   );
   for (const node of cluster.nodes) assert.equal((await hasFiles(cluster, node)).length, 1);
 });

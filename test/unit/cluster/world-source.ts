@@ -14,15 +14,14 @@ import { GtidSet } from "../../../src/gtid/gtid-set.ts";
 import { createVerifiers } from "../../../src/mysql/auth/verifier.ts";
 import { decodeCommand } from "../../../src/mysql/commands.ts";
 import { PacketConnection } from "../../../src/mysql/connection.ts";
-import { syntaxError, unknownVariable } from "../../../src/mysql/errors.ts";
-import { encodeErr, encodeOk } from "../../../src/mysql/response.ts";
-import { encodeResultSet, textColumn } from "../../../src/mysql/result-set.ts";
+import { encodeOk } from "../../../src/mysql/response.ts";
 import { decodeSemiSyncAck, type SemiSyncAck } from "../../../src/mysql/semi-sync.ts";
 import { acceptLogin } from "../../../src/mysql/server-handshake.ts";
 import type { Conn } from "../../../src/platform/net.ts";
 import type { Platform } from "../../../src/platform/platform.ts";
 import { FileMaker, type MadeTransaction } from "../server/make-file.ts";
 import { dump } from "./world-dump.ts";
+import { answerQuery } from "./world-source-sql.ts";
 
 const FIRST_NUMBER = 1;
 const USER = "puller";
@@ -49,7 +48,7 @@ export class WorldSource {
   /** Answers SHOW GLOBAL STATUS. */
   readonly status: Map<string, string> = new Map();
   readonly statements: string[] = [];
-  readonly #platform: Platform;
+  #platform: Platform;
   #files: SourceFile[];
   /** When something happened that a dump may be waiting for. */
   readonly changed: Wakeup = new Wakeup();
@@ -62,6 +61,8 @@ export class WorldSource {
   onBrokenAck: (error: Error) => void = (error) => {
     throw error;
   };
+  /** It tells who it is, and ends every dump before its first byte. */
+  refuseDumps = false;
   /** How long to wait before each event of a dump; so a cut finds it inside a transaction. */
   eventDelayMs: (event: Uint8Array) => number = () => 0;
 
@@ -94,11 +95,27 @@ export class WorldSource {
     purged: string,
   ): Promise<WorldSource> {
     const source = new WorldSource(world, name, uuid, purged);
-    const address = { host: source.machine.address, port: 3306 };
-    await source.#platform.net.listen(address, (conn) => {
-      source.#serve(conn).catch(() => conn.destroy());
-    });
+    await source.#listen();
     return source;
+  }
+
+  async #listen(): Promise<void> {
+    const address = { host: this.machine.address, port: 3306 };
+    await this.#platform.net.listen(address, (conn) => {
+      this.#serve(conn).catch(() => conn.destroy());
+    });
+  }
+
+  /** Its process dies, wherever it is in a dump; `recover` starts another one. */
+  crash(): void {
+    this.machine.kill();
+    this.#dumps.clear();
+  }
+
+  async recover(): Promise<void> {
+    this.#platform = this.machine.start();
+    this.#begin();
+    await this.#listen();
   }
 
   /** As the node is told to pull from it; the node's environment is to hold the password. */
@@ -279,51 +296,22 @@ export class WorldSource {
       const command = decodeCommand(await connection.readCommand(), capabilities);
       if (command.kind === "quit") return connection.end();
       if (command.kind === "binlog-dump-gtid" || command.kind === "binlog-dump") {
+        if (this.refuseDumps) return connection.destroy();
         this.#dumps.add(connection);
         try {
           if (semiSync) void this.#readAcks(connection, conn.peer.split(":")[0]!);
           return await dump(this, connection, command, semiSync, this.#platform);
         } finally {
+          // Not destroyed: what its end says is still to be sent.
           this.#dumps.delete(connection);
         }
       }
       if (command.kind === "query") {
         this.statements.push(command.sql);
         semiSync ||= command.sql.includes("@rpl_semi_sync_replica");
-        connection.writePackets(this.#answer(command.sql, capabilities));
+        connection.writePackets(answerQuery(command.sql, capabilities, this));
       } else connection.writePacket(encodeOk());
     }
-  }
-
-  #answer(sql: string, capabilities: number): Uint8Array[] {
-    const table = (names: readonly string[], rows: readonly string[][]): Uint8Array[] =>
-      encodeResultSet(
-        names.map((name) => textColumn(name)),
-        rows,
-        capabilities,
-      );
-    if (sql.startsWith("SET ")) return [encodeOk()];
-    if (sql === "SHOW BINARY LOGS") {
-      return table(
-        ["Log_name"],
-        this.#files.map(({ name }) => [name]),
-      );
-    }
-    if (sql.startsWith("SELECT @@GLOBAL.")) {
-      const names = [...sql.matchAll(/@@GLOBAL\.(\w+)/g)].map(([, name]) => name!);
-      const missing = names.find((name) => !this.variables.has(name));
-      if (missing !== undefined) return [encodeErr(unknownVariable(missing))];
-      return table(names, [names.map((name) => this.variables.get(name)!)]);
-    }
-    if (sql.startsWith("SHOW GLOBAL VARIABLES WHERE Variable_name IN ")) {
-      const names = new Set([...sql.matchAll(/'(\w+)'/g)].map(([, name]) => name!));
-      const rows = [...this.variables].filter(([name]) => names.has(name));
-      return table(["Variable_name", "Value"], rows);
-    }
-    const like = /^SHOW GLOBAL STATUS LIKE '(\w+)%?'$/.exec(sql)?.[1];
-    if (like === undefined) return [encodeErr(syntaxError(sql))];
-    const rows = [...this.status].filter(([name]) => name.startsWith(like));
-    return table(["Variable_name", "Value"], rows);
   }
 
   async #readAcks(connection: PacketConnection, from: string): Promise<void> {
