@@ -5,7 +5,7 @@ const CONSENSUS = "src/cluster/consensus.ts";
 const DRIVER = "src/cluster/driver.ts";
 const WRITER = "src/cluster/log-writer.ts";
 const STORED = "src/storage/log.ts";
-const OPEN = "src/storage/open.ts";
+const LOAD = "src/storage/load.ts";
 
 const onMachines = patch("machines");
 
@@ -55,8 +55,8 @@ export const MACHINE_MUTANTS: readonly Mutant[] = [
   onMachines(
     "10: a leader whose disk hangs goes on leading",
     CONSENSUS,
-    "if (this.stuck || this.cannotApply) return false;",
-    "if (this.#writer.full || this.cannotApply) return false;",
+    "return this.#writer.full || this.#writer.writingMs > this.#timing.electionMs;",
+    "return this.#writer.full;",
   ),
   onMachines(
     "messages that waited for their term are forgotten",
@@ -67,12 +67,12 @@ export const MACHINE_MUTANTS: readonly Mutant[] = [
   onMachines(
     "a peer is not fed what was read for it",
     CONSENSUS,
-    "this.#do(() => this.node.entriesArrived());",
-    "this.#do(() => {});",
+    "onRead: () => this.#do(() => this.node.entriesArrived()),",
+    "onRead: () => {},",
   ),
   onMachines(
     "18: what was read after a failed sync is believed to be durable",
-    OPEN,
+    LOAD,
     "if (tail.lastBatchAt > 0) {",
     "if (tail.lastBatchAt < 0) {",
   ),

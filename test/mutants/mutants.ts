@@ -3,9 +3,13 @@
  * them. Each is a mistake that somebody made once (numbers are those of the table of classic bugs in
  * docs/raft-behaviours.md) or one that a hurried change would make. `from` occurs once in its file.
  */
+
+import { CLUSTER_MUTANTS } from "./cluster-mutants.ts";
 import { MACHINE_MUTANTS } from "./machine-mutants.ts";
 import { NODE_MUTANTS } from "./node-mutants.ts";
 import { type Mutant, patch } from "./patch.ts";
+import { STORAGE_MUTANTS } from "./storage-mutants.ts";
+import { STREAM_MUTANTS } from "./stream-mutants.ts";
 
 const mutant = patch("cores");
 
@@ -232,9 +236,9 @@ export const MUTANTS: readonly Mutant[] = [
   mutant(
     "who was removed asks for no log at all",
     ELECTION,
-    "const granted = free && raft.log.isUpToDate(theirs) && !prefersItself(raft, m);",
+    "const granted = free && isWhole && raft.log.isUpToDate(theirs) && !prefersItself(raft, m);",
     "const has = raft.log.isUpToDate(theirs) || !raft.tracker.voterIds().includes(raft.id);\n" +
-      "  const granted = free && has && !prefersItself(raft, m);",
+      "  const granted = free && isWhole && has && !prefersItself(raft, m);",
   ),
   mutant(
     "who was removed does not say what is committed",
@@ -304,4 +308,7 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   ...MACHINE_MUTANTS,
   ...NODE_MUTANTS,
+  ...STORAGE_MUTANTS,
+  ...STREAM_MUTANTS,
+  ...CLUSTER_MUTANTS,
 ];

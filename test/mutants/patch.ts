@@ -1,15 +1,21 @@
+/** Who hunts a planted bug first: a simulator, of bare cores, of machines or of whole nodes, or tests alone. */
+export type Hunter = "cores" | "machines" | "nodes" | "tests";
+
 /** A planted bug: `from`, which occurs once in `file`, becomes `to`. */
 export interface Mutant {
   readonly name: string;
   readonly file: string;
   readonly from: string;
   readonly to: string;
-  /** Which simulator hunts it: of bare cores, of machines with log and ready loop, or of whole nodes. */
-  readonly by: "cores" | "machines" | "nodes";
+  readonly by: Hunter;
+  /** What is asked when the simulator finds nothing, or at once: a pattern of test files. */
+  readonly tests?: string;
 }
 
 export function patch(
-  by: Mutant["by"],
+  by: Hunter,
+  tests?: string,
 ): (name: string, file: string, from: string, to: string) => Mutant {
-  return (name, file, from, to) => ({ name, file, from, to, by });
+  const hunted = tests === undefined ? { by } : { by, tests };
+  return (name, file, from, to) => ({ name, file, from, to, ...hunted });
 }

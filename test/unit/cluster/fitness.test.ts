@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { decodeConfChange } from "../../../src/raft/conf-change.ts";
-import { EntryType } from "../../../src/raft/types.ts";
+import { EntryType, message } from "../../../src/raft/types.ts";
 import { RecordType } from "../../../src/storage/format.ts";
 import { DATA_DIR, type SimNode } from "../../sim/nodes/node.ts";
 import { batchesOf, loseSector, type StoredBatch } from "../storage/batches.ts";
@@ -88,6 +88,12 @@ for (const cutOff of [false, true]) {
     });
     if (cutOff) {
       assert.ok(driver.consensus.fitness.membershipIsLost);
+      const { raft } = driver.consensus.node;
+      const [from, term] = [idOf(nodes.nodes[1]!), raft.term + 1];
+      driver.consensus.step(
+        message("MsgVote", { from, to: raft.id, term, logTerm: term, index: log.lastIndex + 9 }),
+      );
+      assert.deepEqual([raft.term, raft.vote], [term - 1, raft.vote], "it does not even listen");
       assert.equal(driver.leads, false);
       assert.match(running(founder).notReady() ?? "", /damaged/);
       nodes.world.network.heal();

@@ -269,3 +269,11 @@ test("an append of a follower's own past is answered with what it has committed"
   assert.deepEqual([answer.index, answer.reject], [3, false]);
   assert.deepEqual(follower.terms(), [1, 1, 1]);
 });
+
+test("a stale append is answered with what is committed, not with a tail that its leader may not have", () => {
+  const setup = { options: PLAIN, terms: [1, 1, 1, 1], hardState: { term: 1, vote: 0, commit: 2 } };
+  const member = new Member(1, [1, 2, 3], setup);
+  // Doubled on its way; entries 3 and 4 are of a leader that is gone.
+  const answer = only(member.receive("MsgApp", 2, { term: 2, index: 1, logTerm: 1, commit: 2 }));
+  assert.deepEqual([answer.type, answer.reject, answer.index], ["MsgAppResp", false, 2]);
+});

@@ -1,6 +1,7 @@
 /** What is lost of the log's end takes neither its term nor a change of the members along. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { Fitness } from "../../../src/cluster/fitness.ts";
 import { LogStorage } from "../../../src/cluster/raft-storage.ts";
 import { DEFAULT_RAFT_CONFIG } from "../../../src/raft/config.ts";
 import { RawNode } from "../../../src/raft/raw-node.ts";
@@ -87,6 +88,10 @@ test("of several lost entries the terms in between are not guessed, and the last
     [1, undefined, undefined, 3, 5],
   );
   assert.equal(log.lacksTerms, true);
+  const node = follower(log);
+  const fitness = new Fitness(log, node);
+  node.raft.leaderlessTicks = 1_000_000;
+  assert.equal(fitness.mayLead(false, false, 10), false, "it could not say what a peer must match");
   assert.deepEqual(
     log.damage.map(({ fromIndex, toIndex }) => [fromIndex, toIndex]),
     [[2, 4]],
