@@ -22,7 +22,7 @@ export interface CheckContext {
   readonly puller: { readonly user: string; readonly password: string };
 }
 
-const CATCH_UP_MS = 120_000;
+const CATCH_UP_MS = 600_000;
 
 export async function runChecks(context: CheckContext): Promise<Check[]> {
   const checks: Check[] = [];

@@ -6,7 +6,7 @@ import { NodeProcess } from "./node-process.ts";
 import type { Runtime } from "./runtimes.ts";
 
 const SECRET = "a-secret-that-only-the-demo-uses";
-const LEADER_DEADLINE_MS = 60_000;
+const LEADER_DEADLINE_MS = 300_000;
 const POLL_MS = 20;
 
 export interface ClusterProcessesOptions {

@@ -30,7 +30,7 @@ const ACCOUNT = { user: "repl", password: "demo-replica" } as const;
 const PULLER = { user: "binraft", password: "demo-source" } as const;
 const VOTERS: readonly string[] = REGIONS.map((region) => `${region}-1`);
 const LEARNERS: readonly string[] = REGIONS.map((region) => `${region}-2`);
-const RECOVERY_DEADLINE_MS = 60_000;
+const RECOVERY_DEADLINE_MS = 300_000;
 /** The standard of cluster.election_ms, which distances make longer: nobody else leads sooner. */
 const ELECTION_MS = 1000;
 /** For its minute the demo has less patience than the standard. */

@@ -8,10 +8,10 @@ import { gone, sendSignal, spawnTracked } from "./mysql/children.ts";
 import { freePort } from "./mysql/server.ts";
 import { commandOf, mainOf, OWN_RUNTIME, type Runtime } from "./runtimes.ts";
 
-const READY_DEADLINE_MS = 60_000;
+const READY_DEADLINE_MS = 300_000;
 const POLL_MS = 10;
 /** A node that is stopped (SIGSTOP) takes connections and never answers. */
-const ANSWER_MS = 5_000;
+const ANSWER_MS = 30_000;
 
 export interface NodeProcessOptions {
   /** Holds configuration, secrets, log and data. */

@@ -15,8 +15,8 @@ import { type Flavour, makeDataDir, mysqlFlavour, systemUser } from "./flavour.t
 import { findMysql } from "./install.ts";
 import { MysqlShell } from "./shell.ts";
 
-const START_DEADLINE_MS = 60_000;
-const STOP_DEADLINE_MS = 60_000;
+const START_DEADLINE_MS = 300_000;
+const STOP_DEADLINE_MS = 300_000;
 const POLL_MS = 20;
 const ATTEMPTS = 3;
 /** Below the range that the kernel hands out for outgoing connections. */

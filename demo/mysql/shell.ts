@@ -8,7 +8,7 @@ import type { ChildProcess } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { type Command, gone, spawnTracked } from "./children.ts";
 
-const QUERY_DEADLINE_MS = 60_000;
+const QUERY_DEADLINE_MS = 300_000;
 const ERROR_LINE = /^ERROR (\d+) \((\w+)\)[^:]*: (.*)$/;
 
 export class MysqlQueryError extends Error {

@@ -24,6 +24,8 @@ export interface RunnerReport {
 
 const ROOT = path.join(import.meta.dirname, "../..");
 const OUTPUT_BYTES = 16_000;
+/** Of one test. */
+const HANG_MS = 60 * 60_000;
 
 /** `files` are named from the project's root. Rejects when there is no report to read. */
 export async function runTestsOn(
@@ -48,9 +50,8 @@ export async function runTestsOn(
 function argumentsOf(runtime: OtherRuntime, report: string, files: readonly string[]): string[] {
   const named = files.map((file) => `./${file}`);
   if (runtime === "bun") {
-    const minute = 60_000;
     const written = ["--reporter=junit", `--reporter-outfile=${report}`];
-    return ["test", `--timeout=${10 * minute}`, ...written, ...named];
+    return ["test", `--timeout=${HANG_MS}`, ...written, ...named];
   }
   // The tests make folders, mount file systems and start programs; what the product itself needs of
   // Deno's permissions stands in deno.json.

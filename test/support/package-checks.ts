@@ -125,7 +125,7 @@ export async function checkDemo(
     cwd: installed.folder,
     env: { ...ownEnvironment(), BINRAFT_MYSQLD: mysqld },
     stdio: ["ignore", "pipe", "pipe"],
-    timeout: 5 * 60_000,
+    timeout: 15 * 60_000,
   });
   let said = "";
   for (const stream of [child.stdout, child.stderr]) {

@@ -5,6 +5,8 @@
 import { inspect } from "node:util";
 
 const POLL_MS = 20;
+/** A deadline is of a machine that does nothing else: beside other work all takes several times as long. */
+const PATIENCE = 8;
 
 export interface WaitOptions {
   readonly deadlineMs: number;
@@ -22,6 +24,7 @@ export async function waitFor<T>(
   options: WaitOptions,
 ): Promise<NonNullable<T>> {
   const started = performance.now();
+  const deadlineMs = options.deadlineMs * PATIENCE;
   let last: unknown;
   let failure: unknown = null;
   for (;;) {
@@ -33,11 +36,11 @@ export async function waitFor<T>(
     } catch (error) {
       failure = error;
     }
-    if (performance.now() - started >= options.deadlineMs) break;
+    if (performance.now() - started >= deadlineMs) break;
     await new Promise((resolve) => setTimeout(resolve, options.pollMs ?? POLL_MS));
   }
   const detail = failure === null ? `last value ${inspect(last)}` : `last error ${String(failure)}`;
-  throw new Error(`Waited ${options.deadlineMs} ms in vain for ${options.what}: ${detail}`, {
+  throw new Error(`Waited ${deadlineMs} ms in vain for ${options.what}: ${detail}`, {
     cause: failure,
   });
 }

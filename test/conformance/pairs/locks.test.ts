@@ -39,7 +39,7 @@ for (const holderRuntime of RUNTIMES) {
   for (const otherRuntime of RUNTIMES) {
     const title = `what ${holderRuntime} has locked, ${otherRuntime} gets once it is killed`;
     const skip = whyNot(holderRuntime) || whyNot(otherRuntime);
-    test(title, { skip, timeout: 60_000 }, async () => {
+    test(title, { skip, timeout: 15 * 60_000 }, async () => {
       await using folder = await tempDir("lock");
       const root = path.join(folder.path, "data");
       const started: Contender[] = [];

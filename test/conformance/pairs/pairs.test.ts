@@ -128,7 +128,7 @@ for (const serverRuntime of RUNTIMES) {
     for (const secure of [false, true]) {
       const title = `${serverRuntime} serves ${clientRuntime} over ${secure ? "TLS" : "TCP"}`;
       const skip = whyNot(serverRuntime) || whyNot(clientRuntime);
-      test(title, { skip, timeout: 90_000 }, async () => {
+      test(title, { skip, timeout: 15 * 60_000 }, async () => {
         const server = await PeerProcess.start(serverRuntime);
         const client = await PeerProcess.start(clientRuntime);
         try {

@@ -12,7 +12,7 @@ import { noStrace, systemCalls } from "./strace.ts";
 
 const title = (what: string): string =>
   `${OWN_RUNTIME}: ${what}${noStrace === false ? "" : ` (${noStrace})`}`;
-const options = { skip: noStrace, timeout: 90_000 };
+const options = { skip: noStrace, timeout: 15 * 60_000 };
 
 test(
   title("sync is fdatasync, a folder's is fsync, a durable file has O_DSYNC"),

@@ -20,7 +20,7 @@ async function nameServer(): Promise<FakeDns> {
   return server;
 }
 
-const options = { timeout: 60_000 };
+const options = { timeout: 15 * 60_000 };
 
 test(`${OWN_RUNTIME}: addresses and texts come from the name server`, options, async () => {
   const server = await nameServer();

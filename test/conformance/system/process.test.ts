@@ -35,7 +35,7 @@ function start(args: readonly string[] = []): Watched {
   };
 }
 
-const options = { timeout: 60_000 };
+const options = { timeout: 15 * 60_000 };
 
 test(`${OWN_RUNTIME}: signals come to those who listen, and end the others`, options, async () => {
   const one = start();

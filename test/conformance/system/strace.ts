@@ -28,7 +28,7 @@ export async function systemCalls(
   const command = ["-f", "-yy", "-o", output, ...flags, file, ...first, ...args];
   const { status, stderr } = spawnSync("strace", command, {
     encoding: "utf8",
-    timeout: 60_000,
+    timeout: 15 * 60_000,
     env: { ...process.env, DENO_NO_UPDATE_CHECK: "1" },
   });
   if (status !== 0) throw new Error(`${script} ended with ${status}: ${stderr}`);
