@@ -14,6 +14,7 @@
  *   npm run soak -- nodes --minutes 60     clusters of whole nodes with a source and replicas, likewise
  *   npm run soak -- join --gib 1           a fourth node joins a cluster that holds so much and works
  *   npm run soak -- flips --flips 500      one bit of the log of a stopped node of three, again and again
+ *   npm run soak -- sectors --rounds 300   a sector of the logs of one, or two, stopped nodes of three, likewise
  *   npm run soak -- runtimes               the end-to-end tests on Bun and on Deno
  *   npm run soak -- wan --minutes 30       three regions: a time without faults, regions and a learner cut off,
  *                                          the source's fail-over; --away 10 (minutes), --cut 30 (seconds)
@@ -99,6 +100,8 @@ const PARTS: Readonly<Record<string, () => Promise<string>>> = {
   segments: async () => JSON.stringify(await flipSegment("all values", say)),
   flips: async () =>
     JSON.stringify(await flipRounds(Number(values.flips), Number(values.from), say)),
+  sectors: async () =>
+    JSON.stringify(await flipRounds(rounds(300), Number(values.from), say, "sector")),
   runtimes: async () => JSON.stringify(await e2eOnRuntimes(["bun", "deno"], say)),
   package: async () => JSON.stringify(await packageRounds(say)),
   start: async () => {

@@ -1,16 +1,24 @@
 /**
- * One bit of one byte in the data directory of one of three node processes is changed while it is
- * down, again and again, under some load. The node must refuse to start with a sentence that says
+ * One bit in the data directory of one of three node processes is changed while it is down, or a sector
+ * of the log of one or of two of them is overwritten, again and again, under some load. A node must refuse to start with a sentence that says
  * what to do, or start and never serve a wrong byte: what it cannot give it refuses, what is lost it
- * gets back from its peers, and nothing that was acknowledged is cut off. Run by soak.
+ * gets back from its peers, and nothing that was acknowledged is cut off. No two lead in one term. Run
+ * by soak.
  */
 import assert from "node:assert/strict";
-import { open, readdir, readFile } from "node:fs/promises";
-import path from "node:path";
 import type { NodeProcess } from "../../demo/node-process.ts";
 import { SeededRandom } from "../../runtime/memory/random.ts";
 import { GtidSet } from "../../src/gtid/gtid-set.ts";
 import { MysqlCluster, VOTERS } from "./mysql-cluster.ts";
+import {
+  type Damage,
+  describe,
+  type Flip,
+  type Place,
+  putBack,
+  Spoiler,
+  write,
+} from "./spoiler.ts";
 import { waitFor } from "./wait-for.ts";
 
 const BEGIN_COMMITS = 1_500;
@@ -18,31 +26,15 @@ const START_MS = 40_000;
 const REPAIR_MS = 60_000;
 /** Statuses go once a second: after so long the others remember how far a log had come. */
 const REMEMBERED_MS = 1_200;
-const SEGMENT_HEADER_BYTES = 8192;
+const LOOK_MS = 25;
 
-const PLACES = [
-  "sealed",
-  "active",
-  "last batch",
-  "segment header",
-  "manifest",
-  "node.json",
-] as const;
-type Place = (typeof PLACES)[number];
-const WEIGHTS: Readonly<Record<Place, number>> = {
-  sealed: 10,
-  active: 4,
-  "last batch": 4,
-  "segment header": 1,
-  manifest: 1,
-  "node.json": 1,
-};
-
-/** `harmless`: nothing depends on the bit, or there is another copy of it. */
-type Verdict = "refused" | "repaired" | "harmless";
+/** `harmless`: nothing depends on it, or there is another copy. `hopeless`: an alarm says to replace the node. */
+type Verdict = "refused" | "repaired" | "harmless" | "hopeless";
 
 export interface FlipRoundsReport {
   readonly flips: number;
+  /** Terms that somebody was seen to lead, each by one node. */
+  readonly terms: number;
   readonly verdicts: Readonly<Record<Verdict, number>>;
   readonly byPlace: Readonly<Record<string, number>>;
   /** Exports that were refused while a part of a file was damaged. */
@@ -51,25 +43,18 @@ export interface FlipRoundsReport {
   readonly slowestRepairMs: number;
 }
 
-interface Flip {
-  readonly place: Place;
-  readonly file: string;
-  readonly offset: number;
-  readonly mask: number;
-  readonly before: number;
-}
-
 export async function flipRounds(
   flips: number,
   seed: number,
   say: (line: string) => void,
+  damage: Damage = "bit",
 ): Promise<FlipRoundsReport> {
   const made = await MysqlCluster.start({
     toml: '[storage]\nsegment_bytes = "128KiB"',
     load: { sessions: 1, pauseMs: 20 },
   });
   try {
-    return await new FlipRounds(made, new SeededRandom(seed), say).run(flips);
+    return await new FlipRounds(made, new SeededRandom(seed), say, damage).run(flips);
   } catch (error) {
     const said = await made.lastWords(20);
     throw new Error(`${(error as Error).message}\n${said}`, { cause: error });
@@ -82,12 +67,29 @@ class FlipRounds {
   readonly #made: MysqlCluster;
   readonly #random: SeededRandom;
   readonly #say: (line: string) => void;
-  readonly #verdicts: Record<Verdict, number> = { refused: 0, repaired: 0, harmless: 0 };
+  readonly #verdicts: Record<Verdict, number> = {
+    refused: 0,
+    repaired: 0,
+    harmless: 0,
+    hopeless: 0,
+  };
   readonly #byPlace: Record<string, number> = {};
+  readonly #damage: Damage;
+  readonly #spoiler: Spoiler;
+  /** By term, who was seen to lead in it. */
+  readonly #leaders = new Map<number, string>();
+  #twice: string | null = null;
   #refusedExports = 0;
   #slowestRepairMs = 0;
 
-  constructor(made: MysqlCluster, random: SeededRandom, say: (line: string) => void) {
+  constructor(
+    made: MysqlCluster,
+    random: SeededRandom,
+    say: (line: string) => void,
+    damage: Damage,
+  ) {
+    this.#damage = damage;
+    this.#spoiler = new Spoiler(random, damage);
     this.#made = made;
     this.#random = random;
     this.#say = say;
@@ -103,28 +105,57 @@ class FlipRounds {
       await waitFor(has, { deadlineMs: 60_000, what: `${node.name} to have the beginning` });
     }
     load.start();
-    for (let round = 1; round <= flips; round++) {
-      const node = this.#made.cluster.node(VOTERS[this.#random.below(VOTERS.length)]!);
-      const place = this.#pick();
-      const flip = await this.#stopAndFlip(node, place);
-      const what = `flip ${round}: ${describe(node, flip)}`;
-      const verdict = await this.#judge(node, flip, what);
-      this.#verdicts[verdict]++;
-      const key = `${place}: ${verdict}`;
-      this.#byPlace[key] = (this.#byPlace[key] ?? 0) + 1;
-      if (round % 10 === 0) this.#say(`${round} flips ${JSON.stringify(this.#verdicts)}`);
-      await this.#made.commitsFlow(1, 30_000, `commits after ${what}`);
+    const watch = setInterval(() => void this.#watchLeaders(), LOOK_MS);
+    try {
+      for (let round = 1; round <= flips; round++) await this.#round(round);
+    } finally {
+      clearInterval(watch);
     }
     await load.stop();
     await this.#made.check();
     return {
       flips,
+      terms: this.#leaders.size,
       verdicts: this.#verdicts,
       byPlace: this.#byPlace,
       refusedExports: this.#refusedExports,
       commits: load.committed,
       slowestRepairMs: Math.round(this.#slowestRepairMs),
     };
+  }
+
+  async #round(round: number): Promise<void> {
+    const first = this.#random.below(VOTERS.length);
+    const count = this.#damage === "sector" && round % 2 === 0 ? 2 : 1;
+    const hit: { node: NodeProcess; flip: Flip }[] = [];
+    for (let i = 0; i < count; i++) {
+      const node = this.#made.cluster.node(VOTERS[(first + i) % VOTERS.length]!);
+      hit.push({ node, flip: await this.#stopAndFlip(node, this.#spoiler.pick()) });
+    }
+    const what = `round ${round}: ${hit.map(({ node, flip }) => describe(node, flip)).join("; ")}`;
+    // Together: with two of three down nobody can lead.
+    for (const { node } of hit.slice(1)) node.launch();
+    for (const [i, { node, flip }] of hit.entries()) {
+      const verdict = await this.#judge(node, flip, what, i === 0);
+      this.#verdicts[verdict]++;
+      const key = `${flip.place}: ${verdict}`;
+      this.#byPlace[key] = (this.#byPlace[key] ?? 0) + 1;
+    }
+    assert.equal(this.#twice, null, `${what}: ${this.#twice}`);
+    if (round % 10 === 0) this.#say(`${round} rounds ${JSON.stringify(this.#verdicts)}`);
+    await this.#made.commitsFlow(1, 30_000, `commits after ${what}`);
+  }
+
+  async #watchLeaders(): Promise<void> {
+    for (const node of this.#made.cluster.nodes) {
+      const status = await node.status().catch(() => null);
+      if (status?.raft.role !== "leader") continue;
+      const { term } = status.raft;
+      const known = this.#leaders.get(term);
+      if (known !== undefined && known !== node.name)
+        this.#twice = `${known} and ${node.name} lead in term ${term}`;
+      this.#leaders.set(term, node.name);
+    }
   }
 
   /** Several segments and files. */
@@ -142,16 +173,6 @@ class FlipRounds {
     }
   }
 
-  #pick(): Place {
-    const total = PLACES.reduce((sum, place) => sum + WEIGHTS[place], 0);
-    let at = this.#random.below(total);
-    for (const place of PLACES) {
-      at -= WEIGHTS[place];
-      if (at < 0) return place;
-    }
-    return "sealed";
-  }
-
   async #stopAndFlip(node: NodeProcess, place: Place): Promise<Flip> {
     const { load } = this.#made;
     if (place === "last batch") {
@@ -161,46 +182,16 @@ class FlipRounds {
     }
     if (this.#random.below(2) === 0) await node.kill();
     else await node.stop();
-    const flip = await this.#flip(node, place);
+    const flip = await this.#spoiler.flip(node, place);
     if (place === "last batch") load.start();
     return flip;
   }
 
-  async #flip(node: NodeProcess, place: Place): Promise<Flip> {
-    const random = this.#random;
-    const all = await readdir(path.join(node.dataDir, "log"));
-    const segments = all.filter((name) => name.endsWith(".seg")).sort();
-    const active = segments.at(-1)!;
-    const sealed = segments.slice(0, -1);
-    const names: Readonly<Record<Place, string>> = {
-      sealed: `log/${sealed[random.below(sealed.length)] ?? active}`,
-      active: `log/${active}`,
-      "last batch": `log/${active}`,
-      "segment header": `log/${segments[random.below(segments.length)]}`,
-      manifest: `MANIFEST.${random.below(2)}`,
-      "node.json": "node.json",
-    };
-    const file = path.join(node.dataDir, names[place]);
-    const bytes = await readFile(file);
-    const used = bytes.findLastIndex((byte) => byte !== 0) + 1;
-    const from =
-      place === "sealed" || place === "active"
-        ? SEGMENT_HEADER_BYTES
-        : place === "last batch"
-          ? Math.max(SEGMENT_HEADER_BYTES, used - 1024)
-          : 0;
-    const to = place === "segment header" ? SEGMENT_HEADER_BYTES : used;
-    const offset = Math.min(from + random.below(Math.max(1, to - from)), bytes.length - 1);
-    const flip = { place, file, offset, mask: 1 << random.below(8), before: bytes[offset]! };
-    await writeByte(flip, flip.before ^ flip.mask);
-    return flip;
-  }
-
-  async #judge(node: NodeProcess, flip: Flip, what: string): Promise<Verdict> {
+  async #judge(node: NodeProcess, flip: Flip, what: string, launches: boolean): Promise<Verdict> {
     const before = (await node.said()).length;
     const saidSince = async (): Promise<string> => (await node.said()).slice(before);
     const began = performance.now();
-    node.launch();
+    if (launches) node.launch();
     if (!(await this.#becomesReady(node, what))) {
       const said = await saidSince();
       assert.match(said, /BR12\d\d/, `${what}: ${said}`);
@@ -210,18 +201,32 @@ class FlipRounds {
         /binraft log verify|move (?:the directory|it) away|[Rr]estore|recover|a newer one/,
         `${what}: what to do is said: ${said}`,
       );
-      await writeByte(flip, flip.before);
+      await write(flip, flip.before);
       node.launch();
       assert.ok(await this.#becomesReady(node, what), `${what}: it starts with the byte put back`);
       await this.#isWhole(node, what);
       return "refused";
     }
     await this.#exports(node, what, true);
-    await waitFor(async () => (await this.#troubles(node)).length === 0, {
+    let hopeless = false;
+    const settled = async (): Promise<boolean> => {
+      const troubles = await this.#troubles(node);
+      hopeless = troubles.some((trouble) => /could not be repaired from a peer/.test(trouble));
+      return hopeless || troubles.length === 0;
+    };
+    await waitFor(settled, {
       deadlineMs: REPAIR_MS,
       what: `${what}: the alarms to go: ${(await this.#troubles(node)).join("; ")}`,
       pollMs: 50,
     });
+    if (hopeless) {
+      await node.stop();
+      await write(flip, flip.before);
+      node.launch();
+      assert.ok(await this.#becomesReady(node, what), `${what}: it starts with the bytes put back`);
+      await this.#isWhole(node, what);
+      return "hopeless";
+    }
     await this.#isWhole(node, what);
     const said = await saidSince();
     if (/Damaged entries were repaired from a peer/.test(said)) {
@@ -316,23 +321,4 @@ class FlipRounds {
       );
     }
   }
-}
-
-function describe(node: NodeProcess, { place, file, offset, mask, before }: Flip): string {
-  return `${node.name}, ${place}, bit ${mask} of byte ${offset} (${before}) of ${path.basename(file)}`;
-}
-
-async function writeByte({ file, offset }: Flip, value: number): Promise<void> {
-  const handle = await open(file, "r+");
-  try {
-    await handle.write(new Uint8Array([value]), 0, 1, offset);
-  } finally {
-    await handle.close();
-  }
-}
-
-/** Unless the node has written something else there meanwhile. */
-async function putBack(flip: Flip): Promise<void> {
-  const bytes = await readFile(flip.file).catch(() => null);
-  if (bytes?.[flip.offset] === (flip.before ^ flip.mask)) await writeByte(flip, flip.before);
 }
