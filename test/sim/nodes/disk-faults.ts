@@ -4,6 +4,7 @@
  * about one that refuses to start.
  */
 import type { FileImage } from "../../../runtime/memory/disk-image.ts";
+import { SEGMENT_HEADER_BYTES } from "../../../src/storage/format.ts";
 import { LogCorrupt } from "../../../src/storage/storage.ts";
 import type { NodeCluster } from "./cluster.ts";
 import type { Act, Acts, Hit, NodeFaults } from "./faults.ts";
@@ -144,7 +145,23 @@ export class DiskFaults {
     return true;
   }
 
-  #damage({ node, b, lastsMs }: Hit, what: "flips" | "sectorsLost"): boolean {
+  /** The head of a segment, both copies, while the node is down: it cannot know any more what it has. */
+  #behead({ node, b, lastsMs }: Hit): boolean {
+    node.kill();
+    const place = this.#somewhere(node, b);
+    if (place !== null) {
+      this.#disk(node).image.damage(place.file, 0, new Uint8Array(SEGMENT_HEADER_BYTES).fill(0xa5));
+      this.#damaged.add(node);
+      this.#cluster.counters.add("sectorsLost");
+      this.#cluster.counters.add("damageDown");
+    }
+    this.#faults.after(lastsMs, () => node.start());
+    return true;
+  }
+
+  #damage(hit: Hit, what: "flips" | "sectorsLost"): boolean {
+    const { node, b, lastsMs } = hit;
+    if (what === "sectorsLost" && (b >> 12) % 4 === 0) return this.#behead(hit);
     const isDown = b % 2 === 0;
     if (isDown) node.kill();
     const place = this.#somewhere(node, b);
