@@ -64,7 +64,7 @@ export async function resume(
   facts: SourceFacts,
   file: BinlogFile,
 ): Promise<Attached> {
-  const checksum = await sameStart(dump, host, facts, file);
+  const { checksum, pushed } = await sameStart(dump, host, facts, file);
   const last = lastIn(host, file);
   const compared = last !== null && last.eventBytes <= COMPARE_BYTES;
   // From the last transaction to our end: a stored ROTATE or STOP comes again as well.
@@ -94,7 +94,7 @@ export async function resume(
     file: file.sourceName,
     fileOffset: file.size,
     checksum,
-    pushed: [],
+    pushed,
   };
 }
 
@@ -110,13 +110,16 @@ export function forked(host: SyncerHost, facts: SourceFacts, file: BinlogFile): 
   );
 }
 
-/** FORMAT_DESCRIPTION and PREVIOUS_GTIDS of the named file are those stored. */
+/**
+ * FORMAT_DESCRIPTION and PREVIOUS_GTIDS of the named file are those stored; what is not, though it was read,
+ * goes into the stream.
+ */
 async function sameStart(
   dump: DumpConnection,
   host: SyncerHost,
   facts: SourceFacts,
   file: BinlogFile,
-): Promise<Checksum> {
+): Promise<Pick<Attached, "checksum" | "pushed">> {
   const start = await dump.startFile(facts.checksum);
   if (start.file !== file.sourceName) {
     throw new StreamError(
@@ -137,14 +140,14 @@ async function sameStart(
   const { checksum } = decodeFormatDescription(fde.event);
   if (previous === null)
     throw new StreamError("malformed", "The dump ended behind its description");
-  // A file cut off right behind its description holds no PREVIOUS_GTIDS of ours to compare.
-  if (file.size > 4 + fde.event.length) {
-    const same =
-      eventType(previous.event) === EventType.PREVIOUS_GTIDS &&
-      equalBytes(previous.event, stored.subarray(fde.event.length));
-    if (!same) throw forked(host, facts, file);
-  }
-  return checksum;
+  // The pull before broke right behind the description.
+  if (file.size <= 4 + fde.event.length)
+    return { checksum, pushed: [frameEvent(previous.payload.subarray(1), 1)] };
+  const same =
+    eventType(previous.event) === EventType.PREVIOUS_GTIDS &&
+    equalBytes(previous.event, stored.subarray(fde.event.length));
+  if (!same) throw forked(host, facts, file);
+  return { checksum, pushed: [] };
 }
 
 /** Reads the beginning of a file that we hold nothing of; it is stored from its first byte. */

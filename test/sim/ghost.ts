@@ -20,6 +20,8 @@ export class Violation extends Error {
 /** What is seen of a node: its core while it runs, and what its disk has. */
 export interface Witnessed {
   readonly id: number;
+  /** Its disk lost something that it had: what it lacks now, it had when it was counted. */
+  readonly isDamaged?: boolean;
   readonly core: RawNode | null;
   readonly storage: DurableImage;
   readonly appliedIndex: number;
@@ -47,6 +49,10 @@ export class Ghost {
   readonly #configs = new Map<number, ConfState>();
   readonly #commits = new Map<number, { core: unknown; commit: number; leads: number }>();
   readonly #voters = new Map<number, JointConfig>();
+  /** By node and term, for whom it voted: also before its disk forgot it. */
+  readonly #votes = new Map<string, number>();
+  /** By node, the term and index of the last entry that its disk had before it went bad. */
+  readonly #had = new Map<number, { readonly term: number; readonly index: number }>();
   #last: { index: number; conf: ConfState };
   highest: number;
 
@@ -57,7 +63,10 @@ export class Ghost {
     this.#configs.set(index, first);
   }
 
-  sent(from: Witnessed, m: Message): void {
+  /** `to` is the candidate, where a vote is given. */
+  sent(from: Witnessed, m: Message, to: Witnessed | null = null): void {
+    this.#noteLast(from);
+    if (m.type === "MsgVoteResp" && !m.reject) this.#judgeVote(from, m, to);
     if (m.type === "MsgPreVote" || m.type === "MsgPreVoteResp" || m.term === 0) return;
     const { term, vote } = from.storage.hardState;
     if (m.term > term) {
@@ -72,6 +81,30 @@ export class Ghost {
         throw new Violation("S5", `${from.id} acknowledged ${m.index}, durable is ${last}`);
       }
     }
+  }
+
+  #noteLast({ id, storage, isDamaged = false }: Witnessed): void {
+    if (isDamaged) return;
+    const index = storage.lastIndex();
+    this.#had.set(id, { term: storage.term(index) as number, index });
+  }
+
+  /** One vote a term, whatever the disk forgot; and none for a log that lacks what the voter had. */
+  #judgeVote({ id }: Witnessed, { term, to }: Message, candidate: Witnessed | null): void {
+    const key = `${id} ${term}`;
+    const before = this.#votes.get(key) ?? to;
+    this.#votes.set(key, to);
+    if (before !== to)
+      throw new Violation("S7", `${id} voted for ${before} and for ${to} in term ${term}`);
+    const had = this.#had.get(id);
+    if (candidate === null || had === undefined || candidate.isDamaged === true) return;
+    const index = candidate.storage.lastIndex();
+    const last = candidate.storage.term(index) as number;
+    if (last > had.term || (last === had.term && index >= had.index)) return;
+    throw new Violation(
+      "S3",
+      `${id}, which had ${had.term}/${had.index}, voted for ${to}, which has ${last}/${index}`,
+    );
   }
 
   applied(node: Witnessed, entry: Entry): void {
@@ -158,7 +191,7 @@ export class Ghost {
       const peer = nodes.find((one) => one.id === id);
       // Under a newer leader its log may have been cut since.
       const current = peer !== undefined && peer.storage.hardState.term <= raft.term;
-      if (current && progress.match > peer.storage.lastIndex()) {
+      if (current && !peer.isDamaged && progress.match > peer.storage.lastIndex()) {
         throw new Violation("S13", `${id} is believed at ${progress.match}, beyond its disk`);
       }
     }
@@ -210,6 +243,8 @@ export class Ghost {
     const has = (id: number): boolean => {
       const peer = nodes.find((one) => one.id === id);
       if (peer === undefined) return false;
+      // Behind its damage it says nothing of what it has.
+      if (peer.isDamaged === true && peer.storage.term(index) !== term) return true;
       return peer.storage.firstIndex() > index || peer.storage.term(index) === term;
     };
     // A leader that removes itself commits and steps down in one step; then its successor is seen

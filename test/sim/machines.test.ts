@@ -22,6 +22,8 @@ test(`${SEEDS} seeds on simulated machines violate nothing, go on within a fault
     "fullDisk",
     "hangDisk",
     "replace",
+    "bad sectors while down",
+    "bad sectors under a running node",
     "oneWay",
     "change",
   ])

@@ -73,7 +73,7 @@ export class MachineCluster implements Watcher {
   }
 
   #sent(node: MachineNode, message: Message): void {
-    this.ghost.sent(node, message);
+    this.ghost.sent(node, message, this.nodes.find(({ id }) => id === message.to) ?? null);
   }
   applied(node: MachineNode, entry: Entry): void {
     this.ghost.applied(node, entry);
@@ -191,7 +191,7 @@ export class MachineCluster implements Watcher {
 
   #allHave(probe: { data: string }): boolean {
     const leader = this.leader();
-    if (leader === null) return false;
+    if (leader === null || this.#faults.isBusy) return false;
     const conf = leader.parts!.state.conf;
     if (conf.votersOutgoing.length > 0) {
       if (!conf.autoLeave) this.change([], "auto");

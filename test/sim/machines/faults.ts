@@ -2,7 +2,9 @@
  * Carries out the faults of a plan, and their ends. In liveness mode a fault that would leave less
  * than a quorum whole and connected is left out.
  */
+
 import type { ConfChangeStep } from "../../../src/raft/conf-change.ts";
+import { overwrite, writtenSector } from "../bad-sectors.ts";
 import type { MachineCluster } from "./cluster.ts";
 import type { MachineNode } from "./node.ts";
 import type { Fault, FaultKind } from "./plan.ts";
@@ -19,6 +21,8 @@ export class FaultInjector {
   readonly #faulty = new Map<number, number>();
   /** A disk was lost: its node is being replaced. */
   #replacing: { old: number; fresh: number } | null = null;
+  /** With bad sectors. */
+  #damaged: MachineNode | null = null;
   /** With a write that never returns. */
   readonly #hung = new Set<MachineNode>();
   #ended = false;
@@ -124,6 +128,8 @@ export class FaultInjector {
         return this.#change(a, b);
       case "replace":
         return this.#replace(node);
+      case "badSectors":
+        return this.#loseSectors(node, b, lastsMs);
     }
   }
 
@@ -155,7 +161,7 @@ export class FaultInjector {
 
   #change(a: number, b: number): boolean {
     const leader = this.#cluster.leader();
-    if (leader === null || this.#replacing !== null) return false;
+    if (leader === null || this.isBusy) return false;
     const ids = this.#cluster.nodes.filter((one) => !one.isRetired).map(({ id }) => id);
     const types = ["add-node", "remove-node", "add-learner"] as const;
     const voters = new Set(leader.parts!.state.conf.voters);
@@ -172,10 +178,54 @@ export class FaultInjector {
     return true;
   }
 
+  /** A disk is bad, or is being replaced: one at a time, and the voters stay who they are. */
+  get isBusy(): boolean {
+    return this.#replacing !== null || this.#damaged !== null;
+  }
+
+  /** Of a voter among three at least. It may go on with what it has for a while; then it is replaced. */
+  #loseSectors(node: MachineNode, b: number, lastsMs: number): boolean {
+    const conf = this.#cluster.leader()?.parts?.state.conf;
+    if (conf === undefined || this.isBusy || node.isRetired) return false;
+    if (conf.voters.length < 3 || conf.votersOutgoing.length > 0) return false;
+    if (!conf.voters.includes(node.id)) return false;
+    const isDown = b % 2 === 0;
+    if (isDown) node.kill();
+    const { image } = node.disk;
+    const place = writtenSector(image, b);
+    if (place === null) return false;
+    node.isDamaged = true;
+    this.#damaged = node;
+    overwrite(image, place, b);
+    this.#count(isDown ? "bad sectors while down" : "bad sectors under a running node");
+    if (isDown) this.#during(node, lastsMs / 4, () => node.start());
+    this.#cluster.world.time.schedule(2_000 + lastsMs, "replace", () => this.#replaceDamaged());
+    return true;
+  }
+
+  /** As soon as another node leads. */
+  #replaceDamaged(): void {
+    const node = this.#damaged;
+    if (node === null) return;
+    if (node.isRetired || this.#replace(node)) {
+      this.#damaged = null;
+      return;
+    }
+    const leader = this.#cluster.leader();
+    if (leader === node) leader.parts?.driver.consensus.transferLeader(this.#anotherVoter(node));
+    this.#cluster.world.time.schedule(500, "replace", () => this.#replaceDamaged());
+  }
+
+  #anotherVoter({ id }: MachineNode): number {
+    const { voters } = this.#cluster.leader()!.parts!.state.conf;
+    return voters.find((voter) => voter !== id) ?? id;
+  }
+
   /** The disk is lost. Its id never acts again; a fresh one takes its place, as a learner first. */
   #replace(node: MachineNode): boolean {
     const leader = this.#cluster.leader();
     if (leader === null || this.#replacing !== null || node.isRetired) return false;
+    if (this.#damaged !== null && this.#damaged !== node) return false;
     const { voters, votersOutgoing } = leader.parts!.state.conf;
     // What a majority of the disks forgets is not promised.
     if (voters.length < 3 || votersOutgoing.length > 0 || node === leader) return false;

@@ -13,6 +13,7 @@ import type { RawNode } from "../../../src/raft/raw-node.ts";
 import { COMPACTED, UNAVAILABLE } from "../../../src/raft/storage.ts";
 import {
   type ConfState,
+  EMPTY_CONF_STATE,
   EMPTY_HARD_STATE,
   type Entry,
   type Message,
@@ -51,6 +52,10 @@ export class MachineNode {
   #life: Life | null = null;
   /** Its disk was lost: it never acts again under this id. */
   isRetired = false;
+  /** Sectors of its disk were lost. */
+  isDamaged = false;
+  /** Its log knows with whom it began; from then on nobody tells it. */
+  #isBegun = false;
 
   constructor(id: number, machine: Machine, setup: MachineSetup) {
     this.id = id;
@@ -88,7 +93,8 @@ export class MachineNode {
     this.#parts = null;
     const ended = (error: Error): void => {
       if (!life.alive) return;
-      if (error instanceof RaftBroken || error instanceof LogCorrupt)
+      const isRefusal = this.isDamaged && error instanceof LogCorrupt;
+      if (error instanceof RaftBroken || (error instanceof LogCorrupt && !isRefusal))
         this.#setup.watcher.broken(error);
       if (error instanceof Violation) this.#setup.watcher.broken(error);
       this.machine.kill();
@@ -103,7 +109,8 @@ export class MachineNode {
         timing: { heartbeatMs: HEARTBEAT_MS, electionMs: ELECTION_MS },
         identity: { raftId: this.id },
         head: null,
-        first: { conf: this.#setup.conf, members: [] },
+        // As the product does (start-node.ts): what is in the log is not told again.
+        first: { conf: this.#isBegun ? EMPTY_CONF_STATE : this.#setup.conf, members: [] },
       },
     });
     opening.then((parts) => this.#run(parts)).catch(ended);
@@ -125,7 +132,10 @@ export class MachineNode {
     const before = this.#log;
     this.#parts = parts;
     this.#log = parts.log;
+    this.#isBegun = true;
     if (before === null || before === parts.log) return;
+    // What it promised it may have forgotten; it must know that, and is judged by what it does.
+    if (this.isDamaged) return;
     const { lastIndex, hardState } = parts.log;
     const had = before.hardState;
     const forgot =

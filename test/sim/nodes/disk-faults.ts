@@ -3,13 +3,13 @@
  * What a disk lost counts until its node was proved whole or was replaced, which is what an operator does
  * about one that refuses to start.
  */
-import type { FileImage } from "../../../runtime/memory/disk-image.ts";
+import { SEGMENT_HEADER_BYTES } from "../../../src/storage/format.ts";
 import { LogCorrupt } from "../../../src/storage/storage.ts";
+import { overwrite, SECTOR_BYTES, writtenSector } from "../bad-sectors.ts";
 import type { NodeCluster } from "./cluster.ts";
 import type { Act, Acts, Hit, NodeFaults } from "./faults.ts";
 import { DATA_DIR, type SimNode } from "./node.ts";
 
-const SECTOR_BYTES = 512;
 /** A repair from a peer takes seconds; after so long an operator believes in none. */
 const PATIENCE_MS = 45_000;
 
@@ -111,28 +111,8 @@ export class DiskFaults {
     return voters.filter((id) => ids.includes(id) || this.lost.has(id)).length;
   }
 
-  /** Some place that was written, in one of the segments. */
-  #somewhere(node: SimNode, b: number): { path: string; file: FileImage; at: number } | null {
-    const segments = this.#disk(node)
-      .image.files()
-      .filter(([path, file]) => path.endsWith(".seg") && file.visible.size > 0);
-    const found = segments[b % Math.max(1, segments.length)];
-    if (found === undefined) return null;
-    const [path, file] = found;
-    const sectors = Math.ceil(file.visible.size / SECTOR_BYTES);
-    const first = (b >> 3) % sectors;
-    const bytes = new Uint8Array(SECTOR_BYTES);
-    // Where something stands; most of a young segment is zeros.
-    for (let step = 0; step < sectors; step++) {
-      const at = ((first + step * 17) % sectors) * SECTOR_BYTES;
-      file.visible.read(at, bytes.fill(0));
-      if (bytes.some((byte) => byte !== 0)) return { path, file, at };
-    }
-    return null;
-  }
-
   #failReads({ node, b, lastsMs }: Hit): boolean {
-    const place = this.#somewhere(node, b);
+    const place = writtenSector(this.#disk(node).image, b);
     if (place === null) return false;
     const { faults } = this.#disk(node);
     faults.readErrors.push({ path: place.path, from: place.at, to: place.at + SECTOR_BYTES });
@@ -144,16 +124,35 @@ export class DiskFaults {
     return true;
   }
 
-  #damage({ node, b, lastsMs }: Hit, what: "flips" | "sectorsLost"): boolean {
+  /** The head of a segment, both copies, while the node is down: it cannot know any more what it has. */
+  #behead({ node, b, lastsMs }: Hit): boolean {
+    node.kill();
+    const place = writtenSector(this.#disk(node).image, b);
+    if (place !== null) {
+      this.#disk(node).image.damage(place.file, 0, new Uint8Array(SEGMENT_HEADER_BYTES).fill(0xa5));
+      this.#damaged.add(node);
+      this.#cluster.counters.add("sectorsLost");
+      this.#cluster.counters.add("damageDown");
+    }
+    this.#faults.after(lastsMs, () => node.start());
+    return true;
+  }
+
+  #damage(hit: Hit, what: "flips" | "sectorsLost"): boolean {
+    const { node, b, lastsMs } = hit;
+    if (what === "sectorsLost" && (b >> 12) % 4 === 0) return this.#behead(hit);
     const isDown = b % 2 === 0;
     if (isDown) node.kill();
-    const place = this.#somewhere(node, b);
+    const place = writtenSector(this.#disk(node).image, b);
     if (place !== null) {
-      const bytes = new Uint8Array(SECTOR_BYTES);
-      place.file.visible.read(place.at, bytes);
-      if (what === "flips") bytes[(b >> 5) % SECTOR_BYTES]! ^= 1 << (b % 8);
-      else bytes.fill((b >> 4) & 1 ? 0 : 0xa5);
-      this.#disk(node).image.damage(place.file, place.at, bytes);
+      const { image } = this.#disk(node);
+      if (what === "sectorsLost") overwrite(image, place, b);
+      else {
+        const bytes = new Uint8Array(SECTOR_BYTES);
+        place.file.visible.read(place.at, bytes);
+        bytes[(b >> 5) % SECTOR_BYTES]! ^= 1 << (b % 8);
+        image.damage(place.file, place.at, bytes);
+      }
       this.#damaged.add(node);
       this.#cluster.counters.add(what);
       this.#cluster.counters.add(isDown ? "damageDown" : "damageUp");

@@ -71,7 +71,8 @@ export class NodeFaults {
 
   endAll(): void {
     this.#ended = true;
-    const { nodes, world, sources } = this.#cluster;
+    const { nodes, world, sources, away } = this.#cluster;
+    away.clear();
     world.network.heal();
     sources.recoverAll();
     for (const node of nodes) {

@@ -27,7 +27,6 @@ export const REACHED = {
   damageDown: "one of these happened to a node that was down",
   damageUp: "one of these happened under a running node",
   repairedEntries: "damaged entries were written back from a peer",
-  unrepairable: "a node lacked what nobody has any more, said so, and was replaced",
   refusedStarts: "a node refused to start on a damaged disk",
   replacedNodes: "an operator replaced a node whose disk was lost or refused",
   failedSyncs: "a sync failed, and the process ended",
@@ -46,12 +45,14 @@ export const REACHED = {
   judgedAcks: "an acknowledgement was judged to the byte",
 } as const;
 export type Reached = keyof typeof REACHED;
+/** Too rare to be asked for: a node lacked what nobody has any more, said so, and was replaced. */
+type Rare = "unrepairable";
 
 /** How often each was reached. */
 export class Counters {
   readonly counts: Record<string, number> = {};
 
-  add(what: Reached, count = 1): void {
+  add(what: Reached | Rare, count = 1): void {
     this.counts[what] = (this.counts[what] ?? 0) + count;
   }
 }

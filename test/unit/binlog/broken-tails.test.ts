@@ -5,6 +5,10 @@ import { type Chunk, ChunkFlag, decodeChunk } from "../../../src/binlog/chunk.ts
 import { frameEvent, Unframer } from "../../../src/binlog/frames.ts";
 import { decodeStreamState, encodeStreamState } from "../../../src/binlog/stream-checkpoint.ts";
 import { StreamState } from "../../../src/binlog/stream-state.ts";
+import { LogStreamReader } from "../../../src/cluster/stream-reader.ts";
+import { type Entry, EntryType } from "../../../src/raft/types.ts";
+import type { Lease } from "../../../src/storage/block-cache.ts";
+import type { DurableLog } from "../../../src/storage/log.ts";
 import { EventStream } from "../../../src/syncer/event-stream.ts";
 import { eventsOf, fixture } from "../../support/binlog-files.ts";
 import { nodeCrc32 } from "../../support/crc.ts";
@@ -12,6 +16,14 @@ import { nodeCrc32 } from "../../support/crc.ts";
 const file = fixture("dml");
 file[4 + 17] = file[4 + 17]! & 0xfe;
 const events = eventsOf(file);
+
+/** What the log holds of them. */
+const entryOfChunk = new WeakMap<Chunk, Entry>();
+
+function entryOf(chunk: Chunk, index: number): Entry {
+  const entry = entryOfChunk.get(chunk)!;
+  return entry.index === index ? entry : { ...entry, index };
+}
 
 /** What the source sends to a pull that begins at a file offset, as packets. */
 function streamFrom(offset: number): Uint8Array {
@@ -61,49 +73,58 @@ function pull(
     apply(built.payload);
 
   function apply(payload: Uint8Array): void {
-    const chunk = decodeChunk(payload.slice());
+    const own = payload.slice();
+    const chunk = decodeChunk(own);
     log.push(chunk);
+    const place = { index: log.length, term: 1, type: EntryType.NORMAL };
+    entryOfChunk.set(chunk, { ...place, data: own });
     const outcome = state.applyChunk(log.length, chunk);
     assert.equal(outcome.accepted, true, JSON.stringify(outcome));
   }
 }
 
-/** What a reader would send: the visible stream without dead bytes. */
-function visibleBytes(state: StreamState, log: readonly Chunk[]): Uint8Array {
+/** What the product's reader gives to replicas. */
+async function visibleBytes(state: StreamState, log: readonly Chunk[]): Promise<Uint8Array> {
+  const entries = log.map((chunk, i) => entryOf(chunk, i + 1));
+  const read = async (index: number): Promise<Lease> => ({
+    entries: entries.slice(index - 1),
+    release() {},
+    hold: () => () => {},
+  });
+  const fake: Pick<DurableLog, "firstIndex" | "read" | "readAhead"> = {
+    firstIndex: 1,
+    read,
+    readAhead() {},
+  };
+  const reader = new LogStreamReader(fake as DurableLog, state, 1);
   const unframer = new Unframer();
   const out: Uint8Array[] = [];
-  for (const [i, chunk] of log.entries()) {
-    const entry = i + 1;
-    if (entry > state.visible.entry) break;
-    let end = entry === state.visible.entry ? state.visible.offset : chunk.body.length;
-    for (const range of state.dead) {
-      if (entry > range.from.entry && entry <= range.toEntry) end = 0;
-      else if (entry === range.from.entry) end = Math.min(end, range.from.offset);
-    }
-    out.push(...unframer.push(chunk.body.subarray(0, end)));
+  for (let next = await reader.next(); next !== null; next = await reader.next()) {
+    for (const { chunk, from, to } of next.pieces)
+      out.push(...unframer.push(chunk.body.subarray(from, to)));
   }
   return concatBytes(out);
 }
 
-test("A pull cut after any byte, twice in a row, leaves just the source's bytes", () => {
+test("A pull cut after any byte, twice in a row, leaves just the source's bytes", async () => {
   const total = streamFrom(4).length;
   for (const chunkBytes of [150, 1 << 20]) {
     for (let cut = 0; cut <= total; cut++) {
       const state = new StreamState();
       const log: Chunk[] = [];
       pull(state, log, 1, cut, chunkBytes);
-      const first = visibleBytes(state, log);
+      const first = await visibleBytes(state, log);
       assert.deepEqual(first, file.subarray(4, 4 + first.length), `cut ${cut}`);
       pull(state, log, 2, Math.floor(cut / 2) + 60, chunkBytes);
       pull(state, log, 3, total, chunkBytes);
-      assert.deepEqual(visibleBytes(state, log), file.subarray(4), `cut ${cut}`);
+      assert.deepEqual(await visibleBytes(state, log), file.subarray(4), `cut ${cut}`);
       assert.equal(state.file!.size, file.length);
       assert.equal(state.open, null);
     }
   }
 });
 
-test("A checkpoint between any two chunks restores the same fold", () => {
+test("A checkpoint between any two chunks restores the same fold", async () => {
   const total = streamFrom(4).length;
   for (let cut = 100; cut <= total; cut += 37) {
     let state = new StreamState();
@@ -111,24 +132,24 @@ test("A checkpoint between any two chunks restores the same fold", () => {
     pull(state, log, 1, cut, 150);
     state = decodeStreamState(encodeStreamState(state));
     pull(state, log, 2, total, 150);
-    assert.deepEqual(visibleBytes(state, log), file.subarray(4), `cut ${cut}`);
+    assert.deepEqual(await visibleBytes(state, log), file.subarray(4), `cut ${cut}`);
   }
 });
 
-test("Chunks of an older pull, repeated or out of order, change nothing", () => {
+test("Chunks of an older pull, repeated or out of order, change nothing", async () => {
   const state = new StreamState();
   const log: Chunk[] = [];
   pull(state, log, 1, 900, 150);
   pull(state, log, 2, streamFrom(4).length, 150);
   const before = encodeStreamState(state);
-  const bytes = visibleBytes(state, log);
+  const bytes = await visibleBytes(state, log);
   for (const chunk of log.slice(0, 12)) {
     const copy = decodeStreamState(before);
     const outcome = copy.applyChunk(log.length + 1, chunk);
     assert.equal(outcome.accepted, false);
     assert.deepEqual(copy.executed.toString(), state.executed.toString());
     assert.deepEqual(copy.visible, state.visible);
-    assert.deepEqual(visibleBytes(copy, [...log, chunk]), bytes);
+    assert.deepEqual(await visibleBytes(copy, [...log, chunk]), bytes);
   }
 });
 

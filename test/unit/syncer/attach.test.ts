@@ -1,6 +1,7 @@
 /** Sources that are changed, put back and purged: one history, or a state with a next step. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { EventType, eventType } from "../../../src/binlog/event.ts";
 import type { WorldSource } from "../cluster/world-source.ts";
 import { A, B, Pulling } from "./pulling.ts";
 
@@ -188,5 +189,23 @@ test("A new timeline begins with the source's purged set, although there are old
   await pulling.time.run(() => pulling.node.newTimeline(clusterId));
   await pulling.has(pulling.source);
   assert.equal(pulling.node.gtid().purged, `${A}:1-6`);
+  await pulling.stop();
+});
+
+test("a pull that broke right behind a file's description goes on with what follows it", async () => {
+  const pulling = await Pulling.start((source) => source.commit(A, 1));
+  const { source, node } = pulling;
+  // The description is sent at once, and long before what stands behind it.
+  const isSlow = (event: Uint8Array): boolean => eventType(event) === EventType.PREVIOUS_GTIDS;
+  source.eventDelayMs = (event) => (isSlow(event) ? 5_000 : 0);
+  source.rotate();
+  await pulling.until(() => node.files().length === 2);
+  assert.equal(node.core.state.stream.file!.end, "open");
+  source.cutDumps();
+  source.eventDelayMs = () => 0;
+  source.commit(A, 2);
+  await pulling.has(source);
+  const { name, bytes } = source.files.at(-1)!;
+  assert.ok(Buffer.from(await pulling.exported(name)).equals(bytes), "the source's file");
   await pulling.stop();
 });
