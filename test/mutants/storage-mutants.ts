@@ -13,7 +13,10 @@ const CONSENSUS = "src/cluster/consensus.ts";
 
 const onMachines = patch("machines");
 const onNodes = patch("nodes");
-const inTests = patch("tests", "test/unit/{storage,cluster}/*.test.ts");
+const inTests = patch(
+  "tests",
+  "test/unit/{storage/*,cluster/{fitness,refound,repairer,node}}.test.ts",
+);
 const inFullDisks = patch("tests", "test/unit/cluster/{full-disk,log-writer,node}.test.ts");
 
 export const STORAGE_MUTANTS: readonly Mutant[] = [
