@@ -125,7 +125,8 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
   inTests(
     "checkpoints: there is only one behind a snapshot",
     LOG,
-    "      await this.#writeCheckpoint(checkpoint, hardState);\n      this.#headEnd = this.#at;\n      await unlinkSegments",
+    "      await this.#writeCheckpoint(checkpoint, hardState);\n      this.#headEnd = this.#at;\n" +
+      "      await unlinkSegments",
     "      this.#headEnd = this.#at;\n      await unlinkSegments",
   ),
   inTests(

@@ -112,7 +112,8 @@ export const STREAM_MUTANTS: readonly Mutant[] = [
   inTests(
     "attach: the end of a large transaction is not compared",
     PROOF,
-    "      if (!equalBytes(event, stored.subarray(at, at + event.length)))\n        throw forked(host, facts, file);\n      at += event.length;\n    }\n    const next",
+    "      if (!equalBytes(event, stored.subarray(at, at + event.length)))\n" +
+      "        throw forked(host, facts, file);\n      at += event.length;\n    }\n    const next",
     "      at += event.length;\n    }\n    const next",
   ),
   inTests(

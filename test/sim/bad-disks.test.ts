@@ -64,7 +64,7 @@ test("a leader whose disk is full steps down; its votes go on (bug 10)", async (
 });
 
 for (const fault of ["flip", "unreadable"] as const) {
-  test(`a leader that cannot read an entry for a peer (${fault}) leaves it to another (bug 20)`, async () => {
+  test(`a leader that cannot read an entry for a peer leaves it to another (bug 20) (${fault})`, async () => {
     const { cluster, leader } = await running();
     const behind = cluster.nodes.find((node) => node !== leader)!;
     isolate(cluster, behind);
