@@ -70,8 +70,7 @@ async function simulated(folder: string, by: Exclude<Hunter, "tests">): Promise<
 }
 
 async function tested(folder: string, pattern: string): Promise<Verdict> {
-  // Those of storage take no time, those of whole nodes do.
-  const files = globSync(pattern, { cwd: folder }).sort().reverse();
+  const files = globSync(pattern, { cwd: folder }).sort();
   if (files.length === 0) throw new Error(`No test is named ${pattern}`);
   for (const file of files) {
     const ran = await run(folder, ["--test", "--test-force-exit", file]);

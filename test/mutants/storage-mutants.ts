@@ -13,9 +13,17 @@ const CONSENSUS = "src/cluster/consensus.ts";
 
 const onMachines = patch("machines");
 const onNodes = patch("nodes");
-const inTests = patch(
+const inLoads = patch(
   "tests",
-  "test/unit/{storage/*,cluster/{fitness,refound,repairer,node}}.test.ts",
+  "test/unit/{storage/{load,open,files,log},cluster/{fitness,refound}}.test.ts",
+);
+const inCheckpoints = patch(
+  "tests",
+  "test/unit/{storage/{load,install,checkpoints,log},cluster/{fitness,raft-storage}}.test.ts",
+);
+const inRepairs = patch(
+  "tests",
+  "test/unit/{storage/{load,files,repair},cluster/{fitness,repairer}}.test.ts",
 );
 const inFullDisks = patch("tests", "test/unit/cluster/{full-disk,log-writer,node}.test.ts");
 
@@ -26,43 +34,43 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
     "while (this.terms.length > 0 && this.terms[this.terms.length - 1]!.index > index)",
     "while (this.terms.length > 0 && this.terms[this.terms.length - 1]!.index >= index)",
   ),
-  inTests(
+  inLoads(
     "recovery: a change of the members is lost unseen",
     INDEX,
     "    if (end.lastChange > after) this.changes.push(end.lastChange);\n",
     "",
   ),
-  inTests(
+  inLoads(
     "recovery: terms of lost entries are guessed from the last one",
     INDEX,
     "if (end.lastIndex > after + 1) this.addTerm(after + 1, UNKNOWN_TERM);",
     "if (end.lastIndex > after + 1) this.addTerm(after + 1, end.lastTerm);",
   ),
-  inTests(
+  inLoads(
     "recovery: lost entries have the term of the one before them",
     INDEX,
     "    this.addTerm(end.lastIndex, end.lastTerm);\n",
     "",
   ),
-  inTests(
+  inLoads(
     "recovery: what a lost batch may have replaced is believed",
     SCAN,
     "const after = sameTerm ? lastIndex : Math.min(lastIndex, commit);",
     "const after = lastIndex;",
   ),
-  inTests(
+  inLoads(
     "recovery: a lost batch of unknown terms counts as committed",
     SCAN,
     "(sameTerm || (await isCommitted(window, later, end.lastIndex, crc32)))",
     "(sameTerm || later.at > 0)",
   ),
-  inTests(
+  inLoads(
     "recovery: of the batches behind a lost one only the first is asked what is committed",
     SCAN,
     "batch = await findLaterBatch(window, at + header.length, header.number + 1, crc32);",
     "batch = null;",
   ),
-  inTests(
+  inLoads(
     "recovery: what is lost of a sealed segment's end may be what was cut",
     LOAD,
     "if (lastIndex >= segment.footer!.lastIndex) return;",
@@ -74,62 +82,62 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
     "      await zero(file, end, tornUntil);\n",
     "",
   ),
-  inTests(
+  inLoads(
     "recovery: a damaged end is cut without being asked to",
     LOAD,
     "if (corrupt !== null && salvage === null) {",
     "if (corrupt !== null && salvage === null && end < 0) {",
   ),
-  inTests(
+  inLoads(
     "recovery: a look at a damaged log changes it",
     LOAD,
     '    if (salvage === "look") return tail;\n',
     "",
   ),
-  inTests(
+  inRepairs(
     "EIO: what cannot be read looks as if it had never been written",
     FILES,
     "into.fill(UNREADABLE, from, to);",
     "into.fill(0, from, to);",
   ),
-  inTests(
+  inRepairs(
     "EIO: a sector that cannot be read costs all that is read with it",
     FILES,
     "if (++errors > MAX_READ_ERRORS || to - from <= SECTOR_BYTES) {",
     "if (++errors > 0) {",
   ),
-  inTests(
+  inRepairs(
     "EIO: other errors are damage, too",
     FILES,
     'if (!(error instanceof DiskError) || error.code !== "EIO") throw error;',
     "if (!(error instanceof DiskError)) throw error;",
   ),
-  inTests(
+  inLoads(
     "a read of a purged segment is an error of its own kind",
     READER,
     "if (file === undefined) throw new EntryGone(ref.firstIndex);",
     'if (file === undefined) throw new Error("the segment is closed");',
   ),
-  inTests(
+  inCheckpoints(
     "checkpoints: a log whose first one is lost begins anew",
     CORE,
     "if (log.checkpoint === null && !log.isFresh)",
     "if (log.checkpoint === null && log.lastIndex < 0)",
   ),
-  inTests(
+  inCheckpoints(
     "checkpoints: there is only one to begin with",
     CORE,
     '  if (options.salvage !== "look") await log.keepTwoCheckpoints();\n',
     "",
   ),
-  inTests(
+  inCheckpoints(
     "checkpoints: there is only one behind a snapshot",
     LOG,
     "      await this.#writeCheckpoint(checkpoint, hardState);\n      this.#headEnd = this.#at;\n" +
       "      await unlinkSegments",
     "      this.#headEnd = this.#at;\n      await unlinkSegments",
   ),
-  inTests(
+  inCheckpoints(
     "checkpoints: a purge leaves only one",
     LOG,
     ".filter((place) => place !== newest && (place.segment !== active || atHead(place)));",
@@ -141,37 +149,37 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
     "const places = this.#checkpoints.before(index, this.firstIndex);\n      return (await",
     "const places = this.#checkpoints.newestFirst();\n      return (await",
   ),
-  inTests(
+  inRepairs(
     "repair: what was written is not read back",
     "src/storage/repair-plan.ts",
     "isWritten &&= read === bytes.length && equalBytes(now, bytes);",
     "isWritten &&= read >= 0;",
   ),
-  inTests(
+  inRepairs(
     "repair: entries of which the terms stay unknown are passed over",
     INDEX,
     "const next = last < this.lastIndex ? (this.term(last + 1) ?? UNKNOWN_TERM) : undefined;",
     "const next = this.term(last + 1);",
   ),
-  inTests(
+  inRepairs(
     "damage: a node leads though it does not know who votes",
     FITNESS,
     "    if (this.membershipIsLost) return false;\n",
     "",
   ),
-  inTests(
+  inRepairs(
     "damage: a node votes though it does not know who votes",
     CONSENSUS,
     "    if (asksForVote && this.fitness.membershipIsLost) return;\n",
     "",
   ),
-  inTests(
+  inRepairs(
     "damage: a node leads though it does not know the terms in its log",
     FITNESS,
     "if (stuck || cannotApply || this.#log.lacksTerms) return false;",
     "if (stuck || cannotApply) return false;",
   ),
-  inTests(
+  inRepairs(
     "damage: a repair does not feed who waited for it",
     CONSENSUS,
     "    this.cannotApply = false;\n    this.#do(() => this.node.entriesArrived());\n    this.committed.wake();\n",

@@ -28,7 +28,7 @@ const REPAIR_MS = 60_000;
 const REMEMBERED_MS = 1_200;
 const LOOK_MS = 25;
 
-/** `harmless`: nothing depends on it, or there is another copy. `hopeless`: an alarm says to replace the node. */
+/** `harmless`: nothing depends on it, or there is a copy. `hopeless`: an alarm says to replace the node. */
 type Verdict = "refused" | "repaired" | "harmless" | "hopeless";
 
 export interface FlipRoundsReport {
