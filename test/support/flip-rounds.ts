@@ -1,9 +1,9 @@
 /**
  * One bit in the data directory of one of three node processes is changed while it is down, or a sector
- * of the log of one or of two of them is overwritten, again and again, under some load. A node must refuse to start with a sentence that says
- * what to do, or start and never serve a wrong byte: what it cannot give it refuses, what is lost it
- * gets back from its peers, and nothing that was acknowledged is cut off. No two lead in one term. Run
- * by soak.
+ * of the log of one or of two of them is overwritten, again and again, under some load. A node must
+ * refuse to start with a sentence that says what to do, or start and never serve a wrong byte: what it
+ * cannot give it refuses, what is lost it gets back from its peers, and nothing that was acknowledged is
+ * cut off. No two lead in one term. Run by soak.
  */
 import assert from "node:assert/strict";
 import type { NodeProcess } from "../../demo/node-process.ts";
