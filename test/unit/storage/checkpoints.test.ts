@@ -3,7 +3,9 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { SeededRandom } from "../../../runtime/memory/random.ts";
 import { Checkpoints } from "../../../src/storage/checkpoints.ts";
+import { RecordType } from "../../../src/storage/format.ts";
 import type { Checkpoint } from "../../../src/storage/storage.ts";
+import { batchesOf, loseSector } from "./batches.ts";
 import { LogWorld, payload } from "./world-log.ts";
 
 const HEAD = 8192;
@@ -141,6 +143,28 @@ test("Purge unlinks all but the segments from the base on", async () => {
   assert.ok(base.index > 25, `it is the newest below the floor: ${base.index}`);
   assert.ok(base.index + 1 - lagging.log.firstIndex < 4, "not more than its segment before it");
   assert.ok(lagging.log.segmentCount < before);
+});
+
+test("Purge leaves two checkpoints: any one of them may be lost", async () => {
+  for (const which of [0, -1]) {
+    const lagging = new LaggingLog(4);
+    await lagging.open();
+    for (let i = 0; i < 60; i++) await lagging.append();
+    lagging.applied = lagging.log.lastIndex;
+    await lagging.world.settle(lagging.log.purgeBefore(lagging.log.lastIndex + 1));
+    assert.ok(lagging.log.firstIndex > 30);
+    const { lastIndex } = lagging.log;
+    await lagging.world.settle(lagging.log.close());
+    const { disk } = lagging.world;
+    const all = batchesOf(disk).filter(({ records }) =>
+      records.some(({ type }) => type === RecordType.CHECKPOINT),
+    );
+    const { path, at } = all.at(which)!;
+    loseSector(disk, path, at);
+    await lagging.open();
+    assert.equal(lagging.log.lastIndex, lastIndex);
+    assert.notEqual(lagging.log.checkpoint, null);
+  }
 });
 
 test("Purge does not count on a checkpoint that a later one of its segment makes unfindable", async () => {

@@ -13,9 +13,10 @@ import {
   message,
   silentRaftLogger,
 } from "../../../src/raft/types.ts";
+import { RecordType } from "../../../src/storage/format.ts";
 import type { DurableLog } from "../../../src/storage/log.ts";
 import { EntryGone } from "../../../src/storage/storage.ts";
-import { batchesOf, loseSector } from "./batches.ts";
+import { batchesOf, loseSector, segmentPaths } from "./batches.ts";
 import { LogWorld, payload } from "./world-log.ts";
 
 function entry(index: number, term: number, type: Entry["type"] = EntryType.NORMAL): Entry {
@@ -162,4 +163,46 @@ test("a read that waits for room while its segment is purged says that the entry
   assert.ok(log.firstIndex > 2);
   for (const lease of leases) lease.release();
   await assert.rejects(world.settle(waiting), EntryGone);
+});
+
+test("the end of a sealed segment and its index are lost: the next segment says what stood there", async () => {
+  const world = new LogWorld(6);
+  const options = { segmentBytes: 16 * 1024 };
+  const log = await world.open(options);
+  for (let index = 1; log.segmentCount < 3; index++) {
+    const type = index % 5 === 0 ? EntryType.CONF_CHANGE_V2 : EntryType.NORMAL;
+    const entries = [{ index, term: 1 + Math.floor(index / 4), type, data: payload(index, 900) }];
+    const hardState = { term: entries[0]!.term, vote: 1, commit: index - 1 };
+    await world.settle(log.append({ hardState, entries }));
+  }
+  const terms = (one: DurableLog): unknown[] =>
+    Array.from({ length: one.lastIndex }, (_, i) => [
+      one.term(i + 1),
+      one.hasConfChange(i + 1, i + 2),
+    ]);
+  const before = terms(log);
+  const { lastIndex } = log;
+  await world.settle(log.close());
+  const [path] = segmentPaths(world.disk);
+  const ending = batchesOf(world.disk)
+    .filter((batch) => batch.path === path)
+    .slice(-2);
+  assert.deepEqual(
+    ending[1]!.records.map(({ type }) => type),
+    [RecordType.INDEX],
+  );
+  const lost = ending[0]!.records.at(-1)!.index;
+  for (const { at } of ending) loseSector(world.disk, path!, at);
+  const again = await world.open(options);
+  assert.equal(again.lastIndex, lastIndex);
+  assert.equal(again.damage.length, 1);
+  const { fromIndex, toIndex } = again.damage[0]!;
+  assert.ok(fromIndex <= lost && toIndex === lost);
+  const after = terms(again);
+  assert.deepEqual(
+    after[lost - 1],
+    before[lost - 1],
+    "its term, and whether it changes the members",
+  );
+  assert.deepEqual(after.slice(lost), before.slice(lost));
 });
