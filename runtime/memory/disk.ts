@@ -15,6 +15,8 @@ export interface DiskFaults {
   bitFlips: { path: string; offset: number; mask: number }[];
   /** Ranges that cannot be read: EIO. */
   readErrors: { path: string; from: number; to: number }[];
+  /** The process has no handle left: opening fails. */
+  noHandles: boolean;
   /** False switches bit flips and read errors off for a while. */
   readFaultsOn: boolean;
   /** Code that every write rejects with, such as EIO. */
@@ -36,6 +38,7 @@ export class MemoryDisk {
     capacityBytes: Number.POSITIVE_INFINITY,
     bitFlips: [],
     readErrors: [],
+    noHandles: false,
     readFaultsOn: true,
     writeError: null,
     syncError: null,
@@ -99,6 +102,7 @@ class DiskView implements Disk {
   async open(path: string, mode: OpenMode): Promise<DiskFile> {
     await this.#wait(`open ${path}`);
     const { image, faults } = this.#disk;
+    if (faults.noHandles) throw this.#error("EMFILE", "open", path);
     let entry = image.get(path);
     if (mode === "create") {
       if (entry !== undefined) throw this.#error("EEXIST", "create", path);
@@ -152,6 +156,7 @@ class DiskView implements Disk {
 
   async syncDir(dir: string): Promise<void> {
     const { faults, image } = this.#disk;
+    if (faults.noHandles) throw this.#error("EMFILE", "sync the folder", dir);
     if (image.get(dir) !== "folder") throw this.#error("ENOENT", "sync the folder", dir);
     if (faults.syncHangs) return new Promise(() => {});
     await this.#disk.wait(this.#life, `sync folder ${dir}`, faults.syncMs);

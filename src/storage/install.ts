@@ -5,12 +5,14 @@
  * checkpoint as its first batch. The manifest that names it, and nothing else, makes it the log:
  * before that it is a stray that the next start removes, behind that the old segments are.
  */
+import type { Clock } from "../platform/clock.ts";
 import { type Disk, DiskError, type DiskFile } from "../platform/disk.ts";
 import type { HardState } from "../raft/types.ts";
 import type { BatchAssembler, NewRecord } from "./batch.ts";
 import { type Crc32, encodeSegmentHeader, type LogEnd, SEGMENT_HEADER_BYTES } from "./format.ts";
 import { hexBytes, type Identity, type SegmentEntry } from "./manifest.ts";
-import { type NextSegment, NO_SPACE, segmentPath } from "./segment-file.ts";
+import { patiently } from "./patience.ts";
+import { LOG_DIR, type NextSegment, NO_SPACE, segmentPath } from "./segment-file.ts";
 import { LogFull } from "./storage.ts";
 
 export interface NewHead {
@@ -87,6 +89,7 @@ export async function installHead(
 /** Unlinks segments that the manifest no longer names. */
 export async function unlinkSegments(
   disk: Disk,
+  clock: Clock,
   files: Map<number, DiskFile>,
   gone: readonly SegmentEntry[],
 ): Promise<void> {
@@ -96,5 +99,5 @@ export async function unlinkSegments(
     await file?.close();
     await disk.remove(segmentPath(firstIndex, id));
   }
-  await disk.syncDir("log");
+  await patiently(clock, () => disk.syncDir(LOG_DIR));
 }

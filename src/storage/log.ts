@@ -17,6 +17,7 @@ import type { LogIndex } from "./log-index.ts";
 import type { LogParts, LogPosition } from "./log-parts.ts";
 import { LogReader } from "./log-reader.ts";
 import type { Identity, SegmentEntry } from "./manifest.ts";
+import { patiently } from "./patience.ts";
 import { planRepair } from "./repair.ts";
 import {
   indexRecord,
@@ -196,7 +197,7 @@ export class DurableLog {
   }
 
   async #replace(checkpoint: Checkpoint, given: HardState): Promise<void> {
-    const { identity, crc32, disk, manifest } = this.#parts;
+    const { identity, crc32, disk } = this.#parts;
     const { index, term } = checkpoint;
     const hardState = { ...given, commit: Math.max(given.commit, index) };
     const id = this.#active.id + 1;
@@ -207,7 +208,7 @@ export class DurableLog {
     try {
       const end = await installHead(this.#next, this.#assembler, identity, head, records, crc32);
       this.#installs++;
-      await manifest.write({ identity, segments: [segment], installs: this.#installs });
+      await this.#writeManifest([segment]);
       const gone = this.#segments.splice(0, this.#segments.length, segment);
       this.#index.reset(segment.firstIndex);
       this.#hot.truncateAfter(0);
@@ -226,7 +227,7 @@ export class DurableLog {
       // One that is lost with a sector would be the whole log.
       await this.#writeCheckpoint(checkpoint, hardState);
       this.#headEnd = this.#at;
-      await unlinkSegments(disk, this.#files, gone);
+      await unlinkSegments(disk, this.#parts.clock, this.#files, gone);
     } catch (error) {
       if (!(error instanceof LogFull)) this.#fail(error as Error);
       throw error;
@@ -334,7 +335,7 @@ export class DurableLog {
   async #roll(hardState: HardState): Promise<boolean> {
     const file = await this.#next.take();
     if (file === null) return false;
-    const { identity, crc32, manifest } = this.#parts;
+    const { identity, crc32 } = this.#parts;
     try {
       const sealed = this.#active;
       const footerAt = this.#at;
@@ -354,7 +355,7 @@ export class DurableLog {
       await installSegment(file, this.#next, identity, head, crc32);
       // In one step: a purge may write the manifest at any time, and the last one is never sealed.
       this.#segments.splice(-1, 1, { ...sealed, footer }, segment);
-      await manifest.write({ identity, segments: this.#segments, installs: this.#installs });
+      await this.#writeManifest(this.#segments);
       this.#files.set(id, file);
       this.#at = SEGMENT_HEADER_BYTES;
       this.#activeBytes = this.#parts.options.segmentBytes;
@@ -368,6 +369,11 @@ export class DurableLog {
       this.#fail(error as Error);
       throw error;
     }
+  }
+
+  #writeManifest(segments: readonly SegmentEntry[]): Promise<void> {
+    const { manifest, identity, clock } = this.#parts;
+    return patiently(clock, () => manifest.write({ identity, segments, installs: this.#installs }));
   }
 
   /** Without space for it a segment begins without: a start, or a peer, takes an older one. */
@@ -463,14 +469,12 @@ export class DurableLog {
     );
     if (ends <= 0) return;
     const gone = this.#segments.splice(0, ends);
-    const { identity } = this;
-    const manifest = { identity, segments: this.#segments, installs: this.#installs };
-    await this.#parts.manifest.write(manifest);
+    await this.#writeManifest(this.#segments);
     const oldest = this.#segments[0]!;
     this.#index.dropSegmentsBelow(oldest.id, oldest.firstIndex);
     this.#checkpoints.dropSegmentsBelow(oldest.id);
     for (const segment of gone) this.#reader.forget(segment.id);
-    await unlinkSegments(this.#parts.disk, this.#files, gone);
+    await unlinkSegments(this.#parts.disk, this.#parts.clock, this.#files, gone);
   }
 
   /**

@@ -14,6 +14,7 @@ import { type Disk, DiskError, type DiskFile } from "../platform/disk.ts";
 import type { NewRecord } from "./batch.ts";
 import { RecordType } from "./format.ts";
 import type { BlockRef, LogIndex, TermRun } from "./log-index.ts";
+import { NO_HANDLE, patiently } from "./patience.ts";
 
 export const LOG_DIR = "log";
 const NEXT = `${LOG_DIR}/next.tmp`;
@@ -107,7 +108,7 @@ export class NextSegment {
 
   async install(path: string): Promise<void> {
     await this.#disk.rename(NEXT, path);
-    await this.#disk.syncDir(LOG_DIR);
+    await patiently(this.#clock, () => this.#disk.syncDir(LOG_DIR));
   }
 
   async close(): Promise<void> {
@@ -133,11 +134,7 @@ export class NextSegment {
         return;
       } catch (error) {
         await file?.close().catch(() => {});
-        if (
-          !(error instanceof DiskError) ||
-          !(NO_SPACE.has(error.code) || NO_HANDLE.has(error.code))
-        )
-          throw error;
+        if (!(error instanceof DiskError) || !isForNow(error)) throw error;
         // What was taken goes back at once: the rest of the machine needs it more.
         await this.#disk.remove(NEXT);
         this.full = error;
@@ -186,10 +183,13 @@ function repeated(slice: Uint8Array, length: number): Uint8Array[] {
   );
 }
 
+/** There is no space, handle or memory now: nothing is wrong with the disk. */
+function isForNow({ code }: DiskError): boolean {
+  return NO_SPACE.has(code) || NO_HANDLE.has(code) || code === "ENOMEM";
+}
+
 /** Codes of a disk that is full. */
 export const NO_SPACE: ReadonlySet<string> = new Set(["ENOSPC", "EDQUOT"]);
-/** Codes of a process, or a machine, that has too much open or no memory: nothing is wrong with the disk. */
-const NO_HANDLE: ReadonlySet<string> = new Set(["EMFILE", "ENFILE", "ENOMEM"]);
 
 /** What a sealed segment says about itself: its blocks, terms and cuts. A cache, rebuilt by a scan. */
 export interface SegmentIndex {

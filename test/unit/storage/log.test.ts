@@ -284,3 +284,39 @@ test("DurableLog never knows as committed what a batch was about to replace, whe
   }
   assert.ok(covered > 0, "killed between the roll and the batch");
 });
+
+test("a process without a spare handle goes on: what needs one waits, and ends nothing", async () => {
+  const world = new LogWorld(12);
+  const log = await world.open({ segmentBytes: 16 * 1024 });
+  for (let i = 0; i < 4; i++) await world.append([payload(i, 900)]);
+  world.disk.faults.noHandles = true;
+  const { segmentCount } = log;
+  let done = 0;
+  const appends = (async () => {
+    for (let i = 0; i < 40; i++) {
+      const entry: Entry = { index: log.lastIndex + 1, term: 1, type: 0, data: payload(i, 900) };
+      const append = (): Promise<void> =>
+        log.append({ hardState: { term: 1, vote: 1, commit: 0 }, entries: [entry] });
+      // As the log writer does: a batch that has no room is tried again.
+      for (let isWritten = false; !isWritten; ) {
+        isWritten = await append().then(
+          () => true,
+          (error: Error) => {
+            assert.equal(error.name, "LogFull");
+            return false;
+          },
+        );
+        if (!isWritten) await world.world.machine("a").life!.wait(500, "try again");
+      }
+      done++;
+    }
+  })();
+  await world.world.time.advance(20_000);
+  assert.ok(done < 40, "it needs a further segment");
+  assert.deepEqual(world.failures, []);
+  world.disk.faults.noHandles = false;
+  await world.settle(appends);
+  assert.ok(log.segmentCount > segmentCount);
+  assert.deepEqual(world.failures, []);
+  assert.equal((await world.readAll()).length, 44);
+});
