@@ -162,12 +162,6 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
     "const next = this.term(last + 1);",
   ),
   inRepairs(
-    "damage: a node leads though it does not know who votes",
-    FITNESS,
-    "    if (this.membershipIsLost) return false;\n",
-    "",
-  ),
-  inRepairs(
     "damage: a node votes though it does not know who votes",
     CONSENSUS,
     "    if (asksForVote && this.fitness.membershipIsLost) return;\n",

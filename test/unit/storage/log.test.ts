@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CRASH_OUTCOMES } from "../../../runtime/memory/disk-image.ts";
+import type { Entry } from "../../../src/raft/types.ts";
 import { EntryDamaged, LogCorrupt } from "../../../src/storage/storage.ts";
 import { LogWorld, payload } from "./world-log.ts";
 
