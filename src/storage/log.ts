@@ -218,7 +218,8 @@ export class DurableLog {
       this.#checkpoints.reset({ index, term, segment: id, at: SEGMENT_HEADER_BYTES });
       this.checkpoint = checkpoint;
       this.#at = end.at;
-      this.#activeBytes = this.#parts.options.segmentBytes;
+      // A checkpoint may be larger than a segment.
+      this.#activeBytes = Math.max(this.#parts.options.segmentBytes, end.at);
       this.#batchNumber++;
       this.#previousCrc = end.crc;
       this.#hardState = hardState;

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { CRASH_OUTCOMES, type CrashOutcome } from "../../../runtime/memory/disk-image.ts";
 import type { HardState } from "../../../src/raft/types.ts";
 import { type Checkpoint, LogFull } from "../../../src/storage/storage.ts";
+import { batchesOf } from "./batches.ts";
 import { LogWorld, payload } from "./world-log.ts";
 
 const SEGMENT = { segmentBytes: 16 * 1024 };
@@ -180,19 +181,22 @@ test("install: a term or a vote is never taken back", async () => {
   assert.deepEqual(world.log!.hardState, { term: 1, vote: 1, commit: 500 });
 });
 
-test("install: a log that begins late has its checkpoint twice; without either it is refused", async () => {
-  const world = await filled(6);
-  await world.settle(world.log!.install(SNAPSHOT, HARD_STATE));
-  await world.settle(world.log!.close());
-  const name = world.disk.image.list("log").find((one) => one.endsWith(".seg"));
-  const second = 8192 + Math.ceil((SNAPSHOT.data.length + 200) / 512) * 512 + 150;
-  const flips = [8192 + 1000, second].map((offset) => ({ path: `log/${name}`, offset, mask: 1 }));
-  for (const flip of flips) {
-    world.disk.faults.bitFlips = [flip];
-    const { checkpoint } = await world.open(SEGMENT);
-    assert.deepEqual(checkpoint, SNAPSHOT);
+for (const bytes of [300, 70_000]) {
+  test(`install: a log that begins late has its checkpoint of ${bytes} bytes twice; without either it is refused`, async () => {
+    const world = await filled(6);
+    const snapshot = { ...SNAPSHOT, data: payload(9, bytes) };
+    await world.settle(world.log!.install(snapshot, HARD_STATE));
     await world.settle(world.log!.close());
-  }
-  world.disk.faults.bitFlips = flips;
-  await assert.rejects(world.open(SEGMENT), /no checkpoint that says what was before/);
-});
+    const places = batchesOf(world.disk);
+    assert.equal(places.length, 2);
+    const flips = places.map(({ path, at }) => ({ path, offset: at + 150, mask: 1 }));
+    for (const flip of flips) {
+      world.disk.faults.bitFlips = [flip];
+      const { checkpoint } = await world.open(SEGMENT);
+      assert.deepEqual(checkpoint, snapshot);
+      world.world.machine("a").kill();
+    }
+    world.disk.faults.bitFlips = flips;
+    await assert.rejects(world.open(SEGMENT), /no checkpoint that says what was before/);
+  });
+}
