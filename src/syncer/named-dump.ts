@@ -90,12 +90,38 @@ export async function resume(
     if (!same) throw forked(host, facts, file);
     at += event.length;
   }
+  const isEnded = file.end === "rotate" || file.end === "stop";
+  const behind = !compared && isEnded ? await sameEnd(dump, host, facts, file, checksum) : [];
   return {
     file: file.sourceName,
     fileOffset: file.size,
     checksum,
-    pushed,
+    pushed: [...pushed, ...behind],
   };
+}
+
+/**
+ * Of a file that has ended and whose last transaction does not come again: its ROTATE comes, its STOP
+ * only if nothing before it was left out. What comes instead goes into the stream.
+ */
+async function sameEnd(
+  dump: DumpConnection,
+  host: SyncerHost,
+  facts: SourceFacts,
+  file: BinlogFile,
+  checksum: Checksum,
+): Promise<readonly Uint8Array[]> {
+  const stored = await host.storedTail(1, COMPARE_BYTES);
+  for (;;) {
+    const next = await dump.nextEvent();
+    if (next === null) throw new StreamError("malformed", "The dump ended behind our last file");
+    // How far the source left out what is stored here.
+    if (dump.heartbeat(next.event, checksum) !== null) continue;
+    if (equalBytes(next.event, stored)) return [];
+    // The source's own events have a place in its file; those that it only sends have none.
+    if (eventLogPos(next.event) !== 0) throw forked(host, facts, file);
+    return [frameEvent(next.payload.subarray(1), 1)];
+  }
 }
 
 export function forked(host: SyncerHost, facts: SourceFacts, file: BinlogFile): SyncerStop {

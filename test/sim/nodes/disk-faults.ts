@@ -206,7 +206,7 @@ export class DiskFaults {
   replaceRefused(): void {
     const { now } = this.#cluster.world.time;
     for (const node of this.#damaged) {
-      const isStuck = node.node !== null && node.node.core.driver.damaged !== null;
+      const isStuck = (node.node?.core.log.damage.length ?? 0) > 0;
       if (!isStuck) this.#stuckSince.delete(node);
       else if (now - (this.#stuckSince.get(node) ?? now) < PATIENCE_MS)
         this.#stuckSince.set(node, this.#stuckSince.get(node) ?? now);

@@ -3,6 +3,7 @@
  * about it; replaces nodes that refuse their disks, and removes members that never come back.
  */
 
+import { SeededRandom } from "../../../runtime/memory/random.ts";
 import type { RunningNode } from "../../../src/cluster/node.ts";
 import { LogCorrupt } from "../../../src/storage/storage.ts";
 import type { SyncerStatus } from "../../../src/syncer/host.ts";
@@ -22,6 +23,7 @@ const HALTS: Readonly<Record<string, Reached>> = {
 
 export class Operator {
   readonly #cluster: NodeCluster;
+  readonly #random: SeededRandom;
   #source: WorldSource | null = null;
   #wanted: "running" | "stopped" = "running";
   /** What the syncer stopped for, and since when. */
@@ -29,6 +31,7 @@ export class Operator {
 
   constructor(cluster: NodeCluster) {
     this.#cluster = cluster;
+    this.#random = new SeededRandom(cluster.plan.seed).fork("operator");
   }
 
   /** Sets this source, or the one that is active. */
@@ -103,10 +106,13 @@ export class Operator {
       running.acceptGap(gtids["missing"]!, clusterId).catch(() => {});
       return;
     }
-    // The server that still has all, if there is one.
-    if (sources.takeRightful() !== null) return;
-    if (state === "FORK") running.newTimeline(clusterId).catch(() => {});
-    else running.startSyncer().catch(() => {});
+    // The server that still has all, if there is one; or the one that was put back counts from now on.
+    const beginsAnew = state === "FORK" && this.#random.below(3) === 0;
+    if (!beginsAnew && sources.takeRightful() !== null) return;
+    if (state === "FORK") {
+      sources.giveUpRightful();
+      running.newTimeline(clusterId).catch(() => {});
+    } else running.startSyncer().catch(() => {});
   }
 
   /** Members whose disks are gone never come back; fresh ones take their votes. */

@@ -46,7 +46,7 @@ const WEIGHTS = {
   transfer: 3,
   cutReplica: 2,
   purge: 1,
-  lag: 1,
+  lag: 2,
   join: 1,
   promote: 1,
   demote: 0.5,

@@ -175,6 +175,10 @@ export class Sources {
   /** After a source was put back: who still has all; null when nobody has, or nothing was lost. */
   rightful: WorldSource | null = null;
 
+  giveUpRightful(): void {
+    this.rightful = null;
+  }
+
   /** The operator goes on with the one that has all; the other one is given up. */
   takeRightful(): WorldSource | null {
     const source = this.rightful;

@@ -209,3 +209,22 @@ test("a pull that broke right behind a file's description goes on with what foll
   assert.ok(Buffer.from(await pulling.exported(name)).equals(bytes), "the source's file");
   await pulling.stop();
 });
+
+test("a file without transactions that has ended is not taken up again at its end", async () => {
+  const pulling = await Pulling.start((source) => source.commit(A, 1));
+  const { source, node } = pulling;
+  source.rotate();
+  await pulling.until(() => node.files().length === 2);
+  // Its end comes at once, and long before the next file's beginning.
+  const isSlow = (event: Uint8Array): boolean => eventType(event) === EventType.FORMAT_DESCRIPTION;
+  source.eventDelayMs = (event) => (isSlow(event) ? 5_000 : 0);
+  source.rotate();
+  await pulling.until(() => node.files()[1]!.end === "rotate");
+  source.cutDumps();
+  source.eventDelayMs = () => 0;
+  source.commit(A, 2);
+  await pulling.has(source);
+  for (const { name, bytes } of source.files)
+    assert.ok(Buffer.from(await pulling.exported(name)).equals(bytes), name);
+  await pulling.stop();
+});
