@@ -85,7 +85,7 @@ export const MACHINE_MUTANTS: readonly Mutant[] = [
   onMachines(
     "18: a new segment's name is not made durable",
     "src/storage/segment-file.ts",
-    "await this.#disk.syncDir(LOG_DIR);",
+    "await patiently(this.#clock, () => this.#disk.syncDir(LOG_DIR));",
     "",
   ),
   onMachines(
