@@ -122,7 +122,7 @@ export const CLUSTER_MUTANTS: readonly Mutant[] = [
   inFormation(
     "two clusters: nobody looks any more",
     OTHERS,
-    'if (met !== null && met.clusterId !== "") this.met(met);',
+    "if (!signal.aborted) await this.#look(signal);",
     "",
   ),
 ];

@@ -98,18 +98,6 @@ export const STREAM_MUTANTS: readonly Mutant[] = [
     "if (storedFde.length < 0) throw forked(host, facts, file);",
   ),
   inTests(
-    "attach: the sets of the file are not compared",
-    DUMP,
-    "equalBytes(previous.event, stored.subarray(fde.event.length));",
-    "stored.length > 0;",
-  ),
-  inTests(
-    "attach: a gap before the file is passed over",
-    DUMP,
-    "if (!missing.isEmpty) throw gap(host, facts, missing, host.stream.executed);",
-    "if (missing === null) throw gap(host, facts, missing, host.stream.executed);",
-  ),
-  inTests(
     "attach: the end of a large transaction is not compared",
     PROOF,
     "      if (!equalBytes(event, stored.subarray(at, at + event.length)))\n" +

@@ -176,6 +176,17 @@ test("formation: four at once that expect three never become two clusters", asyn
   }
 });
 
+test("formation: two that do not see each other never form with the same others", async () => {
+  const world = new SimNodes(12);
+  const names = [...NAMES, "n4"];
+  world.world.network.partition(["n2"], ["n4"]);
+  for (const name of names) world.add(name, { join: names, bootstrapExpect: 3 });
+  await world.world.time.advance(30_000);
+  const up = world.nodes.filter(({ node }) => node !== null);
+  const clusters = new Set(up.map((node) => identityOf(node).clusterId));
+  assert.ok(clusters.size <= 1, world.describe());
+});
+
 test("formation: --bootstrap is a cluster of one at once, and again the same", async () => {
   const world = new SimNodes(10);
   const only = world.add("n1", { bootstrap: true });
