@@ -11,12 +11,7 @@ import type { MetCluster } from "../peers/protocol.ts";
 import type { Platform } from "../platform/platform.ts";
 import { clientConfig } from "../syncer/client-config.ts";
 import { errantCheck, errantTransactions } from "../syncer/errant.ts";
-import {
-  type SourceCheck,
-  type SourceConfig,
-  type SyncerHost,
-  SyncerStop,
-} from "../syncer/host.ts";
+import { type SourceCheck, SyncerStop } from "../syncer/host.ts";
 import { readFacts } from "../syncer/source-checks.ts";
 import { checkSets } from "../syncer/source-sets.ts";
 import type { AccountSettings, Command, RetentionSettings, SourceSettings } from "./command.ts";
@@ -24,28 +19,26 @@ import type { Announcement } from "./members.ts";
 import type { NodeCore } from "./node-core.ts";
 import { OperationError, type SourceChange } from "./operations.ts";
 import { stopFor } from "./other-clusters.ts";
+import type { SourcePart } from "./source-part.ts";
 
 export interface LeaderParts {
   readonly core: NodeCore;
   readonly platform: Platform;
   readonly logger: Logger;
-  readonly host: SyncerHost;
-  readonly sourceConfig: () => Promise<SourceConfig | null>;
+  readonly source: SourcePart;
 }
 
 export class LeaderOperations {
   readonly #core: NodeCore;
   readonly #platform: Platform;
   readonly #logger: Logger;
-  readonly #host: SyncerHost;
-  readonly #sourceConfig: () => Promise<SourceConfig | null>;
+  readonly #source: SourcePart;
 
-  constructor({ core, platform, logger, host, sourceConfig }: LeaderParts) {
+  constructor({ core, platform, logger, source }: LeaderParts) {
     this.#core = core;
     this.#platform = platform;
     this.#logger = logger;
-    this.#host = host;
-    this.#sourceConfig = sourceConfig;
+    this.#source = source;
   }
 
   #command(command: Command): Promise<void> {
@@ -94,7 +87,7 @@ export class LeaderOperations {
   }
 
   async checkSource(): Promise<readonly SourceCheck[]> {
-    const config = await this.#sourceConfig();
+    const config = await this.#source.config();
     if (config === null) {
       throw new OperationError(
         "conflict",
@@ -128,7 +121,7 @@ export class LeaderOperations {
   #checkSets(facts: Parameters<typeof checkSets>[1], stored: GtidSet): SourceCheck[] {
     if (!this.#core.state.stream.started) return [];
     try {
-      checkSets(this.#host, facts, stored);
+      checkSets(this.#source.host, facts, stored);
       const errant = errantCheck(errantTransactions(this.#core.state.stream, facts));
       return [
         {

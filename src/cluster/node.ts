@@ -11,8 +11,7 @@ import type { BinlogFile } from "../binlog/file-view.ts";
 import type { Address } from "../platform/net.ts";
 import type { Platform } from "../platform/platform.ts";
 import { Scrub } from "../storage/scrub.ts";
-import type { SourceConfig, SyncerStatus } from "../syncer/host.ts";
-import { Syncer } from "../syncer/syncer.ts";
+import type { SyncerStatus } from "../syncer/host.ts";
 import { backupBytes } from "./backup.ts";
 import type { ClusterPart } from "./cluster-part.ts";
 import { clusterStatus, memberStatus, nodeMetrics } from "./cluster-status.ts";
@@ -21,12 +20,10 @@ import { exportBytes } from "./export.ts";
 import { LeaderCalls } from "./leader-calls.ts";
 import { LeaderOperations, noFile, type Provide, provideOperations } from "./leader-operations.ts";
 import { LeaderWrites } from "./leader-writes.ts";
-import { Leading } from "./leading.ts";
 import { membersOf } from "./members.ts";
 import { checkpointOf, type NodeCore } from "./node-core.ts";
 import type { NodeServer } from "./node-server.ts";
 import type { NodeSettings, StartOptions } from "./node-settings.ts";
-import { whyStopped } from "./node-state.ts";
 import type {
   ClusterOperations,
   ClusterStatus,
@@ -41,9 +38,8 @@ import type {
 } from "./operations.ts";
 import { nearestNodes, refusePlacement } from "./placement-operations.ts";
 import { RetentionWatch } from "./retention-watch.ts";
-import { describeSource, resolveSource } from "./source-config.ts";
+import { SourcePart } from "./source-part.ts";
 import { nodeStatus } from "./status.ts";
-import { NodeSyncerHost } from "./syncer-host.ts";
 
 const DRAIN_MS = 5_000;
 /** What start-node.ts has put together. */
@@ -64,14 +60,14 @@ export class RunningNode extends LeaderWrites implements NodeOperations, Cluster
   readonly #platform: Platform;
   readonly #logger: Logger;
   readonly #settings: NodeSettings;
-  readonly #syncer: Syncer;
+  readonly #source: SourcePart;
   protected readonly leader: LeaderCalls;
-  readonly #stopSyncer = new AbortController();
+  readonly #stopSource = new AbortController();
   readonly #stopDriver = new AbortController();
   readonly #stopScrub = new AbortController();
   readonly #stopRetention = new AbortController();
   readonly #driverRun: Promise<void>;
-  readonly #syncerRun: Promise<void>;
+  readonly #sourceRun: Promise<void>;
   readonly #scrubRun: Promise<void>;
   readonly #retentionRun: Promise<void>;
   readonly #startedMs: number;
@@ -90,22 +86,18 @@ export class RunningNode extends LeaderWrites implements NodeOperations, Cluster
     this.#settings = options.settings;
     this.#startedMs = options.platform.clock.mono();
     this.failed = failed;
-    const host = new NodeSyncerHost(core, cluster);
-    const sourceConfig = (): Promise<SourceConfig | null> => this.#sourceConfig();
-    this.#syncer = new Syncer({
-      platform: options.platform,
-      host,
-      logger: options.logger.with({ part: "syncer" }),
-      config: sourceConfig,
-      stopped: () => whyStopped(core.state.settings),
-      describe: () => describeSource(core.state.settings.source),
+    this.#source = new SourcePart({
+      core,
+      options,
+      clusterUuid: server.clusterUuid,
+      voters: cluster,
     });
     const { platform, logger } = options;
     this.leader = new LeaderCalls(core, platform.clock, cluster?.peers ?? null);
-    const operations = new LeaderOperations({ core, platform, logger, host, sourceConfig });
+    const operations = new LeaderOperations({ core, platform, logger, source: this.#source });
     const provide: Provide = (name, method) => this.leader.provide(name, method);
     provideOperations(provide, operations);
-    provide("syncer", async () => this.#syncer.status());
+    provide("syncer", async () => this.#source.syncer.status());
     if (cluster === null) refusePlacement(provide);
     else cluster.provide(provide, operations);
     core.driver.observe({
@@ -122,15 +114,7 @@ export class RunningNode extends LeaderWrites implements NodeOperations, Cluster
     cluster?.begin(this.leader, () => server.slowestEntry());
     this.#driverRun = core.driver.run(this.#stopDriver.signal).catch((error: Error) => fail(error));
     const { clock } = platform;
-    this.#syncerRun = new Leading({
-      core,
-      clock,
-      logger,
-      settings: this.#settings,
-      syncer: this.#syncer,
-    })
-      .run(this.#stopSyncer.signal)
-      .catch((error: Error) => fail(error));
+    this.#sourceRun = this.#source.run(this.#stopSource.signal).catch((e: Error) => fail(e));
     this.#retentionRun = new RetentionWatch({
       core,
       clock,
@@ -154,13 +138,13 @@ export class RunningNode extends LeaderWrites implements NodeOperations, Cluster
       case "set-source":
       case "set-syncer":
       case "accept-unproved":
-        this.#syncer.restart();
+        this.#source.syncer.restart();
         return;
       case "accept-gap":
       case "new-timeline":
         // Those that lack the gap must be told so, not fed what comes behind it.
         this.#server.dropReplicas();
-        this.#syncer.restart();
+        this.#source.syncer.restart();
         return;
       case "purge":
         this.#purge();
@@ -221,7 +205,7 @@ export class RunningNode extends LeaderWrites implements NodeOperations, Cluster
     return nodeStatus(this.core, {
       settings: this.#settings,
       platform: this.#platform,
-      syncer: this.#syncer.status(),
+      syncer: this.#source.syncer.status(),
       server: this.#server.status(),
       cluster: this.#cluster,
       startedMs: this.#startedMs,
@@ -273,14 +257,8 @@ export class RunningNode extends LeaderWrites implements NodeOperations, Cluster
     return this.core.state.settings.source;
   }
 
-  async #sourceConfig(): Promise<SourceConfig | null> {
-    const { source } = this.core.state.settings;
-    if (source === null) return null;
-    return resolveSource(source, this.#platform.process, this.#server.clusterUuid);
-  }
-
   async syncer(): Promise<SyncerStatus> {
-    if (this.core.driver.consensus.node.leader === 0) return this.#syncer.status();
+    if (this.core.driver.consensus.node.leader === 0) return this.#source.syncer.status();
     return (await this.leader.onLeader("syncer")) as SyncerStatus;
   }
 
@@ -328,8 +306,8 @@ export class RunningNode extends LeaderWrites implements NodeOperations, Cluster
     this.#stopScrub.abort();
     const isAlone = this.core.driver.consensus.node.isOnlyVoter;
     if (!isAlone) await this.#cluster?.leave();
-    this.#stopSyncer.abort();
-    await this.#syncerRun;
+    this.#stopSource.abort();
+    await this.#sourceRun;
     await this.#server.stop(DRAIN_MS);
     // With others, what is not committed yet is theirs to settle.
     if (isAlone) await this.core.driver.settled().catch(() => {});

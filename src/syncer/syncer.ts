@@ -179,7 +179,7 @@ export class Syncer implements Service {
     if (session !== null && session.refusal !== "") this.#refusedPulls++;
   }
 
-  /** Every other id is free for the small pull that may precede the main one (stop-event.ts). */
+  /** Every other id is free for the small pull that may precede the main one (last-proof.ts). */
   #nextPull(): Pull {
     const { host } = this.#options;
     const { term, id } = host.stream.pull;
