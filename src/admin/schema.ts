@@ -45,6 +45,8 @@ export const syncerStatus: z.ZodType<SyncerStatus> = z.object({
   connectedMs: count,
   receivedBytes: count,
   brokenPulls: count,
+  kept: z.object({ state: z.enum(["off", "connecting", "ready"]), reason: text, ageMs: count }),
+  loginHangs: z.boolean(),
   checks: z.array(sourceCheck),
 });
 
@@ -169,6 +171,7 @@ const sourceFields = {
     .min(1)
     .max(2 ** 32 - 1),
   nativePassword: z.boolean(),
+  keepConnection: z.boolean(),
   region: regionName.nullable(),
 };
 

@@ -225,6 +225,17 @@ const SYNCER: readonly CatalogueEntry[] = [
     normal: "While the source restarts.",
     todo: "Run `binraft syncer check`: it says what fails.",
   },
+  {
+    code: "BR2005",
+    title: "The source takes connections and lets nobody log in",
+    cause:
+      "With semi-sync, a CREATE USER, GRANT or SET GLOBAL waits for an ACK, itself or behind another commit, and " +
+      "holds a lock that each login needs. Who would send the ACK cannot log in.",
+    normal: "For a moment, while the leader changes. Not when `source.keep_connection` is on.",
+    todo:
+      "From a session of the source that is open: `SET GLOBAL rpl_semi_sync_source_enabled = OFF`, and ON again once " +
+      "binraft pulls (operations, When nobody can log in to the source).",
+  },
 ];
 
 const REPLICAS: readonly CatalogueEntry[] = [

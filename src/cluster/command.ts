@@ -24,6 +24,8 @@ export interface SourceSettings {
   readonly semiSync: boolean;
   readonly serverId: number;
   readonly nativePassword: boolean;
+  /** Each voter keeps one connection logged in. */
+  readonly keepConnection: boolean;
   /** Where it is, and so the leader is to be; null: nobody said. */
   readonly region: string | null;
 }

@@ -9,10 +9,10 @@ import { GtidSet } from "../gtid/gtid-set.ts";
 import { connect } from "../mysql/client.ts";
 import type { MetCluster } from "../peers/protocol.ts";
 import type { Platform } from "../platform/platform.ts";
-import { clientConfig } from "../syncer/client-config.ts";
 import { errantCheck, errantTransactions } from "../syncer/errant.ts";
 import { type SourceCheck, SyncerStop } from "../syncer/host.ts";
 import { readFacts } from "../syncer/source-checks.ts";
+import { clientConfig } from "../syncer/source-login.ts";
 import { checkSets } from "../syncer/source-sets.ts";
 import type { AccountSettings, Command, RetentionSettings, SourceSettings } from "./command.ts";
 import type { Announcement } from "./members.ts";
@@ -242,6 +242,7 @@ const DEFAULT_SOURCE: SourceSettings = {
   semiSync: true,
   serverId: 4000,
   nativePassword: false,
+  keepConnection: true,
   region: null,
 };
 

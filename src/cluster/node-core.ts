@@ -13,7 +13,7 @@ import type { DurableLog } from "../storage/log.ts";
 import { openLog } from "../storage/open.ts";
 import { type Checkpoint, logCorrupt, type Salvage } from "../storage/storage.ts";
 import { STREAM_BUFFER_BYTES } from "../syncer/chunk-body.ts";
-import { PENDING_BYTES } from "../syncer/source-session.ts";
+import { PENDING_BYTES } from "../syncer/pull-stream.ts";
 import { Consensus } from "./consensus.ts";
 import type { RaftTiming } from "./consensus-parts.ts";
 import { Driver } from "./driver.ts";

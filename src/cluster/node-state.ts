@@ -143,7 +143,7 @@ export class NodeState {
         stream.purgeBefore(index, command.firstKept);
         return;
       case "set-source":
-        settings.source = ofRegion(command.source);
+        settings.source = completed(command.source);
         break;
       case "set-syncer":
         settings.syncer = command.wanted;
@@ -224,7 +224,7 @@ export class NodeState {
     state.heartbeatMs = saved.heartbeatMs ?? 0;
     const { syncer, retention = null, placement = null } = saved;
     const { stoppedBecause = null, metClusters = [] } = saved;
-    const source = saved.source === null ? null : ofRegion(saved.source);
+    const source = saved.source === null ? null : completed(saved.source);
     const accounts = new Map(saved.accounts);
     const stopped = { stoppedBecause, metClusters };
     state.settings = { source, syncer, ...stopped, accounts, retention, placement };
@@ -233,9 +233,10 @@ export class NodeState {
   }
 }
 
-/** One that was set before there were regions has none. */
-function ofRegion(source: SourceSettings): SourceSettings {
-  return { ...source, region: source.region ?? null };
+/** One that was set by an older version lacks what is newer. */
+function completed(source: SourceSettings): SourceSettings {
+  const { region = null, keepConnection = true } = source as Partial<SourceSettings>;
+  return { ...source, keepConnection, region };
 }
 
 interface Saved {

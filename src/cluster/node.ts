@@ -110,7 +110,10 @@ export class RunningNode extends LeaderWrites implements NodeOperations, Cluster
       replaced: () => this.#replaced(),
     });
     // It would go on serving what it has and get nothing new: replicas are to go elsewhere.
-    core.driver.consensus.onFenced = () => void server.want(false, DRAIN_MS);
+    core.driver.consensus.onFenced = () => {
+      void server.want(false, DRAIN_MS);
+      this.#source.membersChanged();
+    };
     cluster?.begin(this.leader, () => server.slowestEntry());
     this.#driverRun = core.driver.run(this.#stopDriver.signal).catch((error: Error) => fail(error));
     const { clock } = platform;
@@ -138,13 +141,13 @@ export class RunningNode extends LeaderWrites implements NodeOperations, Cluster
       case "set-source":
       case "set-syncer":
       case "accept-unproved":
-        this.#source.syncer.restart();
+        this.#source.settingsChanged();
         return;
       case "accept-gap":
       case "new-timeline":
         // Those that lack the gap must be told so, not fed what comes behind it.
         this.#server.dropReplicas();
-        this.#source.syncer.restart();
+        this.#source.settingsChanged();
         return;
       case "purge":
         this.#purge();
@@ -173,6 +176,7 @@ export class RunningNode extends LeaderWrites implements NodeOperations, Cluster
 
   #membersChanged(): void {
     this.#cluster?.membersChanged();
+    this.#source.membersChanged();
     const { state, log, driver } = this.core;
     const { raftId } = log.identity;
     // One that catches up comes upon its own entry later.

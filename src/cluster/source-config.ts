@@ -11,7 +11,7 @@ export async function resolveSource(
   process: Process,
   serverUuid: string,
 ): Promise<SourceConfig> {
-  const { host, port, user, tls, semiSync, nativePassword, serverId } = settings;
+  const { host, port, user, tls, semiSync, nativePassword, serverId, keepConnection } = settings;
   return {
     host,
     port,
@@ -21,6 +21,7 @@ export async function resolveSource(
     nativePassword,
     serverId,
     serverUuid,
+    keepConnection,
     password: await readSecret(settings.passwordRef, process),
     tlsCa: await readOptional(settings.tlsCa, "source.tls_ca", process),
     tlsCert: await readOptional(settings.tlsCert, "source.tls_cert", process),

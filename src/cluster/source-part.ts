@@ -1,8 +1,14 @@
-/** What of a node has to do with the source: its settings, secrets resolved, and the syncer while it leads. */
+/**
+ * What of a node has to do with the source: its settings, secrets resolved, the syncer while it leads,
+ * and the connection that is kept by whoever may lead.
+ */
 import type { Service } from "../base/service.ts";
 import type { SourceConfig } from "../syncer/host.ts";
+import { KeptConnection } from "../syncer/kept-connection.ts";
+import { SourceLogin } from "../syncer/source-login.ts";
 import { Syncer } from "../syncer/syncer.ts";
 import { Leading } from "./leading.ts";
+import { isVoter } from "./members.ts";
 import type { NodeCore } from "./node-core.ts";
 import type { StartOptions } from "./node-settings.ts";
 import { whyStopped } from "./node-state.ts";
@@ -21,6 +27,8 @@ export interface SourcePartOptions {
 export class SourcePart implements Service {
   readonly host: NodeSyncerHost;
   readonly syncer: Syncer;
+  readonly #kept: KeptConnection;
+  readonly #login: SourceLogin;
   readonly #core: NodeCore;
   readonly #options: StartOptions;
   readonly #clusterUuid: string;
@@ -30,10 +38,20 @@ export class SourcePart implements Service {
     this.#options = options;
     this.#clusterUuid = clusterUuid;
     this.host = new NodeSyncerHost(core, voters);
+    const { platform } = options;
+    const logger = options.logger.with({ part: "syncer" });
+    this.#login = new SourceLogin(platform, logger);
+    this.#kept = new KeptConnection({
+      platform,
+      login: this.#login,
+      config: async () => (this.#mayLead ? this.#keptConfig() : null),
+    });
     this.syncer = new Syncer({
-      platform: options.platform,
+      platform,
       host: this.host,
-      logger: options.logger.with({ part: "syncer" }),
+      logger,
+      login: this.#login,
+      kept: this.#kept,
       config: () => this.config(),
       stopped: () => whyStopped(core.state.settings),
       describe: () => describeSource(core.state.settings.source),
@@ -46,9 +64,34 @@ export class SourcePart implements Service {
     return resolveSource(source, this.#options.platform.process, this.#clusterUuid);
   }
 
+  async #keptConfig(): Promise<SourceConfig | null> {
+    const config = await this.config();
+    return config?.keepConnection ? config : null;
+  }
+
+  /** A learner does not, nor one that takes no part any more. */
+  get #mayLead(): boolean {
+    const { state, log, driver } = this.#core;
+    if (driver.consensus.fenced !== null || driver.damaged !== null) return false;
+    return whyStopped(state.settings) === null && isVoter(state.conf, log.identity.raftId);
+  }
+
+  /** Another source, other settings of it, or what an operator decided about it. */
+  settingsChanged(): void {
+    this.#login.forget();
+    this.syncer.restart();
+    this.#kept.look();
+  }
+
+  /** Who may lead is perhaps another one now. */
+  membersChanged(): void {
+    this.#kept.look();
+  }
+
   async run(signal: AbortSignal): Promise<void> {
     const { platform, logger, settings } = this.#options;
     const [core, syncer] = [this.#core, this.syncer];
-    await new Leading({ core, clock: platform.clock, logger, settings, syncer }).run(signal);
+    const leading = new Leading({ core, clock: platform.clock, logger, settings, syncer });
+    await Promise.all([leading.run(signal), this.#kept.run(signal)]);
   }
 }

@@ -1,6 +1,7 @@
 /** One snapshot of a node for the API, the CLI and people; and what of it needs an eye. */
 import type { Platform } from "../platform/platform.ts";
 import type { SyncerStatus } from "../syncer/host.ts";
+import { LOCKED_OUT } from "../syncer/source-login.ts";
 import type { ClusterPart } from "./cluster-part.ts";
 import { isVoter } from "./members.ts";
 import type { NodeCore } from "./node-core.ts";
@@ -131,6 +132,7 @@ function alarmsOf(core: NodeCore, syncer: SyncerStatus): string[] {
       `${syncer.brokenPulls} pulls in a row broke inside one transaction: the retry is slowed down`,
     );
   }
+  if (syncer.loginHangs) alarms.push(LOCKED_OUT);
   if (syncer.semiSyncSource?.active === false) {
     alarms.push(
       "The source does not wait for binraft: its semi-sync fell back after the time-out, or is off",

@@ -85,6 +85,7 @@ export interface SourceSection {
   readonly semiSync: boolean;
   readonly serverId: number;
   readonly nativePassword: boolean;
+  readonly keepConnection: boolean;
   readonly region: string | null;
 }
 

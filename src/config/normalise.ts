@@ -91,6 +91,7 @@ function sourceSection(values: Values): SourceSection | null {
     semiSync: values.yesNo("source.semi_sync"),
     serverId: values.number("source.server_id")!,
     nativePassword: values.yesNo("source.native_password"),
+    keepConnection: values.yesNo("source.keep_connection"),
     region: values.textOrNull("source.region"),
   };
 }

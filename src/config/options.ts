@@ -123,6 +123,13 @@ export const OPTIONS: readonly Option[] = [
   ),
   option(
     "source",
+    "keep_connection",
+    yesNo,
+    true,
+    "Each voter keeps one connection to the source logged in: a new leader pulls on it although the source lets nobody new in.",
+  ),
+  option(
+    "source",
     "region",
     label,
     null,

@@ -12,6 +12,8 @@ export type ClientErrorCode =
   /** The other side does not speak the protocol, or breaks its rules. */
   | "protocol"
   | "timeout"
+  /** The server took the connection, and the login did not end in time. */
+  | "no-login"
   /** The server refuses for a reason of its own, such as too many connections. */
   | "server"
   /** A result larger than allowed, or too many statements at once. */

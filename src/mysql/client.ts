@@ -118,7 +118,7 @@ export async function connect(
     connection.destroy();
     signal?.throwIfAborted();
     if (timedOut) {
-      throw new ClientError("timeout", `No login at ${place} within ${timeoutMs} ms`);
+      throw new ClientError("no-login", `No login at ${place} within ${timeoutMs} ms`);
     }
     throw toClientError(error, place, false);
   } finally {

@@ -46,7 +46,7 @@ export async function attach(at: Attaching): Promise<Attached> {
   const first = !host.stream.started;
   const probed = await probe(await at.probing(), host, facts);
   const file = resumableFile(host, facts, probed);
-  const kept = file !== null && (await hasFile(await at.probing(), host, facts, file));
+  const kept = file !== null && (await hasFile(await at.probing(), host, file));
   if (file !== null && !kept) await withoutFile(at, file);
   if (file !== null && kept) {
     const last = lastIn(host, file);
@@ -60,6 +60,31 @@ export async function attach(at: Attaching): Promise<Attached> {
   const dump = await at.dumping();
   dump.startGtidDump(at.serverId, name, host.stream.executed, false);
   return await begin(dump, host, facts, name);
+}
+
+/**
+ * Whether a connection that was kept can be dumped on at once: our last file is this source's, and
+ * the dump by name itself compares what is stored of it. That replaces the probe. The description,
+ * the previous GTIDs and the last transaction are the ones that were pulled, so nothing before our
+ * end was purged that is not stored, and none of it was lost or written anew.
+ */
+export function resumesAtOnce({ stream }: SyncerHost, { uuid, checks }: SourceFacts): boolean {
+  const { file, epoch, last } = stream;
+  if (file === null || file.sourceUuid !== uuid || file.epoch !== epoch) return false;
+  if (last?.file === file.name && last.eventBytes > COMPARE_BYTES) return false;
+  return checks.every(({ level }) => level !== "fail");
+}
+
+/** Rejects also with what only the normal attach can judge. */
+export async function attachAtOnce(
+  dump: DumpConnection,
+  host: SyncerHost,
+  facts: SourceFacts,
+  serverId: number,
+): Promise<Attached> {
+  const file = host.stream.file!;
+  dump.startGtidDump(serverId, file.sourceName, dumpSet(host, file), false);
+  return await resume(dump, host, facts, file);
 }
 
 /** The source that wrote our last file has it no more. */
@@ -93,7 +118,7 @@ export async function probe(
   const set = host.stream.executed;
   dump.startGtidDump(0, "", set, true);
   try {
-    return (await dump.startFile(facts.checksum)).file;
+    return (await dump.startFile()).file;
   } catch (error) {
     if (!(error instanceof MysqlError) || error.errno !== FATAL_DUMP_ERROR) throw error;
     const text = error.message;
@@ -121,12 +146,11 @@ export async function probe(
 export async function hasFile(
   dump: DumpConnection,
   host: SyncerHost,
-  facts: SourceFacts,
   file: BinlogFile,
 ): Promise<boolean> {
   dump.startGtidDump(0, file.sourceName, host.stream.executed, true);
   try {
-    await dump.startFile(facts.checksum);
+    await dump.startFile();
     return true;
   } catch (error) {
     if (error instanceof MysqlError && /Could not find first log file/i.test(error.message))

@@ -31,11 +31,29 @@ import { decodeErr } from "../mysql/response.ts";
 import { encodeSemiSyncAck } from "../mysql/semi-sync.ts";
 import { StreamError } from "./stream-error.ts";
 
+export const HEARTBEAT_MS = 5_000;
+
 export interface DumpOptions {
-  readonly serverId: number;
   readonly serverUuid: string;
   readonly semiSync: boolean;
-  readonly heartbeatMs: number;
+}
+
+/** Below it a file's own format description counts, whatever the source writes into the next one. */
+const ANNOUNCED = "CRC32";
+export const ANNOUNCE_CHECKSUM: string = `SET @master_binlog_checksum = '${ANNOUNCED}', @source_binlog_checksum = '${ANNOUNCED}'`;
+
+/**
+ * What must be said before a dump, in both spellings: sources before 8.0.26 know only the old ones.
+ * One statement: from another continent each takes long. It names no variable of the source, for
+ * that may wait for a lock that a commit holds.
+ */
+export function sayBeforeDump({ serverUuid, semiSync }: DumpOptions): string {
+  const ns = HEARTBEAT_MS * 1_000_000;
+  return [
+    `${ANNOUNCE_CHECKSUM}, @master_heartbeat_period = ${ns}, @source_heartbeat_period = ${ns}`,
+    `@slave_uuid = '${serverUuid}', @replica_uuid = '${serverUuid}'`,
+    ...(semiSync ? ["@rpl_semi_sync_replica = 1, @rpl_semi_sync_slave = 1"] : []),
+  ].join(", ");
 }
 
 /** More than the largest event that the attach reads whole. */
@@ -56,19 +74,7 @@ export class DumpConnection {
     this.#listener = listener;
   }
 
-  /** Both spellings: sources before 8.0.26 know only the old ones. */
-  async prepare(options: DumpOptions): Promise<void> {
-    const ns = options.heartbeatMs * 1_000_000;
-    const { serverUuid, serverId, semiSync } = options;
-    // One statement: from another continent each takes long.
-    const set = [
-      `SET @master_heartbeat_period = ${ns}, @source_heartbeat_period = ${ns}`,
-      "@master_binlog_checksum = @@global.binlog_checksum",
-      "@source_binlog_checksum = @@global.binlog_checksum",
-      `@slave_uuid = '${serverUuid}', @replica_uuid = '${serverUuid}'`,
-      ...(semiSync ? ["@rpl_semi_sync_replica = 1, @rpl_semi_sync_slave = 1"] : []),
-    ];
-    await this.client.execute(set.join(", "));
+  async register(serverId: number): Promise<void> {
     const { connection } = this.client;
     connection.writeCommand(encodeRegister({ serverId, host: "", user: "", port: 0 }));
     const answer = await connection.readPacket();
@@ -118,7 +124,7 @@ export class DumpConnection {
   }
 
   /** The fake rotate that every dump begins with: which file, where. */
-  async startFile(announced: Checksum): Promise<{ file: string; position: number }> {
+  async startFile(): Promise<{ file: string; position: number }> {
     const first = await this.nextEvent();
     if (first === null || eventType(first.event) !== EventType.ROTATE) {
       throw new StreamError("malformed", "A dump must begin with a rotate event");
@@ -126,7 +132,7 @@ export class DumpConnection {
     if ((eventFlags(first.event) & EventFlag.ARTIFICIAL) === 0) {
       throw new StreamError("malformed", "A dump must begin with an artificial rotate event");
     }
-    return decodeRotate(first.event, announced);
+    return decodeRotate(first.event, ANNOUNCED);
   }
 
   /** Null for any other event. */

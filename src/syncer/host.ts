@@ -63,6 +63,8 @@ export interface SourceConfig {
   /** Ours at the source: different from every server's. */
   readonly serverId: number;
   readonly serverUuid: string;
+  /** One connection is logged in before it is needed (kept-connection.ts). */
+  readonly keepConnection: boolean;
 }
 
 export type SyncerStateName = "CONNECTING" | "RUNNING" | "STOPPED" | "GAP" | "FORK" | "REFUSED";
@@ -102,6 +104,14 @@ export interface SemiSyncSource {
   readonly commitsWithoutAck: number;
 }
 
+/** The connection that is logged in before it is needed. */
+export interface KeptStatus {
+  readonly state: "off" | "connecting" | "ready";
+  /** Why there is none, or no newer one; empty when all is well. */
+  readonly reason: string;
+  readonly ageMs: number;
+}
+
 export interface SyncerStatus {
   readonly state: SyncerStateName;
   /** Why; a sentence. */
@@ -125,5 +135,9 @@ export interface SyncerStatus {
   readonly connectedMs: number;
   readonly receivedBytes: number;
   readonly brokenPulls: number;
+  /** Of this node: each that may lead has one of its own. */
+  readonly kept: KeptStatus;
+  /** The source lets nobody log in, while commits wait for an ACK. */
+  readonly loginHangs: boolean;
   readonly checks: readonly SourceCheck[];
 }

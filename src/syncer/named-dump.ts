@@ -146,7 +146,7 @@ async function sameStart(
   facts: SourceFacts,
   file: BinlogFile,
 ): Promise<Pick<Attached, "checksum" | "pushed">> {
-  const start = await dump.startFile(facts.checksum);
+  const start = await dump.startFile();
   if (start.file !== file.sourceName) {
     throw new StreamError(
       "malformed",
@@ -183,7 +183,7 @@ export async function begin(
   facts: SourceFacts,
   name: string,
 ): Promise<Attached> {
-  const start = await dump.startFile(facts.checksum);
+  const start = await dump.startFile();
   if (start.file !== name) {
     throw new StreamError("malformed", `The dump begins in "${start.file}", not in "${name}"`);
   }
@@ -207,5 +207,5 @@ export async function begin(
     frameEvent(fde.payload.subarray(1), 1),
     frameEvent(previous.payload.subarray(1), 2),
   ];
-  return { file: name, fileOffset: 4, checksum: facts.checksum, pushed };
+  return { file: name, fileOffset: 4, checksum, pushed };
 }

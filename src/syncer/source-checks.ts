@@ -19,7 +19,6 @@ export interface SourceFacts {
   readonly purged: GtidSet;
   /** The semi-sync source plugin is installed. */
   readonly semiSync: boolean;
-  readonly checksum: "NONE" | "CRC32";
   readonly checks: readonly SourceCheck[];
 }
 
@@ -136,7 +135,6 @@ export async function readFacts(client: MysqlClient, config: SourceConfig): Prom
     executed,
     purged,
     semiSync: plugin !== null,
-    checksum: checksum === "CRC32" ? "CRC32" : "NONE",
     checks,
   };
 }

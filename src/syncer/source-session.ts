@@ -2,32 +2,25 @@
  * One attempt at the source: log in, check, attach, stream until something ends it. It never
  * retries; who called decides (syncer.ts).
  */
-import type { Logger } from "../base/logger.ts";
-import { type Chunk, ChunkFlag, type Pull } from "../binlog/chunk.ts";
-import type { BuiltChunk } from "../binlog/chunk-builder.ts";
+import { type Logger, printable } from "../base/logger.ts";
+import type { Chunk, Pull } from "../binlog/chunk.ts";
 import type { Outcome } from "../binlog/stream-state.ts";
-import { connect, type MysqlClient } from "../mysql/client.ts";
-import type { MysqlError } from "../mysql/errors.ts";
-import { decodeErr } from "../mysql/response.ts";
-import type { Cancel } from "../platform/clock.ts";
+import type { MysqlClient } from "../mysql/client.ts";
 import type { Platform } from "../platform/platform.ts";
 import { type AckProgress, AckSender } from "./ack-sender.ts";
-import { attach } from "./attach.ts";
-import { clientConfig } from "./client-config.ts";
-import { DumpConnection } from "./dump-connection.ts";
+import { attach, attachAtOnce, resumesAtOnce } from "./attach.ts";
+import { ANNOUNCE_CHECKSUM, DumpConnection, sayBeforeDump } from "./dump-connection.ts";
 import { errantCheck, errantTransactions } from "./errant.ts";
-import { EventStream } from "./event-stream.ts";
-import { type SourceCheck, type SourceConfig, type SyncerHost, SyncerStop } from "./host.ts";
-import { sourceOf } from "./last-proof.ts";
+import type { SourceCheck, SourceConfig, SyncerHost } from "./host.ts";
+import type { KeptConnection } from "./kept-connection.ts";
 import type { Attached } from "./named-dump.ts";
+import { PullEnded, PullStream } from "./pull-stream.ts";
 import type { SemiSyncWatch } from "./semi-sync-watch.ts";
 import { readFacts, type SourceFacts } from "./source-checks.ts";
+import type { SourceLogin } from "./source-login.ts";
 import { checkSets } from "./source-sets.ts";
-import { HEARTBEAT_MS, SilenceWatch, watchSets } from "./source-watch.ts";
-import { StreamError } from "./stream-error.ts";
+import { mustPass, SetsWatch, SilenceWatch } from "./source-watch.ts";
 
-/** Proposed and not yet applied: beyond it the socket is not read . */
-export const PENDING_BYTES: number = 16 * 1024 * 1024;
 /** A pull that ran for so long was where it should be, also if nothing came. */
 const HELD_MS = 30_000;
 
@@ -36,7 +29,6 @@ export interface SessionProgress extends AckProgress {
   checks: readonly SourceCheck[];
   /** What the newest source brought along when it became ours. */
   errant: SourceCheck | null;
-  facts: SourceFacts | null;
   running: boolean;
   semiSync: boolean;
   readonly semiSyncWatch: SemiSyncWatch;
@@ -48,14 +40,6 @@ export interface SessionProgress extends AckProgress {
 /** Two questions and the dump. */
 const ATTACH_CONNECTIONS = 3;
 
-/** This pull's chunks were not taken, or the node stopped leading: begin again. */
-export class PullEnded extends Error {
-  constructor(message: string) {
-    super(message);
-    this.name = "PullEnded";
-  }
-}
-
 export interface SessionParts {
   readonly platform: Platform;
   readonly host: SyncerHost;
@@ -63,6 +47,17 @@ export interface SessionParts {
   readonly pull: Pull;
   readonly progress: SessionProgress;
   readonly logger: Logger;
+  readonly login: SourceLogin;
+  readonly kept: KeptConnection;
+}
+
+/** How a pull begins: on which connection, and where. */
+interface Begun {
+  readonly dump: DumpConnection;
+  readonly attached: Attached;
+  readonly facts: SourceFacts;
+  /** For questions; null when none is open yet. */
+  readonly control: MysqlClient | null;
 }
 
 export class SourceSession {
@@ -71,28 +66,32 @@ export class SourceSession {
   readonly #config: SourceConfig;
   readonly #progress: SessionProgress;
   readonly #logger: Logger;
+  readonly #login: SourceLogin;
+  readonly #kept: KeptConnection;
   readonly #pull: Pull;
   readonly #clients = new Set<MysqlClient>();
   /** Connections on their way, for what comes next. */
   readonly #spares: Promise<MysqlClient>[] = [];
   readonly #silence: SilenceWatch;
-  #endSetsWatch: Cancel = () => {};
+  #setsWatch: SetsWatch | null = null;
   #acks: AckSender | null = null;
   #over = false;
-  #flushQueued = false;
   #failure: Error | null = null;
   #accepted = false;
   #runningSinceMs: number | null = null;
   /** Why apply did not take the first chunk of this pull; empty when it did, or when none came. */
   refusal = "";
 
-  constructor({ platform, host, config, pull, progress, logger }: SessionParts) {
+  constructor(parts: SessionParts) {
+    const { platform, host, config, pull, progress, logger, login, kept } = parts;
     this.#platform = platform;
     this.#host = host;
     this.#config = config;
     this.#pull = pull;
     this.#progress = progress;
     this.#logger = logger;
+    this.#login = login;
+    this.#kept = kept;
     this.#silence = new SilenceWatch(platform.clock, host, (error) => this.#fail(error));
   }
 
@@ -116,7 +115,7 @@ export class SourceSession {
       signal.removeEventListener("abort", abort);
       unobserve();
       this.#silence.stop();
-      this.#endSetsWatch();
+      this.#setsWatch?.stop();
       this.#over = true;
       for (const client of this.#clients) client.connection.destroy();
       this.#progress.running = false;
@@ -131,10 +130,15 @@ export class SourceSession {
   }
 
   async #connect(): Promise<MysqlClient> {
-    const client = await connect(clientConfig(this.#config), this.#platform);
-    this.#clients.add(client);
-    if (this.#over) client.connection.destroy();
+    const client = this.#own(await this.#login.connect(this.#config));
     if (this.#failure !== null) throw this.#failure;
+    return client;
+  }
+
+  #own(client: MysqlClient): MysqlClient {
+    this.#clients.add(client);
+    void client.connection.closed.then(() => this.#clients.delete(client));
+    if (this.#over) client.connection.destroy();
     return client;
   }
 
@@ -155,20 +159,62 @@ export class SourceSession {
   }
 
   async #run(onRunning: () => void): Promise<never> {
+    const begun = (await this.#beginAtOnce()) ?? (await this.#begin());
+    this.#setsWatch = new SetsWatch({
+      platform: this.#platform,
+      host: this.#host,
+      config: this.#config,
+      logger: this.#logger,
+      sourceUuid: begun.facts.uuid,
+      connect: () => this.#connect(),
+      onFacts: ({ checks }) => {
+        this.#progress.checks = checks;
+      },
+      semiSyncWatch: this.#progress.semiSyncWatch,
+      semiSync: begun.dump.semiSync,
+    });
+    this.#setsWatch.run(begun.control).catch((error: Error) => this.#fail(error));
+    return await this.#stream(begun, onRunning);
+  }
+
+  /** On the connection that was kept; null when there is none, or it does not do. */
+  async #beginAtOnce(): Promise<Begun | null> {
+    const known = this.#kept.peek(this.#config);
+    if (known === null || !resumesAtOnce(this.#host, known)) return null;
+    await this.#settled();
+    const kept = await this.#kept.take(this.#config);
+    if (kept === null || !resumesAtOnce(this.#host, kept.facts)) {
+      kept?.client.close();
+      return null;
+    }
+    const { facts } = kept;
+    const client = this.#own(kept.client);
+    try {
+      const dump = await this.#dumping(client, facts);
+      this.#silence.start();
+      const attached = await attachAtOnce(dump, this.#host, facts, this.#config.serverId);
+      this.#progress.checks = facts.checks;
+      return { dump, attached, facts, control: null };
+    } catch (error) {
+      client.connection.destroy();
+      if (this.#failure !== null) throw this.#failure;
+      this.#mustLead();
+      this.#silence.stop();
+      const reason = printable((error as Error).message, 512);
+      this.#logger.info("The kept connection did not do: the source is asked from the start", {
+        reason,
+      });
+      return null;
+    }
+  }
+
+  async #begin(): Promise<Begun> {
     const control = await this.#connect();
     this.#connectAhead();
     const facts = await readFacts(control, this.#config);
     this.#progress.checks = facts.checks;
-    this.#progress.facts = facts;
-    const failed = facts.checks.filter((check) => check.level === "fail");
-    if (failed.length > 0) {
-      const reason = failed.map((check) => check.message).join(". ");
-      throw new SyncerStop("REFUSED", reason, "mend the source, then binraft syncer start");
-    }
-    // A dump request is an acknowledgement: nothing that is not committed here may be in it.
-    await this.#host.settled();
-    // Whoever leads by now pulls on: what is stored here may be newer than what the source was asked.
-    this.#mustLead();
+    mustPass(facts);
+    await this.#settled();
     await this.#introduce(facts);
     this.#silence.start();
     let dump: DumpConnection | null = null;
@@ -181,7 +227,10 @@ export class SourceSession {
       serverId: this.#config.serverId,
       probing: () => this.#probing(),
       dumping: async () => {
-        dump = await this.#dumping(facts);
+        const client = await this.#nextConnection();
+        const semiSync = this.#config.semiSync && facts.semiSync;
+        await client.execute(sayBeforeDump({ ...this.#config, semiSync }));
+        dump = await this.#dumping(client, facts);
         return dump;
       },
     });
@@ -190,21 +239,16 @@ export class SourceSession {
         (client) => client.close(),
         () => {},
       );
-    const { clock } = this.#platform;
-    const { semiSyncWatch } = this.#progress;
-    this.#endSetsWatch = watchSets(
-      {
-        clock,
-        host: this.#host,
-        logger: this.#logger,
-        control,
-        facts,
-        semiSyncWatch,
-        acknowledges: () => this.#progress.running && this.#progress.semiSync,
-      },
-      (error) => this.#fail(error),
-    );
-    return await this.#stream(dump!, attached, facts, onRunning);
+    return { dump: dump!, attached, facts, control };
+  }
+
+  /**
+   * A dump request is an acknowledgement: nothing that is not committed here may be in it. Whoever leads by
+   * now pulls on: what is stored here may be newer than what the source was asked.
+   */
+  async #settled(): Promise<void> {
+    await this.#host.settled();
+    this.#mustLead();
   }
 
   /** What the source has purged is what a log that stored nothing never had. */
@@ -227,50 +271,23 @@ export class SourceSession {
   /** A connection for a question: without semi-sync, so that it acknowledges nothing. */
   async #probing(): Promise<DumpConnection> {
     const probing = new DumpConnection(await this.#nextConnection(), false, this.#silence);
-    await probing.client.execute(
-      "SET @master_binlog_checksum = @@global.binlog_checksum, @source_binlog_checksum = @@global.binlog_checksum",
-    );
+    await probing.client.execute(ANNOUNCE_CHECKSUM);
     return probing;
   }
 
-  /** The connection that the pull reads from. */
-  async #dumping(facts: SourceFacts): Promise<DumpConnection> {
+  /** The connection that the pull reads from; all but the registration has been said on it. */
+  async #dumping(client: MysqlClient, facts: SourceFacts): Promise<DumpConnection> {
     const semiSync = this.#config.semiSync && facts.semiSync;
-    const dump = new DumpConnection(await this.#nextConnection(), semiSync, this.#silence);
-    await dump.prepare({ ...this.#config, semiSync, heartbeatMs: HEARTBEAT_MS });
+    const dump = new DumpConnection(client, semiSync, this.#silence);
+    await dump.register(this.#config.serverId);
     // It would take the connection away from the one who leads.
     this.#mustLead();
     this.#progress.semiSync = semiSync;
     return dump;
   }
 
-  async #stream(
-    dump: DumpConnection,
-    attached: Attached,
-    facts: SourceFacts,
-    onRunning: () => void,
-  ): Promise<never> {
-    const { stream: state, progressed } = this.#host;
-    const { connection } = dump.client;
-    const { clock, crypto } = this.#platform;
-    const cursor = {
-      epoch: state.epoch,
-      pull: this.#pull,
-      source: sourceOf(facts),
-      pullSequence: 0,
-      streamOffset: state.visibleEnd,
-      file: attached.file,
-      fileOffset: attached.fileOffset,
-      sequence: state.visibleSequence,
-      flags: ChunkFlag.RESTARTS,
-    };
-    const events = new EventStream({
-      semiSync: dump.semiSync,
-      crc32: crypto.crc32,
-      checksum: attached.checksum,
-      cursor,
-      takeBuffer: () => this.#host.pool.take(),
-    });
+  async #stream({ dump, attached, facts }: Begun, onRunning: () => void): Promise<never> {
+    const { clock } = this.#platform;
     this.#progress.running = true;
     this.#progress.connectedAtMs = this.#runningSinceMs = clock.mono();
     this.#progress.file = attached.file;
@@ -280,84 +297,29 @@ export class SourceSession {
       source: facts.uuid,
       semiSync: dump.semiSync,
     });
-    this.#acks = new AckSender(clock, this.#host, dump, facts.uuid, this.#progress);
-    this.#acks.ackVisible();
+    const acks = new AckSender(clock, this.#host, dump, facts.uuid, this.#progress);
+    this.#acks = acks;
+    acks.ackVisible();
     onRunning();
-    for (const packet of attached.pushed) this.#take(events, packet);
-    for (;;) {
-      if (this.#failure !== null) throw this.#failure;
-      if (events.ending !== null) {
-        this.#propose(events.takeReady());
-        throw endingError(events.ending);
-      }
-      if (this.#host.pendingBytes > PENDING_BYTES) await progressed.wait();
-      else if (!(await connection.consumeStream((bytes) => this.#take(events, bytes)))) {
-        throw this.#failure ?? new StreamError("malformed", "The source closed the connection");
-      }
-    }
-  }
-
-  /** Parses and proposes what came. False when no more is wanted: trouble, the end, or enough is pending. */
-  #take(events: EventStream, bytes: Uint8Array): boolean {
-    if (this.#failure !== null) return false;
-    this.#silence.heard();
-    this.#progress.receivedBytes += bytes.length;
-    try {
-      for (let at = 0; at < bytes.length && events.ending === null; ) {
-        at += events.push(at === 0 ? bytes : bytes.subarray(at));
-        while (this.#propose(events.takeFull()));
-      }
-    } catch (error) {
-      this.#fail(error as Error);
-      return false;
-    }
-    this.#progress.file = events.file;
-    this.#flushSoon(events);
-    return events.ending === null && this.#host.pendingBytes <= PENDING_BYTES;
-  }
-
-  /** Once all that has arrived was taken, not piece by piece. */
-  #flushSoon(events: EventStream): void {
-    if (this.#flushQueued) return;
-    this.#flushQueued = true;
-    this.#platform.clock.soon(() => this.#flushNow(events));
-  }
-
-  #flushNow(events: EventStream): void {
-    this.#flushQueued = false;
-    if (this.#failure !== null) return;
-    try {
-      this.#flush(events);
-    } catch (error) {
-      this.#fail(error as Error);
-    }
-  }
-
-  /**
-   * Proposes what stands in whole units. While a batch is being written it would only wait for the
-   * next one: then it may as well grow until that begins.
-   */
-  #flush(events: EventStream): void {
-    if (!this.#host.isWriting) {
-      if (!this.#propose(events.takeReady())) this.#acks?.ackQuietly();
-      return;
-    }
-    if (this.#flushQueued) return;
-    this.#flushQueued = true;
-    this.#host.progressed.once(() => this.#flushNow(events));
+    return await new PullStream({
+      platform: this.#platform,
+      host: this.#host,
+      pull: this.#pull,
+      dump,
+      attached,
+      facts,
+      acks,
+      silence: this.#silence,
+      progress: this.#progress,
+      mustLead: () => this.#mustLead(),
+      failure: () => this.#failure,
+      fail: (error) => this.#fail(error),
+    }).run();
   }
 
   #mustLead(): void {
     if (!this.#host.leads || this.#host.term !== this.#pull.term)
       throw new PullEnded("This node no longer leads, or leads anew");
-  }
-
-  #propose(chunk: BuiltChunk | null): boolean {
-    if (chunk === null) return false;
-    this.#mustLead();
-    this.#acks?.proposed(chunk);
-    this.#host.propose(chunk.payload);
-    return true;
   }
 
   #chunkApplied(chunk: Chunk, outcome: Outcome): void {
@@ -371,9 +333,4 @@ export class SourceSession {
     if (!this.#accepted) this.refusal = outcome.reason;
     this.#fail(new PullEnded(`A chunk of this pull was not taken: ${outcome.reason}`));
   }
-}
-
-function endingError(packet: Uint8Array): Error {
-  if (packet[0] === 0xff) return decodeErr(packet) as MysqlError;
-  return new PullEnded("The source ended the dump: it is shutting down");
 }

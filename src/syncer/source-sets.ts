@@ -3,10 +3,12 @@ import type { GtidSet } from "../gtid/gtid-set.ts";
 import { type SyncerHost, SyncerStop } from "./host.ts";
 import type { SourceFacts } from "./source-checks.ts";
 
+type TheirSets = Pick<SourceFacts, "uuid" | "executed" | "purged">;
+
 /** `executed` is ours. */
 export function checkSets(
   host: SyncerHost,
-  facts: SourceFacts,
+  facts: TheirSets,
   executed: GtidSet = host.stream.executed,
 ): void {
   const { source } = host.stream;
@@ -34,14 +36,14 @@ export function checkSets(
 }
 
 /** What the source purged it cannot show either: that its history is ours. */
-function purgedProof({ stream }: SyncerHost, { uuid, purged }: SourceFacts): boolean {
+function purgedProof({ stream }: SyncerHost, { uuid, purged }: TheirSets): boolean {
   const { last, source } = stream;
   return last !== null && source?.uuid === uuid && purged.has(last.sid, last.gno);
 }
 
 export function gap(
   host: SyncerHost,
-  facts: SourceFacts,
+  facts: TheirSets,
   missing: GtidSet,
   executed: GtidSet,
 ): SyncerStop {

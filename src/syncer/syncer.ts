@@ -18,8 +18,11 @@ import {
   type SyncerStatus,
   SyncerStop,
 } from "./host.ts";
+import type { KeptConnection } from "./kept-connection.ts";
+import { PullEnded } from "./pull-stream.ts";
 import { SemiSyncWatch } from "./semi-sync-watch.ts";
-import { PullEnded, type SessionProgress, SourceSession } from "./source-session.ts";
+import type { SourceLogin } from "./source-login.ts";
+import { type SessionProgress, SourceSession } from "./source-session.ts";
 
 const BACKOFF = { baseMs: 250, maxMs: 15_000 };
 /** So many broken pulls of one transaction in a row slow the retry and raise an alarm. */
@@ -37,6 +40,8 @@ export interface SyncerOptions {
   readonly config: () => Promise<SourceConfig | null>;
   /** Null while it is to run; else why not. */
   readonly stopped: () => string | null;
+  readonly login: SourceLogin;
+  readonly kept: KeptConnection;
   /** For status: where we would connect, without secrets. */
   readonly describe: () => string;
 }
@@ -60,7 +65,6 @@ export class Syncer implements Service {
   readonly #progress: SessionProgress = {
     checks: [],
     errant: null,
-    facts: null,
     running: false,
     semiSync: false,
     semiSyncWatch: new SemiSyncWatch(),
@@ -140,7 +144,7 @@ export class Syncer implements Service {
   }
 
   async #attempt(): Promise<void> {
-    const { platform, host, logger } = this.#options;
+    const { platform, host, logger, login, kept } = this.#options;
     this.#attempts++;
     const controller = new AbortController();
     this.#current = controller;
@@ -156,7 +160,7 @@ export class Syncer implements Service {
       if (this.#state !== "RUNNING")
         this.#show("CONNECTING", `Connecting to ${config.host}:${config.port}`, "");
       const [pull, progress] = [this.#nextPull(), this.#progress];
-      session = new SourceSession({ platform, host, config, pull, progress, logger });
+      session = new SourceSession({ platform, host, config, pull, progress, logger, login, kept });
       await session.run(controller.signal, () =>
         this.#show("RUNNING", `Pulling from ${this.#options.describe()}`, ""),
       );
@@ -250,7 +254,7 @@ export class Syncer implements Service {
   }
 
   status(): SyncerStatus {
-    const { host, platform, describe } = this.#options;
+    const { host, platform, describe, kept, login } = this.#options;
     const progress = this.#progress;
     const file = host.stream.file;
     const semiSync = progress.running && progress.semiSync;
@@ -275,6 +279,8 @@ export class Syncer implements Service {
         : 0,
       receivedBytes: progress.receivedBytes,
       brokenPulls: host.stream.brokenPulls,
+      kept: kept.status(),
+      loginHangs: login.hangs,
       checks: progress.errant === null ? progress.checks : [...progress.checks, progress.errant],
     };
   }

@@ -57,6 +57,7 @@ export function sourceSettings(
     semiSync: true,
     serverId: 4000,
     nativePassword: false,
+    keepConnection: true,
     region: null,
     ...change,
   };

@@ -87,6 +87,17 @@ export const SYNCER_METRICS: readonly Metric[] = [
     ({ status }) => status.syncer.brokenPulls,
   ),
   gauge(
+    "binraft_syncer_kept_connection",
+    "1 while a connection to the source is logged in before it is needed; absent where none is kept",
+    ({ status: { syncer } }) =>
+      syncer.kept.state === "off" ? null : syncer.kept.state === "ready",
+  ),
+  gauge(
+    "binraft_syncer_login_hangs",
+    "1 while the source takes connections and lets nobody log in, and commits wait for ACKs",
+    ({ status }) => status.syncer.loginHangs,
+  ),
+  gauge(
     "binraft_syncer_source_waits",
     "1 while commits at the source wait for an acknowledgement; absent without semi-sync",
     ({ status }) => status.syncer.semiSyncSource?.active ?? null,

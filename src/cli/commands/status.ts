@@ -162,6 +162,7 @@ export function printSyncer(output: Output, syncer: SyncerStatus): void {
           ),
     ],
     ["semi-sync", state === "RUNNING" ? semiSync(syncer) : ""],
+    ["kept connection", kept(syncer)],
     ...Object.entries(gtids).map(([name, set]) => [name, set === "" ? "nothing" : set] as const),
     ["next", syncer.next],
   ]);
@@ -176,6 +177,11 @@ function semiSync(syncer: SyncerStatus): string {
     without === 0 ? "" : `${plural(without, "commit")} without an ACK`,
     ackedFile === "" ? "no ACK yet" : `acknowledged to ${ackedFile}:${ackedPosition}`,
   );
+}
+
+function kept({ kept: { state, reason }, loginHangs }: SyncerStatus): string {
+  if (state === "off") return "";
+  return list(state, reason, loginHangs ? "the source lets nobody log in" : "");
 }
 
 function list(...parts: readonly string[]): string {

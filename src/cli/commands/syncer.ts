@@ -21,6 +21,7 @@ interface SetOptions extends GlobalOptions {
   readonly semiSync?: string;
   readonly serverId?: string;
   readonly nativePassword?: string;
+  readonly keepConnection?: string;
   readonly region?: string;
 }
 
@@ -94,6 +95,7 @@ function addSet(syncer: Command, table: VerbTable): void {
     .option("--semi-sync <true|false>", "acknowledge transactions")
     .option("--server-id <NUMBER>", "server_id that the source sees")
     .option("--native-password <true|false>", "allow mysql_native_password")
+    .option("--keep-connection <true|false>", "each voter keeps one connection logged in")
     .option("--region <REGION>", 'where it is: the leader goes there; "" for nowhere')
     .description("point to a source, or change how; what is left out stays")
     .action(
@@ -122,7 +124,7 @@ function sourceChange(verb: Verb<SetOptions>, url: string | undefined): Record<s
     if (given !== undefined) change[name] = given === "" ? null : path(given);
   }
   if (options.tls !== undefined) change["tls"] = options.tls;
-  for (const name of ["semiSync", "nativePassword"] as const) {
+  for (const name of ["semiSync", "nativePassword", "keepConnection"] as const) {
     const given = options[name];
     if (given !== undefined && given !== "true" && given !== "false")
       throw usage(`Invalid value "${given}": expected true or false`);

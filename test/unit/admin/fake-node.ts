@@ -102,6 +102,8 @@ export class FakeNode implements NodeOperations, ClusterOperations {
         connectedMs: 0,
         receivedBytes: 0,
         brokenPulls: 0,
+        kept: { state: "ready", reason: "", ageMs: 1 },
+        loginHangs: false,
         checks: this.checks,
         password: CANARY,
       },
@@ -183,6 +185,7 @@ export class FakeNode implements NodeOperations, ClusterOperations {
       semiSync: true,
       serverId: 4000,
       nativePassword: false,
+      keepConnection: true,
       region: "iad",
     };
   }

@@ -1,4 +1,5 @@
 /** What a simulated source sends for a dump request, by GTID or by position; as a real one does. */
+import { concatBytes } from "../../../src/base/bytes.ts";
 import { fakeRotate, heartbeat } from "../../../src/binlog/control-events.ts";
 import { EventType, eventType } from "../../../src/binlog/event.ts";
 import { decodeGtidSet, uuidFromBytes } from "../../../src/gtid/binary.ts";
@@ -7,6 +8,7 @@ import type { BinlogDump, BinlogDumpGtid } from "../../../src/mysql/commands.ts"
 import type { PacketConnection } from "../../../src/mysql/connection.ts";
 import { MysqlError } from "../../../src/mysql/errors.ts";
 import { encodeEof, encodeErr } from "../../../src/mysql/response.ts";
+import { decodeSemiSyncAck } from "../../../src/mysql/semi-sync.ts";
 import { delay } from "../../../src/platform/clock.ts";
 import type { Platform } from "../../../src/platform/platform.ts";
 import { withSemiSync } from "../../support/binlog-files.ts";
@@ -123,4 +125,28 @@ function previousGtids(event: Uint8Array): GtidSet {
 function hasGtid(set: GtidSet, event: Uint8Array): boolean {
   const view = new DataView(event.buffer, event.byteOffset, event.length);
   return set.has(uuidFromBytes(event, 20), view.getBigUint64(36, true));
+}
+
+/** Beside the packets that are written: reading one by one would restart their numbers. */
+export async function readAcks(
+  source: WorldSource,
+  connection: PacketConnection,
+  from: string,
+): Promise<void> {
+  let rest: Uint8Array = new Uint8Array(0);
+  for (;;) {
+    const bytes = await connection.readStream().catch(() => null);
+    if (bytes === null) return;
+    rest = concatBytes([rest, bytes]);
+    while (rest.length >= 4) {
+      const end = 4 + (rest[0]! | (rest[1]! << 8) | (rest[2]! << 16));
+      if (rest.length < end) break;
+      try {
+        source.onAck(decodeSemiSyncAck(rest.subarray(4, end)), from);
+      } catch (error) {
+        source.onBrokenAck(error as Error);
+      }
+      rest = rest.slice(end);
+    }
+  }
 }

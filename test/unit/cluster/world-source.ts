@@ -4,7 +4,6 @@
  * it has is what the test says.
  */
 import type { Machine, World } from "../../../runtime/memory/world.ts";
-import { concatBytes } from "../../../src/base/bytes.ts";
 import { Wakeup } from "../../../src/base/service.ts";
 import { previousGtidsBody } from "../../../src/binlog/control-events.ts";
 import { parseFileName } from "../../../src/binlog/file-view.ts";
@@ -15,12 +14,12 @@ import { createVerifiers } from "../../../src/mysql/auth/verifier.ts";
 import { decodeCommand } from "../../../src/mysql/commands.ts";
 import { PacketConnection } from "../../../src/mysql/connection.ts";
 import { encodeOk } from "../../../src/mysql/response.ts";
-import { decodeSemiSyncAck, type SemiSyncAck } from "../../../src/mysql/semi-sync.ts";
+import type { SemiSyncAck } from "../../../src/mysql/semi-sync.ts";
 import { acceptLogin } from "../../../src/mysql/server-handshake.ts";
 import type { Conn } from "../../../src/platform/net.ts";
 import type { Platform } from "../../../src/platform/platform.ts";
 import { FileMaker, type MadeTransaction } from "../server/make-file.ts";
-import { dump } from "./world-dump.ts";
+import { dump, readAcks } from "./world-dump.ts";
 import { answerQuery } from "./world-source-sql.ts";
 
 const FIRST_NUMBER = 1;
@@ -134,6 +133,7 @@ export class WorldSource {
       semiSync: true,
       serverId: 4000,
       nativePassword: true,
+      keepConnection: true,
       region: null,
     };
   }
@@ -263,6 +263,22 @@ export class WorldSource {
     return this;
   }
 
+  /** As under a lock that each login and each question about variables needs. */
+  #locked: Wakeup | null = null;
+  lockOut(): void {
+    this.#locked ??= new Wakeup();
+  }
+  letIn(): void {
+    this.#locked?.wake();
+    this.#locked = null;
+  }
+
+  /** Those that are logged in and wait for nothing in particular. */
+  readonly #idle = new Set<Conn>();
+  cutIdle(): void {
+    for (const conn of this.#idle) conn.destroy();
+  }
+
   /** Connections so far, whether or not the login worked; and those that are open. */
   get connections(): number {
     return this.#connections;
@@ -272,6 +288,9 @@ export class WorldSource {
   async #serve(conn: Conn): Promise<void> {
     this.open++;
     void conn.closed.then(() => this.open--);
+    if (this.#locked !== null) await this.#locked.wait();
+    this.#idle.add(conn);
+    void conn.closed.then(() => this.#idle.delete(conn));
     const { crypto } = this.#platform;
     const connection = new PacketConnection(conn, { maxPayloadBytes: 65_536 });
     const verifiers = createVerifiers(crypto, PASSWORD, { native: true });
@@ -298,8 +317,9 @@ export class WorldSource {
       if (command.kind === "binlog-dump-gtid" || command.kind === "binlog-dump") {
         if (this.refuseDumps) return connection.destroy();
         this.#dumps.add(connection);
+        this.#idle.delete(conn);
         try {
-          if (semiSync) void this.#readAcks(connection, conn.peer.split(":")[0]!);
+          if (semiSync) void readAcks(this, connection, conn.peer.split(":")[0]!);
           return await dump(this, connection, command, semiSync, this.#platform);
         } finally {
           // Not destroyed: what its end says is still to be sent.
@@ -308,29 +328,10 @@ export class WorldSource {
       }
       if (command.kind === "query") {
         this.statements.push(command.sql);
+        if (this.#locked !== null && /GLOBAL/i.test(command.sql)) await this.#locked.wait();
         semiSync ||= command.sql.includes("@rpl_semi_sync_replica");
         connection.writePackets(answerQuery(command.sql, capabilities, this));
       } else connection.writePacket(encodeOk());
-    }
-  }
-
-  async #readAcks(connection: PacketConnection, from: string): Promise<void> {
-    // Beside the packets that are written: reading one by one would restart their numbers.
-    let rest: Uint8Array = new Uint8Array(0);
-    for (;;) {
-      const bytes = await connection.readStream().catch(() => null);
-      if (bytes === null) return;
-      rest = concatBytes([rest, bytes]);
-      while (rest.length >= 4) {
-        const end = 4 + (rest[0]! | (rest[1]! << 8) | (rest[2]! << 16));
-        if (rest.length < end) break;
-        try {
-          this.onAck(decodeSemiSyncAck(rest.subarray(4, end)), from);
-        } catch (error) {
-          this.onBrokenAck(error as Error);
-        }
-        rest = rest.slice(end);
-      }
     }
   }
 }

@@ -122,6 +122,7 @@ test("normalise gives the source the shape of the replicated settings", async ()
     semiSync: true,
     serverId: 4000,
     nativePassword: true,
+    keepConnection: true,
     region: null,
   });
 });

@@ -3,6 +3,8 @@ import { test } from "node:test";
 import { World } from "../../../runtime/memory/world.ts";
 import { silentLogger } from "../../../src/base/logger.ts";
 import type { SyncerHost } from "../../../src/syncer/host.ts";
+import type { KeptConnection } from "../../../src/syncer/kept-connection.ts";
+import { SourceLogin } from "../../../src/syncer/source-login.ts";
 import { Syncer } from "../../../src/syncer/syncer.ts";
 import { A, Pulling } from "./pulling.ts";
 
@@ -19,6 +21,8 @@ test("what stopped it in one term of leadership is looked at anew in the next", 
       return null;
     },
     stopped: () => null,
+    login: new SourceLogin(platform, silentLogger),
+    kept: { status: () => ({ state: "off", reason: "", ageMs: 0 }) } as unknown as KeptConnection,
     describe: () => "",
   });
   for (const term of [1, 2]) {
