@@ -149,8 +149,10 @@ class Link {
   }
 
   reset(): void {
-    this.#client.resetAndDestroy();
-    this.#target.resetAndDestroy();
+    // A reset behind an end fails, and Node.js then never closes the handle.
+    for (const socket of [this.#client, this.#target])
+      if (socket.writableEnded) socket.destroy();
+      else socket.resetAndDestroy();
   }
 
   /** When a piece that comes now is at the other end. */

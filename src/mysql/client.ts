@@ -228,12 +228,17 @@ export class MysqlClient {
     return this.#enqueue(() => this.#query(sql));
   }
 
-  async ping(): Promise<void> {
+  ping(): Promise<void> {
+    return this.command(encodeSimpleCommand(COM_PING));
+  }
+
+  /** One that is answered with OK. */
+  async command(payload: Uint8Array): Promise<void> {
     await this.#enqueue(() =>
       this.#withDeadline(async () => {
-        this.connection.writeCommand(encodeSimpleCommand(COM_PING));
-        const payload = await this.connection.readPacket();
-        if (payload[0] === 0xff) throw decodeErr(payload);
+        this.connection.writeCommand(payload);
+        const answer = await this.connection.readPacket();
+        if (answer[0] === 0xff) throw decodeErr(answer);
       }),
     );
   }

@@ -34,6 +34,7 @@ import { StreamError } from "./stream-error.ts";
 export const HEARTBEAT_MS = 5_000;
 
 export interface DumpOptions {
+  readonly serverId: number;
   readonly serverUuid: string;
   readonly semiSync: boolean;
 }
@@ -47,13 +48,25 @@ export const ANNOUNCE_CHECKSUM: string = `SET @master_binlog_checksum = '${ANNOU
  * One statement: from another continent each takes long. It names no variable of the source, for
  * that may wait for a lock that a commit holds.
  */
-export function sayBeforeDump({ serverUuid, semiSync }: DumpOptions): string {
+function sayBeforeDump({ serverUuid, semiSync }: Omit<DumpOptions, "serverId">): string {
   const ns = HEARTBEAT_MS * 1_000_000;
   return [
     `${ANNOUNCE_CHECKSUM}, @master_heartbeat_period = ${ns}, @source_heartbeat_period = ${ns}`,
     `@slave_uuid = '${serverUuid}', @replica_uuid = '${serverUuid}'`,
     ...(semiSync ? ["@rpl_semi_sync_replica = 1, @rpl_semi_sync_slave = 1"] : []),
   ].join(", ");
+}
+
+/**
+ * Says all that comes before a dump, and registers, which SHOW REPLICAS shows. Registering waits for the
+ * lock of the accounts, as a login does; a dump does not.
+ */
+export async function prepareDump(
+  client: MysqlClient,
+  { serverId, ...options }: DumpOptions,
+): Promise<void> {
+  await client.execute(sayBeforeDump(options));
+  await client.command(encodeRegister({ serverId, host: "", user: "", port: 0 }));
 }
 
 /** More than the largest event that the attach reads whole. */
@@ -72,13 +85,6 @@ export class DumpConnection {
     this.client = client;
     this.semiSync = semiSync;
     this.#listener = listener;
-  }
-
-  async register(serverId: number): Promise<void> {
-    const { connection } = this.client;
-    connection.writeCommand(encodeRegister({ serverId, host: "", user: "", port: 0 }));
-    const answer = await connection.readPacket();
-    if (answer[0] === 0xff) throw decodeErr(answer);
   }
 
   /** A dump of named file from its start without the transactions in `gtids`. */

@@ -3,11 +3,10 @@
  * under a lock of accounts lets nobody new in, so a new leader could not send the ACK that would
  * end the wait; and an attach on it takes three round trips less.
  *
- * All that must be said before a dump has been said on it, but for registering, which belongs to
- * who dumps. No dump runs on it: a dump request is an acknowledgement. It is pinged, and replaced
- * now and then by one that logged in anew, which also asks the source again what it is: on the
- * kept one itself a question that hangs would cost the connection. While no new login works it
- * stays.
+ * All that comes before a dump has been said on it. No dump runs on it: a dump request is an
+ * acknowledgement. It is pinged, and replaced now and then by one that logged in anew, which also
+ * asks the source again what it is: on the kept one itself a question that hangs would cost the
+ * connection. While no new login works it stays.
  *
  * `take` gives it away for a dump; then another is opened.
  */
@@ -17,7 +16,7 @@ import type { Service } from "../base/service.ts";
 import { ClientError, type MysqlClient } from "../mysql/client.ts";
 import { delay } from "../platform/clock.ts";
 import type { Platform } from "../platform/platform.ts";
-import { sayBeforeDump } from "./dump-connection.ts";
+import { prepareDump } from "./dump-connection.ts";
 import type { KeptStatus, SourceConfig } from "./host.ts";
 import { readFacts, type SourceFacts } from "./source-checks.ts";
 import type { SourceLogin } from "./source-login.ts";
@@ -141,10 +140,8 @@ export class KeptConnection implements Service {
     try {
       client = await this.#options.login.connect(config, KEPT_NAME, signal);
       const facts = await readFacts(client, config);
-      await client.execute(
-        `${sayBeforeDump({ ...config, semiSync: config.semiSync && facts.semiSync })}, ` +
-          `SESSION wait_timeout = ${WAIT_TIMEOUT_S}`,
-      );
+      await client.execute(`SET SESSION wait_timeout = ${WAIT_TIMEOUT_S}`);
+      await prepareDump(client, { ...config, semiSync: config.semiSync && facts.semiSync });
       if (signal.aborted) return client.close();
       this.#drop();
       this.#hold({ client, facts, settings: JSON.stringify(config), sinceMs: this.#now });

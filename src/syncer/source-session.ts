@@ -9,7 +9,7 @@ import type { MysqlClient } from "../mysql/client.ts";
 import type { Platform } from "../platform/platform.ts";
 import { type AckProgress, AckSender } from "./ack-sender.ts";
 import { attach, attachAtOnce, resumesAtOnce } from "./attach.ts";
-import { ANNOUNCE_CHECKSUM, DumpConnection, sayBeforeDump } from "./dump-connection.ts";
+import { ANNOUNCE_CHECKSUM, DumpConnection, prepareDump } from "./dump-connection.ts";
 import { errantCheck, errantTransactions } from "./errant.ts";
 import type { SourceCheck, SourceConfig, SyncerHost } from "./host.ts";
 import type { KeptConnection } from "./kept-connection.ts";
@@ -190,7 +190,7 @@ export class SourceSession {
     const { facts } = kept;
     const client = this.#own(kept.client);
     try {
-      const dump = await this.#dumping(client, facts);
+      const dump = this.#dumping(client, this.#config.semiSync && facts.semiSync);
       this.#silence.start();
       const attached = await attachAtOnce(dump, this.#host, facts, this.#config.serverId);
       this.#progress.checks = facts.checks;
@@ -229,8 +229,8 @@ export class SourceSession {
       dumping: async () => {
         const client = await this.#nextConnection();
         const semiSync = this.#config.semiSync && facts.semiSync;
-        await client.execute(sayBeforeDump({ ...this.#config, semiSync }));
-        dump = await this.#dumping(client, facts);
+        await prepareDump(client, { ...this.#config, semiSync });
+        dump = this.#dumping(client, semiSync);
         return dump;
       },
     });
@@ -275,11 +275,9 @@ export class SourceSession {
     return probing;
   }
 
-  /** The connection that the pull reads from; all but the registration has been said on it. */
-  async #dumping(client: MysqlClient, facts: SourceFacts): Promise<DumpConnection> {
-    const semiSync = this.#config.semiSync && facts.semiSync;
+  /** The connection that the pull reads from; all that comes before a dump has been said on it. */
+  #dumping(client: MysqlClient, semiSync: boolean): DumpConnection {
     const dump = new DumpConnection(client, semiSync, this.#silence);
-    await dump.register(this.#config.serverId);
     // It would take the connection away from the one who leads.
     this.#mustLead();
     this.#progress.semiSync = semiSync;

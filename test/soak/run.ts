@@ -6,6 +6,8 @@
  *   npm run soak -- cluster --rounds 200   faults of every kind in a cluster of processes under load;
  *                                          --kinds "kill leader,disk full" for some of them
  *   npm run soak -- failover --rounds 50   SIGKILL of the leader: how long commits wait
+ *   npm run soak -- lockout --rounds 30    the same while the source lets nobody log in: SIGKILL of the leader beside
+ *                                          CREATE USER; --without a kept connection it waits in vain
  *   npm run soak -- power --rounds 30      loss of power, of one node and of all (needs loop mounts)
  *   npm run soak -- large --gib 4          one transaction of so many GiB (needs about 10 × free)
  *   npm run soak -- segments               every value of every byte of a 64 KiB segment
@@ -31,6 +33,7 @@ import { flipRounds } from "../support/flip-rounds.ts";
 import { joinUnderLoad } from "../support/join-under-load.ts";
 import { killRounds } from "../support/kill-rounds.ts";
 import { freeSpaceFor, largeTransaction } from "../support/large-transaction.ts";
+import { lockoutRounds } from "../support/lockout-rounds.ts";
 import { packageRounds } from "../support/package-rounds.ts";
 import { powerRounds } from "../support/power-rounds.ts";
 import { flipSegment } from "../support/segment-flips.ts";
@@ -49,6 +52,7 @@ const { values, positionals } = parseArgs({
     cut: { type: "string", default: "30" },
     flips: { type: "string", default: "500" },
     from: { type: "string", default: "1" },
+    without: { type: "boolean", default: false },
   },
 });
 const rounds = (standard: number): number => Number(values.rounds ?? standard);
@@ -79,6 +83,7 @@ const PARTS: Readonly<Record<string, () => Promise<string>>> = {
       1,
     ),
   failover: async () => JSON.stringify(await failovers(rounds(50), say)),
+  lockout: async () => JSON.stringify(await lockoutRounds(rounds(30), say, !values.without)),
   power: async () => {
     const report = await powerRounds(rounds(30), say);
     return typeof report === "string" ? `skipped: ${report}` : JSON.stringify(report);

@@ -22,7 +22,6 @@ import { FileMaker, type MadeTransaction } from "../server/make-file.ts";
 import { dump, readAcks } from "./world-dump.ts";
 import { answerQuery } from "./world-source-sql.ts";
 
-const FIRST_NUMBER = 1;
 const USER = "puller";
 const PASSWORD = "secret";
 
@@ -37,7 +36,6 @@ export interface SourceCopy {
   readonly executed: string;
   readonly purged: string;
 }
-
 const nameOf = (number: number): string => `binlog.${String(number).padStart(6, "0")}`;
 
 export class WorldSource {
@@ -69,7 +67,7 @@ export class WorldSource {
     this.machine = world.machine(name);
     this.#platform = this.machine.start();
     this.uuid = uuid;
-    this.#files = [{ name: nameOf(FIRST_NUMBER), maker: new FileMaker(purged) }];
+    this.#files = [{ name: nameOf(1), maker: new FileMaker(purged) }];
     this.variables = new Map([
       ["version", "9.7.0"],
       ["server_uuid", uuid],
@@ -273,7 +271,7 @@ export class WorldSource {
     this.#locked = null;
   }
 
-  /** Those that are logged in and wait for nothing in particular. */
+  /** Logged in, or about to be, and not dumped to. */
   readonly #idle = new Set<Conn>();
   cutIdle(): void {
     for (const conn of this.#idle) conn.destroy();
@@ -331,7 +329,10 @@ export class WorldSource {
         if (this.#locked !== null && /GLOBAL/i.test(command.sql)) await this.#locked.wait();
         semiSync ||= command.sql.includes("@rpl_semi_sync_replica");
         connection.writePackets(answerQuery(command.sql, capabilities, this));
-      } else connection.writePacket(encodeOk());
+      } else {
+        if (command.kind === "register-replica") await this.#locked?.wait();
+        connection.writePacket(encodeOk());
+      }
     }
   }
 }

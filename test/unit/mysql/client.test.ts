@@ -197,7 +197,7 @@ test("each kind of trouble has its code", async () => {
   const silent = scripted(PLAIN, undefined, clock);
   await silent.server.readPacket();
   clock.fire();
-  assert.equal((await failure(silent.result)).code, "timeout");
+  assert.equal((await failure(silent.result)).code, "no-login");
   assert.ok(silent.ends.client.isClosed);
 });
 
