@@ -7,7 +7,7 @@
  *                                          --kinds "kill leader,disk full" for some of them
  *   npm run soak -- failover --rounds 50   SIGKILL of the leader: how long commits wait
  *   npm run soak -- lockout --rounds 30    the same while the source lets nobody log in: SIGKILL of the leader beside
- *                                          CREATE USER; --without a kept connection it waits in vain
+ *                                          CREATE USER and SET GLOBAL; --without a kept connection it waits in vain
  *   npm run soak -- power --rounds 30      loss of power, of one node and of all (needs loop mounts)
  *   npm run soak -- large --gib 4          one transaction of so many GiB (needs about 10 × free)
  *   npm run soak -- segments               every value of every byte of a 64 KiB segment

@@ -1,7 +1,7 @@
 /**
- * SIGKILL of the leader while accounts are made and dropped beside the commits: what waits for its
- * ACK holds the lock of the accounts, so nobody new can log in at the source. Beside each such round
- * one with a plain kill, for comparison.
+ * SIGKILL of the leader while accounts are made and dropped, or binlog_checksum is changed, beside the
+ * commits: what waits for an ACK holds a lock, so nobody new can log in at the source. Beside each such
+ * round one with a plain kill, for comparison.
  */
 import type { NodeProcess } from "../../demo/node-process.ts";
 import { percentile } from "./cluster-rounds.ts";
@@ -21,6 +21,21 @@ export interface LockoutReport {
 }
 
 const DEADLINE_MS = 30_000;
+const KINDS: readonly (readonly [what: string, statements: readonly string[]])[] = [
+  [
+    "CREATE USER",
+    [
+      "CREATE USER passing@'%' IDENTIFIED BY 'x'",
+      "GRANT SELECT ON shop.* TO passing@'%'",
+      "DROP USER passing@'%'",
+    ],
+  ],
+  // Each begins a new file: not more than a few.
+  [
+    "SET GLOBAL binlog_checksum",
+    ["SET GLOBAL binlog_checksum = NONE", "SET GLOBAL binlog_checksum = CRC32", "DO SLEEP(0.05)"],
+  ],
+];
 /** So long nobody logs in where nothing is locked. */
 const LOGIN_MS = 500;
 
@@ -34,7 +49,7 @@ export async function lockoutRounds(
     replicas: ["v1"],
     toml: `keep_connection = ${keep}\n[storage]\nsegment_bytes = "16MiB"`,
   });
-  const accounts = new AccountLoop(made);
+  const locking = new Locking(made);
   try {
     made.load.start();
     const plain: number[] = [];
@@ -42,18 +57,19 @@ export async function lockoutRounds(
     let lockedOut = 0;
     for (let round = 1; round <= rounds; round++) {
       plain.push(await killOnce(made, round, keep, async () => {}));
-      accounts.start();
+      const [what, statements] = KINDS[(round - 1) % KINDS.length]!;
+      locking.start(statements);
       let loginMs = 0;
       locked.push(
         await killOnce(made, round, keep, async () => {
           loginMs = await timeToLogIn(made);
         }),
       );
-      await accounts.stop();
+      await locking.stop();
       if (loginMs > LOGIN_MS) lockedOut++;
       say(
         `round ${round}: commits waited ${plain.at(-1)} ms after a plain kill, ${locked.at(-1)} ms beside ` +
-          `CREATE USER, where a login took ${loginMs} ms`,
+          `${what}, where a login took ${loginMs} ms`,
       );
     }
     await made.load.stop();
@@ -123,8 +139,8 @@ async function timeToLogIn({ source }: MysqlCluster): Promise<number> {
   return tookMs;
 }
 
-/** Makes accounts and drops them, one after another, in a session of its own. */
-class AccountLoop {
+/** Statements that hold what each login needs, one after another, in a session of their own. */
+class Locking {
   readonly #made: MysqlCluster;
   #run: Promise<void> | null = null;
   #stopped = false;
@@ -133,9 +149,9 @@ class AccountLoop {
     this.#made = made;
   }
 
-  start(): void {
+  start(statements: readonly string[]): void {
     this.#stopped = false;
-    this.#run = this.#loop();
+    this.#run = this.#loop(statements);
     // Whoever stops it hears of it.
     this.#run.catch(() => {});
   }
@@ -145,13 +161,9 @@ class AccountLoop {
     await this.#run;
   }
 
-  async #loop(): Promise<void> {
+  async #loop(statements: readonly string[]): Promise<void> {
     const shell = this.#made.source.openShell();
-    while (!this.#stopped) {
-      await shell.query("CREATE USER passing@'%' IDENTIFIED BY 'x'", DEADLINE_MS);
-      await shell.query("GRANT SELECT ON shop.* TO passing@'%'", DEADLINE_MS);
-      await shell.query("DROP USER passing@'%'", DEADLINE_MS);
-    }
+    while (!this.#stopped) for (const sql of statements) await shell.query(sql, DEADLINE_MS);
     await shell.close();
   }
 }
