@@ -126,7 +126,7 @@ export const OPTIONS: readonly Option[] = [
     "keep_connection",
     yesNo,
     true,
-    "Each voter keeps one connection to the source logged in: a new leader pulls on it although the source lets nobody new in.",
+    "Each voter keeps one connection to the source logged in: a new leader pulls on it when nobody can log in.",
   ),
   option(
     "source",

@@ -41,7 +41,8 @@ export interface DumpOptions {
 
 /** Below it a file's own format description counts, whatever the source writes into the next one. */
 const ANNOUNCED = "CRC32";
-export const ANNOUNCE_CHECKSUM: string = `SET @master_binlog_checksum = '${ANNOUNCED}', @source_binlog_checksum = '${ANNOUNCED}'`;
+const announcing = (side: string): string => `@${side}_binlog_checksum = '${ANNOUNCED}'`;
+export const ANNOUNCE_CHECKSUM: string = `SET ${announcing("master")}, ${announcing("source")}`;
 
 /**
  * What must be said before a dump, in both spellings: sources before 8.0.26 know only the old ones.

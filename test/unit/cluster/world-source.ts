@@ -99,7 +99,8 @@ export class WorldSource {
   async #listen(): Promise<void> {
     const address = { host: this.machine.address, port: 3306 };
     await this.#platform.net.listen(address, (conn) => {
-      this.#serve(conn).catch(() => conn.destroy());
+      // What a refused login is told is still to be sent.
+      this.#serve(conn).catch(() => conn.end());
     });
   }
 
