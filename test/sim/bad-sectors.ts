@@ -3,6 +3,7 @@ import type { DiskImage, FileImage } from "../../runtime/memory/disk-image.ts";
 import { SEGMENT_HEADER_BYTES } from "../../src/storage/format.ts";
 
 export const SECTOR_BYTES = 512;
+export const NOISE = 0xa5;
 
 export interface BadPlace {
   readonly path: string;
@@ -30,11 +31,16 @@ export function writtenSector(image: DiskImage, b: number): BadPlace | null {
 }
 
 /** Some sectors from there on have other bytes, as whole batches may; or the first batch of that segment. */
-export function overwrite(image: DiskImage, { file, at }: BadPlace, b: number): void {
+export function overwrite(
+  image: DiskImage,
+  { file, at }: BadPlace,
+  b: number,
+  fill: number = (b >> 4) % 2 === 0 ? 0 : NOISE,
+): void {
   const sectors = 1 + ((b >> 6) % 4);
   const from = (b >> 9) % 3 === 0 ? SEGMENT_HEADER_BYTES : at;
   const most = Math.max(0, file.visible.size - from);
   const bytes = new Uint8Array(Math.min(most, sectors * SECTOR_BYTES));
-  bytes.fill((b >> 4) % 2 === 0 ? 0 : 0xa5);
+  bytes.fill(fill);
   image.damage(file, from, bytes);
 }

@@ -51,8 +51,10 @@ export class Ghost {
   readonly #voters = new Map<number, JointConfig>();
   /** By node and term, for whom it voted: also before its disk forgot it. */
   readonly #votes = new Map<string, number>();
-  /** By node, the term and index of the last entry that its disk had before it went bad. */
-  readonly #had = new Map<number, { readonly term: number; readonly index: number }>();
+  /** By candidate and term, the last entry that it asked with. */
+  readonly #asked = new Map<string, { readonly term: number; readonly index: number }>();
+  /** By node, the last entry that its disk had in each of its terms, before it went bad. */
+  readonly #had = new Map<number, { readonly inTerm: number; term: number; index: number }[]>();
   #last: { index: number; conf: ConfState };
   highest: number;
 
@@ -63,10 +65,11 @@ export class Ghost {
     this.#configs.set(index, first);
   }
 
-  /** `to` is the candidate, where a vote is given. */
-  sent(from: Witnessed, m: Message, to: Witnessed | null = null): void {
+  sent(from: Witnessed, m: Message): void {
     this.#noteLast(from);
-    if (m.type === "MsgVoteResp" && !m.reject) this.#judgeVote(from, m, to);
+    if (m.type === "MsgVote")
+      this.#asked.set(`${from.id} ${m.term}`, { term: m.logTerm, index: m.index });
+    if (m.type === "MsgVoteResp" && !m.reject) this.#judgeVote(from, m);
     if (m.type === "MsgPreVote" || m.type === "MsgPreVoteResp" || m.term === 0) return;
     const { term, vote } = from.storage.hardState;
     if (m.term > term) {
@@ -86,24 +89,29 @@ export class Ghost {
   #noteLast({ id, storage, isDamaged = false }: Witnessed): void {
     if (isDamaged) return;
     const index = storage.lastIndex();
-    this.#had.set(id, { term: storage.term(index) as number, index });
+    const term = storage.term(index) as number;
+    const inTerm = storage.hardState.term;
+    const had = this.#had.get(id) ?? [];
+    this.#had.set(id, had);
+    if (had.at(-1)?.inTerm === inTerm) had.pop();
+    had.push({ inTerm, term, index });
   }
 
   /** One vote a term, whatever the disk forgot; and none for a log that lacks what the voter had. */
-  #judgeVote({ id }: Witnessed, { term, to }: Message, candidate: Witnessed | null): void {
+  #judgeVote({ id }: Witnessed, { term, to }: Message): void {
     const key = `${id} ${term}`;
     const before = this.#votes.get(key) ?? to;
     this.#votes.set(key, to);
     if (before !== to)
       throw new Violation("S7", `${id} voted for ${before} and for ${to} in term ${term}`);
-    const had = this.#had.get(id);
-    if (candidate === null || had === undefined || candidate.isDamaged === true) return;
-    const index = candidate.storage.lastIndex();
-    const last = candidate.storage.term(index) as number;
-    if (last > had.term || (last === had.term && index >= had.index)) return;
+    // What came in the term of the vote itself may have come behind it: votes are told when they are durable.
+    const had = this.#had.get(id)?.findLast(({ inTerm }) => inTerm < term);
+    const asked = this.#asked.get(`${to} ${term}`);
+    if (asked === undefined || had === undefined) return;
+    if (asked.term > had.term || (asked.term === had.term && asked.index >= had.index)) return;
     throw new Violation(
       "S3",
-      `${id}, which had ${had.term}/${had.index}, voted for ${to}, which has ${last}/${index}`,
+      `${id}, which had ${had.term}/${had.index}, voted for ${to} with ${asked.term}/${asked.index}`,
     );
   }
 

@@ -73,7 +73,7 @@ export class MachineCluster implements Watcher {
   }
 
   #sent(node: MachineNode, message: Message): void {
-    this.ghost.sent(node, message, this.nodes.find(({ id }) => id === message.to) ?? null);
+    this.ghost.sent(node, message);
   }
   applied(node: MachineNode, entry: Entry): void {
     this.ghost.applied(node, entry);

@@ -4,7 +4,7 @@
  */
 
 import type { ConfChangeStep } from "../../../src/raft/conf-change.ts";
-import { overwrite, writtenSector } from "../bad-sectors.ts";
+import { NOISE, overwrite, writtenSector } from "../bad-sectors.ts";
 import type { MachineCluster } from "./cluster.ts";
 import type { MachineNode } from "./node.ts";
 import type { Fault, FaultKind } from "./plan.ts";
@@ -185,8 +185,12 @@ export class FaultInjector {
 
   /** Of a voter among three at least. It may go on with what it has for a while; then it is replaced. */
   #loseSectors(node: MachineNode, b: number, lastsMs: number): boolean {
-    const conf = this.#cluster.leader()?.parts?.state.conf;
-    if (conf === undefined || this.isBusy || node.isRetired) return false;
+    const leader = this.#cluster.leader();
+    if (leader === null || this.isBusy || node.isRetired) return false;
+    // A change under way may lead to a quorum that needs this very disk.
+    const { pendingConfIndex, log } = leader.core!.raft;
+    if (pendingConfIndex > log.applied) return false;
+    const { conf } = leader.parts!.state;
     if (conf.voters.length < 3 || conf.votersOutgoing.length > 0) return false;
     if (!conf.voters.includes(node.id)) return false;
     const isDown = b % 2 === 0;
@@ -196,7 +200,9 @@ export class FaultInjector {
     if (place === null) return false;
     node.isDamaged = true;
     this.#damaged = node;
-    overwrite(image, place, b);
+    // No zeros: at the log's end they are what a torn write leaves. That such a disk forgot what it had
+    // acknowledged is known to its peers only (judge.ts), whom whole nodes have and these do not.
+    overwrite(image, place, b, NOISE);
     this.#count(isDown ? "bad sectors while down" : "bad sectors under a running node");
     if (isDown) this.#during(node, lastsMs / 4, () => node.start());
     this.#cluster.world.time.schedule(2_000 + lastsMs, "replace", () => this.#replaceDamaged());
