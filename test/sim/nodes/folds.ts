@@ -49,7 +49,7 @@ function moving({ stream, settings }: NodeState): unknown {
   const { fileEnd, sequence, visibleSequence, open, last, brokenPulls, file } = stream;
   return [
     [epoch, source, pull, nextPullSequence, streamEnd, visibleEnd, visible],
-    [fileEnd, sequence, visibleSequence, open, last, brokenPulls, stream.deadBytes],
+    [fileEnd, sequence, visibleSequence, open, last, brokenPulls],
     file === null ? null : [file.name, file.sourceName, file.sourceUuid, file.size, file.end],
     file?.partial,
     stream.executed.toString(),
