@@ -27,7 +27,8 @@ export function isTransfer(m: Message): boolean {
 export function campaignOnTimeout(raft: Raft): void {
   raft.electionElapsed++;
   raft.leaderlessTicks++;
-  if (!raft.mayCampaign || !promotable(raft)) return;
+  // Who does not campaign lets its lease on the old leader end: others need its vote.
+  if (!raft.mayCampaign || !promotable(raft) || lacksCommitted(raft)) return;
   if (raft.electionElapsed < raft.randomizedElectionTimeout) return;
   raft.electionElapsed = 0;
   raft.step(message("MsgHup", { from: raft.id }));
@@ -52,7 +53,7 @@ export function hup(raft: Raft, kind: CampaignKind): void {
     raft.logger.warn(
       `${id} cannot campaign at term ${raft.term} since there are still pending configuration changes to apply`,
     );
-  } else if (raft.log.lastIndex() < raft.toldCommitted) {
+  } else if (lacksCommitted(raft)) {
     raft.logger.warn(
       `${id} cannot campaign at term ${raft.term} since its log ends before entry ` +
         `${raft.toldCommitted}, which is committed`,
@@ -61,6 +62,11 @@ export function hup(raft: Raft, kind: CampaignKind): void {
     raft.logger.info(`${id} is starting a new election at term ${raft.term}`);
     campaign(raft, kind);
   }
+}
+
+/** It was told that an entry is committed which its log does not hold, and so could not be elected. */
+function lacksCommitted({ log, toldCommitted }: Raft): boolean {
+  return log.lastIndex() < toldCommitted;
 }
 
 function hasUnappliedConfChange(raft: Raft): boolean {

@@ -26,8 +26,8 @@ export const CLUSTER_MUTANTS: readonly Mutant[] = [
   onCores(
     "a campaign with a log that ends before what is committed",
     "src/raft/election.ts",
-    "} else if (raft.log.lastIndex() < raft.toldCommitted) {",
-    "} else if (raft.log.lastIndex() < 0) {",
+    "  return log.lastIndex() < toldCommitted;",
+    "  return log.lastIndex() < 0 && toldCommitted > 0;",
   ),
   onNodes(
     "buffers: memory is used again while a socket sends it",

@@ -307,3 +307,22 @@ test("who was told of a commit neither votes for a log that ends before it nor c
   member.node.campaign();
   assert.equal(member.node.role, "follower");
 });
+
+test("who was told of a commit that it lacks does not hold on to its old leader, and votes for another", () => {
+  const setup = { options: { ...PLAIN, checkQuorum: true }, terms: [1, 1] };
+  const member = new Member(1, [1, 2, 3], {
+    ...setup,
+    hardState: { term: 1, vote: 0, commit: 0 },
+  });
+  member.receive("MsgApp", 2, { term: 1, index: 4, logTerm: 1, commit: 5 });
+  assert.equal(member.node.leader, 2);
+  // However often its own time-out comes.
+  for (let tick = 0; tick < 100; tick++) {
+    member.node.tick();
+    member.drain();
+    if (tick < 2 * member.raft.config.electionTick) continue;
+    const { term } = member.raft;
+    const asked = member.receive("MsgPreVote", 3, { term: term + 1, index: 5, logTerm: 1 });
+    assert.equal(only(asked).reject, false, `tick ${tick}`);
+  }
+});

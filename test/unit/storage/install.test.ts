@@ -182,7 +182,7 @@ test("install: a term or a vote is never taken back", async () => {
 });
 
 for (const bytes of [300, 70_000]) {
-  test(`install: a log that begins late has its checkpoint of ${bytes} bytes twice; without either it is refused`, async () => {
+  test(`install: what begins a late log is there twice (${bytes} bytes); without either it is refused`, async () => {
     const world = await filled(6);
     const snapshot = { ...SNAPSHOT, data: payload(9, bytes) };
     await world.settle(world.log!.install(snapshot, HARD_STATE));
