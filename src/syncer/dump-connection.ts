@@ -39,7 +39,7 @@ export interface DumpOptions {
   readonly semiSync: boolean;
 }
 
-/** Below it a file's own format description counts, whatever the source writes into the next one. */
+/** Decides only about a dump's first event: for all others the file's own description counts. */
 const ANNOUNCED = "CRC32";
 const announcing = (side: string): string => `@${side}_binlog_checksum = '${ANNOUNCED}'`;
 export const ANNOUNCE_CHECKSUM: string = `SET ${announcing("master")}, ${announcing("source")}`;
