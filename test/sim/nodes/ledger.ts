@@ -25,6 +25,7 @@ export class Ledger {
   readonly #live = new Map<string, Written[]>();
   /** All that was ever written, by where it ended. */
   readonly #byPlace = new Map<string, Written[]>();
+  readonly #oldest = new Map<string, string>();
 
   wrote(place: Omit<Written, "before">): void {
     const log = this.#logOf(place.server);
@@ -32,6 +33,15 @@ export class Ledger {
     log.push(written);
     const key = placeKey(place.server, place.file, place.end);
     this.#byPlace.set(key, [...(this.#byPlace.get(key) ?? []), written]);
+  }
+
+  /** The oldest file that the server has left. */
+  purged(server: string, oldest: string): void {
+    this.#oldest.set(server, oldest);
+  }
+
+  isPurged({ server, file }: Written): boolean {
+    return file < (this.#oldest.get(server) ?? "");
   }
 
   #logOf(server: string): Written[] {

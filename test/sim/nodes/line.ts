@@ -41,7 +41,7 @@ export class Line {
   /** So many transactions were acknowledged, and given to a replica. */
   acked = 0;
   given = 0;
-  /** What an operator gave up. */
+  /** What an operator gave up, or what the source had purged when the line began. */
   gap: GtidSet = new GtidSet();
 
   constructor(ledger: Ledger) {
@@ -91,6 +91,12 @@ export class Line {
   #checkOrder({ sid, gno }: LineItem, { before, file, server }: Written): void {
     if (before === null || this.has(before.transaction)) return;
     const { transaction } = before;
+    if (this.items.length === 1 && this.#ledger.isPurged(before)) {
+      // The line begins with the oldest file that the server still has.
+      for (let one: Written | null = before; one !== null; one = one.before)
+        this.gap.add(one.transaction.sid, BigInt(one.transaction.gno));
+      return;
+    }
     if (this.gap.has(transaction.sid, BigInt(transaction.gno))) return;
     const other = this.#byGtid.has(`${transaction.sid}:${transaction.gno}`)
       ? "another transaction of that number is there"

@@ -198,6 +198,7 @@ export class Sources {
     }
     this.active.cutDumps();
     this.active.purge();
+    this.ledger.purged(this.active.uuid, this.active.end.file);
     this.#marks = [];
   }
 
