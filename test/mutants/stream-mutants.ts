@@ -85,7 +85,7 @@ export const STREAM_MUTANTS: readonly Mutant[] = [
     "if (this.#clock.mono() - this.#lastAckMs >= QUIET_ACK_MS) this.ackVisible();",
     "",
   ),
-  onNodes(
+  inTests(
     "attach: the last transaction is not compared",
     DUMP,
     "const same =\n      eventLogPos(event) === end && equalBytes(event, stored.subarray(at, at + event.length));",
@@ -116,7 +116,7 @@ export const STREAM_MUTANTS: readonly Mutant[] = [
     "if (!extra.isEmpty) {",
     "if (!extra.isEmpty && executed.isEmpty) {",
   ),
-  onNodes(
+  inTests(
     "attach: what the source has purged is not missed",
     SETS,
     "if (!missing.isEmpty) throw gap(host, facts, missing, executed);",

@@ -77,6 +77,24 @@ test("Put back, with numbers used again: a FORK, whatever file they stand in", a
   }
 });
 
+test("Put back, and the last transaction has other bytes of the same length: a FORK", async () => {
+  const pulling = await Pulling.start((source) => commit(source, 1, 3));
+  const { source } = pulling;
+  const before = source.copy();
+  commit(source, 4, 6);
+  await pulling.has(source);
+  const { position } = source.end;
+  await pulling.away(() => {
+    source.putBackInFile(before);
+    commit(source, 4, 6, 99);
+    assert.equal(source.end.position, position);
+    commit(source, 7, 8);
+  });
+  await pulling.is("FORK");
+  assert.equal(pulling.node.gtid().executed, `${A}:1-6`);
+  await pulling.stop();
+});
+
 test("Put back, and our last file ends with nothing in it: a FORK too", async () => {
   const pulling = await Pulling.start((source) => commit(source, 1, 3));
   const { source } = pulling;
@@ -179,6 +197,18 @@ test("A purge that leaves our last file needs nobody, although its last transact
     commit(source, 4, 5);
   });
   await pulling.has(source);
+  await pulling.stop();
+});
+
+test("The source says that it purged what was never in its files (gtid_purged = '+...'): a GAP", async () => {
+  const pulling = await Pulling.start((source) => commit(source, 1, 3));
+  const { source } = pulling;
+  await pulling.away(() => {
+    source.variables.set("gtid_executed", `${A}:1-3,${B}:1-2`);
+    source.variables.set("gtid_purged", `${B}:1-2`);
+  });
+  await pulling.is("GAP");
+  assert.equal(pulling.syncer.gtids["missing"], `${B}:1-2`);
   await pulling.stop();
 });
 
