@@ -230,13 +230,17 @@ class Loader {
   async #scanSealed(opened: Opened, next: SegmentHeader): Promise<void> {
     const { segment } = opened;
     const { hardState } = await this.#scan(opened);
-    const { lastIndex, lastTerm } = this.#index.end;
-    if (lastIndex >= segment.footer!.lastIndex) return;
-    const sameTerm = lastTerm === next.before.lastTerm;
-    const after = sameTerm ? lastIndex : Math.min(lastIndex, hardState.commit);
-    this.#lose(after, next.before);
+    const { firstIndex, end: known } = this.#index;
+    const end = next.before;
+    const sameTerm = known.lastTerm === end.lastTerm && known.lastIndex <= end.lastIndex;
+    if (sameTerm && known.lastIndex === end.lastIndex) return;
+    // What is lost may have cut off what was not committed, also down to the same index or a lower one.
+    const uncut = Math.min(known.lastIndex, end.lastIndex, hardState.commit);
+    const after = sameTerm ? known.lastIndex : Math.max(uncut, firstIndex - 1);
+    this.#lose(after, end);
+    if (end.lastIndex <= after) return;
     const why = `segment ${segment.id}: its end is damaged`;
-    this.#damage.push({ fromIndex: after + 1, toIndex: next.before.lastIndex, why });
+    this.#damage.push({ fromIndex: after + 1, toIndex: end.lastIndex, why });
   }
 
   #lose(after: number, end: LogEnd): void {

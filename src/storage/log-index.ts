@@ -123,8 +123,12 @@ export class LogIndex {
     if (last !== undefined && last.lastIndex > index) last.lastIndex = index;
     while (this.terms.length > 0 && this.terms[this.terms.length - 1]!.index > index)
       this.terms.pop();
+    let newest = 0;
     while (this.changes.length > 0 && this.changes[this.changes.length - 1]! > index)
-      this.changes.pop();
+      newest = this.changes.pop()!;
+    // Of a range that is lost only the newest change is known: what is left of it may hold another.
+    const isLost = index >= this.firstIndex && index < this.lastIndex && this.find(index) < 0;
+    if (newest > 0 && isLost) this.changes.push(index);
     this.lastIndex = Math.min(this.lastIndex, index);
     this.#open = false;
   }

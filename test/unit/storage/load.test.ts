@@ -15,7 +15,7 @@ import {
 } from "../../../src/raft/types.ts";
 import { RecordType } from "../../../src/storage/format.ts";
 import type { DurableLog } from "../../../src/storage/log.ts";
-import { EntryGone } from "../../../src/storage/storage.ts";
+import { EntryDamaged, EntryGone } from "../../../src/storage/storage.ts";
 import { batchesOf, loseSector, segmentPaths } from "./batches.ts";
 import { LogWorld, payload } from "./world-log.ts";
 
@@ -205,4 +205,64 @@ test("the end of a sealed segment and its index are lost: the next segment says 
     "its term, and whether it changes the members",
   );
   assert.deepEqual(after.slice(lost), before.slice(lost));
+});
+
+for (const last of [9, 10]) {
+  test(`entries that a lost end of a sealed segment had replaced, up to ${last}, are lost, and not those of old`, async () => {
+    const world = new LogWorld(7);
+    const log = await world.open();
+    const put = (commit: number, entries: Entry[], truncateAfter?: number): Promise<void> => {
+      const cut = truncateAfter === undefined ? {} : { truncateAfter };
+      const hardState = { term: entries[0]!.term, vote: 1, commit };
+      return world.settle(log.append({ hardState, entries, ...cut }));
+    };
+    const run = (from: number, to: number, term: number): Entry[] =>
+      Array.from({ length: to - from + 1 }, (_, i) => entry(from + i, term));
+    await put(7, run(1, 10, 1));
+    await put(7, run(8, last, 2), 7);
+    // It does not fit: the segment is sealed.
+    await put(7, [{ ...entry(last + 1, 2), data: payload(1, 56_000) }]);
+    await put(last + 1, [entry(last + 2, 2)]);
+    await world.settle(log.close());
+    const batches = batchesOf(world.disk);
+    const sealed = batches.findIndex(({ records }) => records[0]!.type === RecordType.INDEX);
+    assert.equal(batches[sealed - 1]!.records[0]!.type, RecordType.TRUNCATE);
+    for (const { path, at } of batches.slice(sealed - 1, sealed + 1))
+      loseSector(world.disk, path, at);
+    const again = await world.open();
+    assert.deepEqual(
+      again.damage.map(({ fromIndex, toIndex }) => [fromIndex, toIndex]),
+      [[8, last]],
+    );
+    for (let index = 8; index <= last; index++)
+      await assert.rejects(world.settle(again.read(index, 1)), EntryDamaged);
+    assert.deepEqual([again.term(7), again.term(last), again.term(last + 1)], [1, 2, 2]);
+  });
+}
+
+test("of a lost range that was cut, what is left may hold an older change of the members", async () => {
+  const world = new LogWorld(8);
+  const log = await world.open();
+  const put = (commit: number, entries: Entry[], truncateAfter?: number): Promise<void> => {
+    const cut = truncateAfter === undefined ? {} : { truncateAfter };
+    const hardState = { term: entries[0]!.term, vote: 1, commit };
+    return world.settle(log.append({ hardState, entries, ...cut }));
+  };
+  const types = [EntryType.NORMAL, EntryType.CONF_CHANGE_V2] as const;
+  await put(1, [entry(1, 1)]);
+  await put(
+    1,
+    [0, 1, 0, 0, 1].map((kind, i) => entry(2 + i, 1, types[kind])),
+  );
+  await put(4, [entry(5, 2)], 4);
+  await world.settle(log.close());
+  const lost = batchesOf(world.disk)[1]!;
+  loseSector(world.disk, lost.path, lost.at);
+  const again = await world.open();
+  assert.deepEqual(
+    again.damage.map(({ fromIndex, toIndex }) => [fromIndex, toIndex]),
+    [[2, 4]],
+  );
+  assert.equal(again.hasConfChange(2, 5), true);
+  assert.equal(again.hasConfChange(5, 6), false);
 });
