@@ -274,6 +274,8 @@ export class Consensus implements Service {
     const parts = [this.#writer.run(stop.signal), this.#reads.run(stop.signal)];
     try {
       if (this.#failure !== null) throw this.#failure;
+      // Not only from the first tick on: damage may hide that others vote.
+      this.node.setMayCampaign(this.mayLead);
       // With nobody to wait for there is no reason to.
       if (this.node.isOnlyVoter && this.fenced === null) this.#do(() => this.node.campaign());
       await Promise.race([failed, Promise.all(parts)]);

@@ -163,7 +163,8 @@ export class PeerHost implements PeersHost {
       installs: core.log.installs,
       applied: core.driver.applied,
       full: core.log.full,
-      keptFrom: core.state.stream.files[0]?.startEntry ?? 0,
+      // One that joined from now has less than the cluster keeps, and was told of no purge.
+      keptFrom: core.state.startsAt > 0 ? 0 : (core.state.stream.files[0]?.startEntry ?? 0),
       neededFrom: this.neededFrom(),
       hash: core.driver.hashes.newest(),
       rtts: this.rtts(),

@@ -1,11 +1,14 @@
 /** Damage hides nothing: what Raft's safety needs is proved from what is whole, or the node does not act. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { decodeConfChange } from "../../../src/raft/conf-change.ts";
+import { silentLogger } from "../../../src/base/logger.ts";
+import { type NodeCore, openCore } from "../../../src/cluster/node-core.ts";
+import { decodeConfChange, encodeConfChange } from "../../../src/raft/conf-change.ts";
 import { EntryType, message } from "../../../src/raft/types.ts";
 import { RecordType } from "../../../src/storage/format.ts";
 import { DATA_DIR, type SimNode } from "../../sim/nodes/node.ts";
 import { batchesOf, loseSector, type StoredBatch } from "../storage/batches.ts";
+import { LogWorld } from "../storage/world-log.ts";
 import { idOf, running, SimNodes } from "./sim-nodes.ts";
 
 const ACCOUNT = { sha2: "ab".repeat(32), native: null };
@@ -138,4 +141,43 @@ test("a log of which no checkpoint can be read is refused, with what to do", asy
   follower.start();
   await nodes.until("it ended", () => nodes.ended.length > 0);
   assert.match(nodes.ended[0]!.message, /who its members are is not known.*joins as a new learner/);
+});
+
+test("an only voter that lost a change of the members does not lead for a moment at its start either", async () => {
+  const world = new LogWorld(1);
+  const open = (): Promise<NodeCore> =>
+    world.settle(
+      openCore(world.world.machine("a").start(), silentLogger, {
+        dataDir: "data",
+        segmentBytes: 64 * 1024,
+        onFatal: (error) => world.failures.push(error),
+        cluster: null,
+      }),
+    );
+  const { log } = await open();
+  const change = encodeConfChange({
+    transition: "auto",
+    changes: [{ type: "add-node", id: 2 }],
+    context: new Uint8Array(0),
+  });
+  const datas = [new Uint8Array(0), change, Uint8Array.of(0)];
+  // That the change is committed the log does not know: 2 may have it from another.
+  for (const [at, data] of datas.entries()) {
+    const type = data === change ? EntryType.CONF_CHANGE_V2 : EntryType.NORMAL;
+    const entries = [{ index: at + 1, term: 1, type, data }];
+    await world.settle(log.append({ hardState: { term: 1, vote: 1, commit: 1 }, entries }));
+  }
+  await world.settle(log.close());
+  const lost = batchesOf(world.disk).find(({ records }) => records[0]!.index === 2)!;
+  loseSector(world.disk, lost.path, lost.at);
+  const { driver } = await open();
+  await world.settle(driver.recover());
+  assert.equal(driver.consensus.node.isOnlyVoter, true);
+  const stop = new AbortController();
+  const running = driver.run(stop.signal);
+  await world.world.time.advance(5_000);
+  assert.deepEqual([driver.consensus.history.leaderChanges, driver.term, driver.commit], [0, 1, 1]);
+  stop.abort();
+  await world.settle(running);
+  assert.deepEqual(world.failures, []);
 });

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { NodeCluster } from "../../sim/nodes/cluster.ts";
-import type { SimNode } from "../../sim/nodes/node.ts";
-import { executedOf, hasFiles, loadedCluster } from "./loaded-cluster.ts";
+import { DATA_DIR, type SimNode } from "../../sim/nodes/node.ts";
+import { executedOf, exported, hasFiles, loadedCluster } from "./loaded-cluster.ts";
 import { running } from "./sim-nodes.ts";
 
 type Loaded = Awaited<ReturnType<typeof loadedCluster>>;
@@ -125,5 +125,23 @@ test("A crash at any moment of the joining leads to the same file", async () => 
     const { members } = running(node).core.state;
     const mine = [...members.values()].filter(({ name }) => name === node.name);
     assert.equal(mine.length, 1, `${killedMs} ms`);
+  }
+});
+
+test("What it lacks the others keep, also when their disks are full", async () => {
+  const { cluster } = await withThreeFiles(3);
+  const voters = [...cluster.nodes];
+  const files = names(cluster.leader()!);
+  const node = join(cluster);
+  await cluster.until("it is there", () => isThere(node));
+  for (const { machine } of voters) {
+    const { faults, image } = machine.disk(DATA_DIR);
+    faults.capacityBytes = image.usedBytes();
+  }
+  await cluster.until("all are full", () => voters.every((one) => running(one).core.log.full));
+  await cluster.world.time.advance(5_000);
+  for (const voter of voters) {
+    assert.equal(running(voter).core.log.firstIndex, 1);
+    assert.ok((await exported(cluster, voter, files[0]!)).length > 0);
   }
 });
