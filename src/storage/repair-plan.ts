@@ -1,6 +1,6 @@
 /** What a repair writes, once all of it is proved (repair.ts). */
 import { equalBytes } from "../base/bytes.ts";
-import type { Disk } from "../platform/disk.ts";
+import { type Disk, DiskError } from "../platform/disk.ts";
 import type { LogIndex } from "./log-index.ts";
 import type { SegmentEntry } from "./manifest.ts";
 import { segmentPath } from "./segment-file.ts";
@@ -22,23 +22,36 @@ export class RepairPlan {
     this.found = found;
   }
 
-  /** Durable when it resolves. False when it does not read as it was written: the disk is no good. */
+  /**
+   * Durable when it resolves. False when the disk does not take it, or it does not read as it was written: the
+   * damage stays then, which is no reason to end.
+   */
   async write(): Promise<boolean> {
-    let isWritten = true;
-    for (const [segment, patches] of this.#patches) {
-      const file = await this.#disk.open(pathOf(segment), "durable");
-      try {
-        for (const { at, bytes } of patches) await file.write(at, [bytes]);
-        for (const { at, bytes } of patches) {
-          const now = new Uint8Array(bytes.length);
-          const read = await file.read(at, now).catch(() => 0);
-          isWritten &&= read === bytes.length && equalBytes(now, bytes);
-        }
-      } finally {
-        await file.close();
-      }
+    try {
+      let isWritten = true;
+      for (const [segment, patches] of this.#patches)
+        isWritten = (await this.#writeTo(segment, patches)) && isWritten;
+      return isWritten;
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error;
+      return false;
     }
-    return isWritten;
+  }
+
+  async #writeTo(segment: SegmentEntry, patches: readonly Patch[]): Promise<boolean> {
+    const file = await this.#disk.open(pathOf(segment), "durable");
+    try {
+      for (const { at, bytes } of patches) await file.write(at, [bytes]);
+      let isWritten = true;
+      for (const { at, bytes } of patches) {
+        const now = new Uint8Array(bytes.length);
+        const read = await file.read(at, now).catch(() => 0);
+        isWritten &&= read === bytes.length && equalBytes(now, bytes);
+      }
+      return isWritten;
+    } finally {
+      await file.close();
+    }
   }
 }
 

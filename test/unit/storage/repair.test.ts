@@ -236,3 +236,23 @@ test("repair: what is not in the log, or not all of the range, is refused; a fai
   await assert.rejects(world.settle(log.repair(range(1, 3), entries)), /EIO/);
   assert.equal(world.failures.length, 1);
 });
+
+test("repair: a disk that does not take the bytes keeps its damage, and the log goes on", async () => {
+  const world = await filled(1);
+  const entries = await world.readAll();
+  await world.settle(world.log!.close());
+  const [path] = segmentPaths(world);
+  damage(world, path!, 8192 + 600, Uint8Array.of(9, 9, 9, 9));
+  const [range] = (await openAndLook(world))!;
+  const log = world.log!;
+  const { faults } = world.disk;
+  const missing = slice(entries, range!);
+  await world.world.time.advance(3_000);
+  faults.writeError = "EIO";
+  assert.equal(await world.settle(log.repair(range!, missing)), false);
+  faults.writeError = null;
+  assert.deepEqual([log.damage.length, world.failures], [1, []]);
+  assert.equal(await world.settle(log.repair(range!, missing)), true);
+  await areEqual(world, entries, "repaired");
+  await world.settle(log.close());
+});
