@@ -207,8 +207,9 @@ export class DurableLog {
     const records = recordsOf({ hardState, entries: [], checkpoint }, this.#index);
     try {
       const end = await installHead(this.#next, this.#assembler, identity, head, records, crc32);
+      await this.#writeManifest([segment], this.#installs + 1);
+      // In one step: peers are told of both, and a log that is shorter than it was needs its new count.
       this.#installs++;
-      await this.#writeManifest([segment]);
       const gone = this.#segments.splice(0, this.#segments.length, segment);
       this.#index.reset(segment.firstIndex);
       this.#hot.truncateAfter(0);
@@ -372,9 +373,12 @@ export class DurableLog {
     }
   }
 
-  #writeManifest(segments: readonly SegmentEntry[]): Promise<void> {
+  #writeManifest(
+    segments: readonly SegmentEntry[],
+    installs: number = this.#installs,
+  ): Promise<void> {
     const { manifest, identity, clock } = this.#parts;
-    return patiently(clock, () => manifest.write({ identity, segments, installs: this.#installs }));
+    return patiently(clock, () => manifest.write({ identity, segments, installs }));
   }
 
   /** Without space for it a segment begins without: a start, or a peer, takes an older one. */

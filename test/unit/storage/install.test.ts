@@ -200,3 +200,20 @@ for (const bytes of [300, 70_000]) {
     await assert.rejects(world.open(SEGMENT), /no checkpoint that says what was before/);
   });
 }
+
+test("install: the count of snapshots and the shorter log are shown in the same moment", async () => {
+  const world = await filled(9);
+  const log = world.log!;
+  let done = false;
+  const seen = new Set<string>();
+  const installing = log.install(SNAPSHOT, HARD_STATE).then(() => {
+    done = true;
+  });
+  // What a node tells its peers at any moment: with the old end it would look as if it had lost that later.
+  await world.world.time.runUntil(() => {
+    seen.add(`${log.installs} ${log.lastIndex} ${log.term(log.lastIndex)}`);
+    return done;
+  }, 60_000);
+  await installing;
+  assert.deepEqual([...seen], ["0 12 1", "1 500 7"]);
+});
