@@ -60,6 +60,8 @@ export class KeptConnection implements Service {
   #failures = 0;
   /** When to log in next. */
   #openAtMs = 0;
+  /** What kept it from being opened may be another now. */
+  #isNews = false;
 
   constructor(options: KeptOptions) {
     this.#options = options;
@@ -74,6 +76,7 @@ export class KeptConnection implements Service {
 
   /** Settings or membership changed: look at once whether one is to be kept, and of which source. */
   look(): void {
+    this.#isNews = true;
     this.#sleep.abort();
   }
 
@@ -102,6 +105,8 @@ export class KeptConnection implements Service {
     while (!signal.aborted) {
       const config = await this.#config();
       if (config === null || (this.#held !== null && this.peek(config) === null)) this.#drop();
+      if (this.#isNews && this.#held === null) this.#openAtMs = this.#now;
+      this.#isNews = false;
       if (config === null) {
         await this.#wait(PING_MS, signal);
         continue;

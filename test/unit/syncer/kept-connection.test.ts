@@ -145,3 +145,17 @@ test("Its state is not of another source", async () => {
   assert.equal(other.open, 3, "the pull, the questions, and the kept one");
   await pulling.stop();
 });
+
+test("One that was refused is opened as soon as the settings are right again", async () => {
+  const pulling = await Pulling.start((source) => source.commit(A, 1));
+  const { time, node } = pulling;
+  const { user } = node.source()!;
+  const kept = (): string => `${pulling.syncer.kept.state} ${pulling.syncer.kept.reason}`;
+  await pulling.until(() => kept() === "ready ");
+  await time.run(() => node.setSource({ user: "somebody" }));
+  await pulling.until(() => /^connecting .+/.test(kept()));
+  await time.advance(20_000);
+  await time.run(() => node.setSource({ user }));
+  await pulling.until(() => kept() === "ready ");
+  await pulling.stop();
+});
