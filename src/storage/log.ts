@@ -75,7 +75,7 @@ export class DurableLog {
     const { hotBytes, blockBytes, pool } = parts.options;
     this.#hot = new HotTail(hotBytes, pool);
     this.#at = position.at;
-    this.#activeBytes = Math.max(position.activeBytes, parts.options.segmentBytes);
+    this.#activeBytes = position.activeBytes;
     this.#batchNumber = position.batchNumber;
     this.#previousCrc = position.previousCrc;
     this.#hardState = position.hardState;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CRASH_OUTCOMES } from "../../../runtime/memory/disk-image.ts";
 import type { Entry } from "../../../src/raft/types.ts";
-import { EntryDamaged, LogCorrupt } from "../../../src/storage/storage.ts";
+import { EntryDamaged, LogCorrupt, LogFull } from "../../../src/storage/storage.ts";
 import { LogWorld, payload } from "./world-log.ts";
 
 test("DurableLog reads back what it appended, across segments and a restart", async () => {
@@ -320,4 +320,23 @@ test("a process without a spare handle goes on: what needs one waits, and ends n
   assert.ok(log.segmentCount > segmentCount);
   assert.deepEqual(world.failures, []);
   assert.equal((await world.readAll()).length, 44);
+});
+
+test("DurableLog of which segments are larger than before waits on a full disk, and does not end", async () => {
+  const world = new LogWorld(12);
+  await world.open({ segmentBytes: 64 * 1024 });
+  await world.append([payload(1, 1000)]);
+  await world.settle(world.log!.close());
+  const { faults, image } = world.disk;
+  faults.capacityBytes = image.usedBytes();
+  await world.open({ segmentBytes: 256 * 1024 });
+  const fill = async (): Promise<void> => {
+    for (let i = 0; i < 100; i++) await world.append([payload(i, 3000)]);
+  };
+  await assert.rejects(fill(), LogFull);
+  assert.deepEqual(world.failures, []);
+  faults.capacityBytes = Number.POSITIVE_INFINITY;
+  await world.world.time.advance(10_000);
+  await fill();
+  assert.deepEqual(world.failures, []);
 });
