@@ -274,9 +274,8 @@ export class Consensus implements Service {
     const parts = [this.#writer.run(stop.signal), this.#reads.run(stop.signal)];
     try {
       if (this.#failure !== null) throw this.#failure;
-      // Not only from the first tick on: damage may hide that others vote.
       this.node.setMayCampaign(this.mayLead);
-      // With nobody to wait for there is no reason to.
+      // With nobody to wait for there is no reason to; damage may hide that there is somebody.
       if (this.node.isOnlyVoter && this.fenced === null) this.#do(() => this.node.campaign());
       await Promise.race([failed, Promise.all(parts)]);
     } finally {
@@ -330,10 +329,8 @@ export class Consensus implements Service {
   /** Nothing of its own disk or log speaks against its leading. */
   get mayLead(): boolean {
     const { electionMs, heartbeatMs } = this.#timing;
-    const { stuck, cannotApply } = this;
-    return (
-      this.fenced === null && this.fitness.mayLead(stuck, cannotApply, electionMs / heartbeatMs)
-    );
+    if (this.fenced !== null) return false;
+    return this.fitness.mayLead(this.stuck, this.cannotApply, electionMs / heartbeatMs);
   }
 
   /** Entries, or their terms, that were lost are there again: whoever waited for them is fed. */
