@@ -208,7 +208,7 @@ test("the end of a sealed segment and its index are lost: the next segment says 
 });
 
 for (const last of [9, 10]) {
-  test(`entries that a lost end of a sealed segment had replaced, up to ${last}, are lost, and not those of old`, async () => {
+  test(`what a lost end of a sealed segment had replaced, up to ${last}, does not come back`, async () => {
     const world = new LogWorld(7);
     const log = await world.open();
     const put = (commit: number, entries: Entry[], truncateAfter?: number): Promise<void> => {
