@@ -9,8 +9,8 @@ import { type Entry, EntryType } from "../../../src/raft/types.ts";
 import { RecordType } from "../../../src/storage/format.ts";
 import type { DurableLog } from "../../../src/storage/log.ts";
 import { EntryDamaged, LogCorrupt } from "../../../src/storage/storage.ts";
-import { batchesOf, loseSector } from "./batches.ts";
-import { LogWorld, payload } from "./world-log.ts";
+import { batchesOf, loseSector } from "../../unit/storage/batches.ts";
+import { LogWorld, payload } from "../../unit/storage/world-log.ts";
 
 const SEEDS = 250;
 const BATCHES = 40;
