@@ -16,11 +16,11 @@ test("The kept connection has a name of its own at the source, and can be switch
     "WHERE attr_name = 'program_name' AND attr_value = 'binraft-kept'";
   const node = await LocalNode.start({ source: sourceSettings(source) });
   try {
-    await waitFor(async () => (await source.value(sql)) === "1", {
+    const isReady = (): boolean => node.node.status().syncer.kept.state === "ready";
+    await waitFor(async () => isReady() && (await source.value(sql)) === "1", {
       deadlineMs: 20_000,
       what: "the kept connection",
     });
-    assert.equal(node.node.status().syncer.kept.state, "ready");
     assert.equal((await source.query("SHOW REPLICAS")).length, 1, "it is registered");
     await node.node.setSource({ keepConnection: false });
     await waitFor(async () => (await source.value(sql)) === "0", {
