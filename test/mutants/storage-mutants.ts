@@ -73,8 +73,14 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
   inLoads(
     "recovery: what is lost of a sealed segment's end may be what was cut",
     LOAD,
-    "if (lastIndex >= segment.footer!.lastIndex) return;",
-    "if (lastIndex >= 0) return;",
+    "if (sameTerm && known.lastIndex === end.lastIndex) return;",
+    "if (known.lastIndex >= end.lastIndex) return;",
+  ),
+  inLoads(
+    "recovery: what is left of a lost range that was cut holds no change",
+    INDEX,
+    "if (newest > 0 && isLost) this.changes.push(index);",
+    "if (newest < 0) this.changes.push(index);",
   ),
   onMachines(
     "recovery: a torn tail is not made zero",
