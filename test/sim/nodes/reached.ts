@@ -45,7 +45,10 @@ export const REACHED = {
   judgedAcks: "an acknowledgement was judged to the byte",
 } as const;
 export type Reached = keyof typeof REACHED;
-/** Too rare to be asked for: a node lacked what nobody has any more, said so, and was replaced. */
+/**
+ * Counted and printed, but 500 seeds need not reach it: a node had lost what no peer has any more, said so, and an
+ * operator replaced it.
+ */
 type Rare = "unrepairable";
 
 /** How often each was reached. */
