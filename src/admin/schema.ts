@@ -37,7 +37,9 @@ export const syncerStatus: z.ZodType<SyncerStatus> = z.object({
   file: text,
   position: count,
   semiSync: z.boolean(),
-  semiSyncSource: z.object({ active: z.boolean(), commitsWithoutAck: count }).nullable(),
+  semiSyncSource: z
+    .object({ active: z.boolean(), commitsWithoutAck: count, otherReplicas: count })
+    .nullable(),
   acksSent: count,
   ackedFile: text,
   ackedPosition: count,

@@ -275,7 +275,7 @@ export class Consensus implements Service {
     try {
       if (this.#failure !== null) throw this.#failure;
       this.node.setMayCampaign(this.mayLead);
-      // With nobody to wait for there is no reason to; damage may hide that there is somebody.
+      // The only voter has no leader to wait for. A fenced one may not be the only one: damage hides members.
       if (this.node.isOnlyVoter && this.fenced === null) this.#do(() => this.node.campaign());
       await Promise.race([failed, Promise.all(parts)]);
     } finally {

@@ -138,6 +138,13 @@ function alarmsOf(core: NodeCore, syncer: SyncerStatus): string[] {
       "The source does not wait for binraft: its semi-sync fell back after the time-out, or is off",
     );
   }
+  const others = syncer.semiSyncSource?.otherReplicas ?? 0;
+  if (others > 0) {
+    alarms.push(
+      `The source has ${others} semi-sync ${others === 1 ? "replica" : "replicas"} beside binraft: an ACK from ` +
+        "there would do instead of ours; set rpl_semi_sync_replica_enabled = OFF there",
+    );
+  }
   const warned = syncer.checks.filter((check) => check.level === "warn");
   for (const check of warned) alarms.push(check.message);
   return alarms;

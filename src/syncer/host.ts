@@ -102,6 +102,8 @@ export interface SemiSyncSource {
   readonly active: boolean;
   /** Since this process first looked at this source. */
   readonly commitsWithoutAck: number;
+  /** Semi-sync replicas of the source beside binraft, at two looks in a row: their ACKs count as well. */
+  readonly otherReplicas: number;
 }
 
 /** The connection that is logged in before it is needed. */

@@ -16,6 +16,8 @@ export interface SemiSyncCounters {
   readonly active: boolean;
   /** Commits that got no ACK since the source started. */
   readonly noTx: number;
+  /** Semi-sync replicas that it counts, binraft among them. */
+  readonly clients: number;
 }
 
 /** Good looks in a row before the next bad one is worth a new line in the log. */
@@ -30,6 +32,7 @@ export async function semiSyncCounters(client: MysqlClient): Promise<SemiSyncCou
     // Missing altogether when somebody removed the plugin: then nothing waits either.
     active: values.get(`rpl_semi_sync_${side}_status`) === "ON",
     noTx: Number(values.get(`rpl_semi_sync_${side}_no_tx`) ?? 0),
+    clients: Number(values.get(`rpl_semi_sync_${side}_clients`) ?? 0),
   };
 }
 
@@ -37,6 +40,7 @@ export async function semiSyncCounters(client: MysqlClient): Promise<SemiSyncCou
 export class SemiSyncWatch {
   #source = "";
   #noTx = 0;
+  #clients = 0;
   #state: SemiSyncSource | null = null;
   #warned = false;
   #calm = 0;
@@ -47,7 +51,7 @@ export class SemiSyncWatch {
   }
 
   look(source: string, counters: SemiSyncCounters, logger: Logger): void {
-    const { side, active, noTx } = counters;
+    const { side, active, noTx, clients } = counters;
     const first = this.#source !== source || this.#state === null;
     if (first) {
       this.#source = source;
@@ -57,7 +61,11 @@ export class SemiSyncWatch {
     const grown = first ? 0 : noTx < this.#noTx ? noTx : noTx - this.#noTx;
     this.#noTx = noTx;
     const before = first ? 0 : this.#state!.commitsWithoutAck;
-    this.#state = { active, commitsWithoutAck: before + grown };
+    // At one look the source may still count the dump of a leader that is gone.
+    const lasting = first ? 0 : Math.min(clients, this.#clients);
+    this.#clients = clients;
+    const otherReplicas = Math.max(0, lasting - 1);
+    this.#state = { active, commitsWithoutAck: before + grown, otherReplicas };
     if (active && grown === 0) this.#good(logger);
     else this.#bad(side, active, grown, logger);
   }

@@ -126,7 +126,7 @@ export async function readFacts(client: MysqlClient, config: SourceConfig): Prom
   );
 
   const plugin = semiSyncPlugin(variables);
-  if (config.semiSync) await checkSemiSync(client, variables, plugin, should, add);
+  if (config.semiSync) checkSemiSync(variables, plugin, should, add);
   const { purged, executed } = await gtidSets(client);
   return {
     version,
@@ -145,13 +145,12 @@ function semiSyncPlugin(variables: ReadonlyMap<string, string>): "source" | "mas
   return has("source") ? "source" : has("master") ? "master" : null;
 }
 
-async function checkSemiSync(
-  client: MysqlClient,
+function checkSemiSync(
   variables: ReadonlyMap<string, string>,
   plugin: "source" | "master" | null,
   should: (name: string, good: boolean, seen: string, message: string) => void,
   add: (name: string, level: SourceCheck["level"], message: string) => void,
-): Promise<void> {
+): void {
   if (plugin === null) {
     add(
       "semi_sync",
@@ -183,19 +182,6 @@ async function checkSemiSync(
     `${timeoutMs} ms`,
     `${prefix}_timeout is ${timeoutMs} ms: after that the source goes on without an ACK and says so nowhere but in its log; set it to an hour or more`,
   );
-  const others = await otherSemiSyncClients(client, prefix);
-  should(
-    `${prefix}_clients`,
-    others <= 1,
-    String(others),
-    `The source has ${others} semi-sync replicas: an ACK of another one would do instead of ours; set rpl_semi_sync_replica_enabled = OFF there`,
-  );
-}
-
-async function otherSemiSyncClients(client: MysqlClient, prefix: string): Promise<number> {
-  const status = prefix[0]!.toUpperCase() + prefix.slice(1);
-  const result = await client.execute(`SHOW GLOBAL STATUS LIKE '${status}_clients'`);
-  return Number(result.rows[0]?.["Value"] ?? 0);
 }
 
 /** Whole, however long; none when the server does not know one of them. */

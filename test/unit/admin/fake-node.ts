@@ -24,7 +24,11 @@ export class FakeNode implements NodeOperations, ClusterOperations {
   readonly calls: string[] = [];
   ready: string | null = null;
   syncerState: NodeStatus["syncer"]["state"] = "RUNNING";
-  semiSyncSource: NodeStatus["syncer"]["semiSyncSource"] = { active: true, commitsWithoutAck: 0 };
+  semiSyncSource: NodeStatus["syncer"]["semiSyncSource"] = {
+    active: true,
+    commitsWithoutAck: 0,
+    otherReplicas: 0,
+  };
   checks: NodeStatus["syncer"]["checks"] = [];
   fail: Error | null = null;
   exported: readonly Uint8Array[] = [

@@ -148,7 +148,7 @@ test("syncer set sends only what was given, with absolute references", async () 
 test("syncer show says that the source does not wait, and what its checks warn of", async () => {
   const world = new CliWorld();
   assert.match((await world.run("syncer", "show")).stdout, /semi-sync +on, no ACK yet\n/);
-  world.node.semiSyncSource = { active: false, commitsWithoutAck: 3 };
+  world.node.semiSyncSource = { active: false, commitsWithoutAck: 3, otherReplicas: 0 };
   world.node.checks = [
     { name: "gtid_mode", level: "ok", message: "gtid_mode is ON" },
     { name: "errant_transactions", level: "warn", message: "The new source has u:1" },

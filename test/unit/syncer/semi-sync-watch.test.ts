@@ -33,8 +33,8 @@ class Watched {
     return this.watch.state;
   }
 
-  look(active: boolean, noTx: number, source = A): this {
-    this.watch.look(source, { side: "source", active, noTx }, this.#logger);
+  look(active: boolean, noTx: number, source = A, clients = 1): this {
+    this.watch.look(source, { side: "source", active, noTx, clients }, this.#logger);
     return this;
   }
 }
@@ -43,10 +43,10 @@ test("SemiSyncWatch counts from its first look, and over a restart of the source
   const watched = new Watched();
   assert.deepEqual([watched.state], [null]);
   watched.look(true, 40);
-  assert.deepEqual(watched.state, { active: true, commitsWithoutAck: 0 });
+  assert.deepEqual(watched.state, { active: true, commitsWithoutAck: 0, otherReplicas: 0 });
   assert.deepEqual(watched.lines, []);
   watched.look(true, 43);
-  assert.deepEqual(watched.state, { active: true, commitsWithoutAck: 3 });
+  assert.deepEqual(watched.state, { active: true, commitsWithoutAck: 3, otherReplicas: 0 });
   watched.look(true, 2);
   assert.equal(watched.state?.commitsWithoutAck, 5, "it counts from 0 again");
   watched.look(true, 70, B);
@@ -69,6 +69,18 @@ test("SemiSyncWatch warns once, however often it is bad, and again after a long 
   assert.match(watched.lines[2]!, /"commitsWithoutAck":1/);
 });
 
+test("SemiSyncWatch counts other semi-sync replicas that stay, not the dump of a leader that is gone", () => {
+  const watched = new Watched();
+  const others = (clients: number, source = A): number | undefined =>
+    watched.look(true, 0, source, clients).state?.otherReplicas;
+  assert.equal(others(2), 0, "a leader before us may still be counted");
+  assert.equal(others(1), 0);
+  assert.equal(others(3), 0);
+  assert.equal(others(2), 1);
+  assert.equal(others(2, B), 0, "another source: a first look");
+  assert.equal(others(0), 0, "ours is not there yet");
+});
+
 for (const side of ["source", "master"] as const) {
   test(`A syncer sees that its ${side} goes on without an ACK, and says it once`, async () => {
     const world = new NodeWorld(3);
@@ -80,14 +92,18 @@ for (const side of ["source", "master"] as const) {
     assert.ok(await time.runUntil(() => node.status().syncer.semiSync, 30_000));
     assert.equal(shown(), null, "nobody has looked yet");
     await time.advance(15_000);
-    assert.deepEqual(shown(), { active: true, commitsWithoutAck: 0 });
+    assert.deepEqual(shown(), { active: true, commitsWithoutAck: 0, otherReplicas: 0 });
     assert.deepEqual(node.status().alarms, []);
     source.status.set(`Rpl_semi_sync_${side}_status`, "OFF");
     source.status.set(`Rpl_semi_sync_${side}_no_tx`, "7");
     await time.advance(15_000);
-    assert.deepEqual(shown(), { active: false, commitsWithoutAck: 7 });
+    assert.deepEqual(shown(), { active: false, commitsWithoutAck: 7, otherReplicas: 0 });
     assert.ok(node.status().alarms.some((alarm) => /does not wait for binraft/.test(alarm)));
     await time.advance(120_000);
+    source.status.set(`Rpl_semi_sync_${side}_clients`, "2");
+    await time.advance(30_000);
+    const others = /^The source has 1 semi-sync replica beside binraft: .* = OFF there$/;
+    assert.ok(node.status().alarms.some((alarm) => others.test(alarm)));
     const told = world.lines.filter((line) => /does not wait for binraft/.test(line));
     assert.equal(told.length, 1, told.join("\n"));
     assert.match(told[0]!, new RegExp(`^warn .*rpl_semi_sync_${side}_timeout`));
