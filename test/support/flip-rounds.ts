@@ -78,6 +78,8 @@ class FlipRounds {
   readonly #spoiler: Spoiler;
   /** By term, who was seen to lead in it. */
   readonly #leaders = new Map<number, string>();
+  /** In this round. */
+  readonly #spoilt = new Set<NodeProcess>();
   #twice: string | null = null;
   #refusedExports = 0;
   #slowestRepairMs = 0;
@@ -128,8 +130,10 @@ class FlipRounds {
     const first = this.#random.below(VOTERS.length);
     const count = this.#damage === "sector" && round % 2 === 0 ? 2 : 1;
     const hit: { node: NodeProcess; flip: Flip }[] = [];
+    this.#spoilt.clear();
     for (let i = 0; i < count; i++) {
       const node = this.#made.cluster.node(VOTERS[(first + i) % VOTERS.length]!);
+      this.#spoilt.add(node);
       hit.push({ node, flip: await this.#stopAndFlip(node, this.#spoiler.pick()) });
     }
     const what = `round ${round}: ${hit.map(({ node, flip }) => describe(node, flip)).join("; ")}`;
@@ -261,7 +265,7 @@ class FlipRounds {
 
   /** Each file that it gives is what another node has. */
   async #exports(node: NodeProcess, what: string, mayRefuse: boolean): Promise<void> {
-    const other = this.#made.cluster.nodes.find((one) => one !== node && one.running)!;
+    const other = this.#otherWhole(node);
     const names = (await this.#made.source.query("SHOW BINARY LOGS")).map((row) => row[0]!);
     for (const name of names) {
       const wanted = await other.exportFile(name);
@@ -276,6 +280,13 @@ class FlipRounds {
       // The newest one grows, and a node that was away catches up.
       if (!mayRefuse && name !== names.at(-1)) assert.equal(got.length, wanted.length, what);
     }
+  }
+
+  /** One that runs and was not spoilt in this round: what it gives is right. */
+  #otherWhole(node: NodeProcess): NodeProcess {
+    return this.#made.cluster.nodes.find(
+      (one) => one !== node && one.running && !this.#spoilt.has(one),
+    )!;
   }
 
   /** Whose bytes they are that differ, and whether they do so again. */
@@ -301,7 +312,7 @@ class FlipRounds {
   }
 
   async #isWhole(node: NodeProcess, what: string): Promise<void> {
-    const other = this.#made.cluster.nodes.find((one) => one !== node && one.running)!;
+    const other = this.#otherWhole(node);
     const { applied } = (await other.status()).raft;
     await waitFor(async () => (await node.status()).raft.applied >= applied, {
       deadlineMs: START_MS,

@@ -201,11 +201,16 @@ export class DiskFaults {
 
   /**
    * The operator replaces those that cannot go on: they refuse to start, or say for long that they are
-   * damaged and nobody has what they lack any more.
+   * damaged and nobody has what they lack any more, or their peers remember more than they still have.
    */
   replaceRefused(): void {
     const { now } = this.#cluster.world.time;
     for (const node of this.#damaged) {
+      if (/shows a log up to/.test(node.node?.core.driver.consensus.fenced ?? "")) {
+        this.#cluster.counters.add("fencedByPeers");
+        this.#refused.add(node);
+        continue;
+      }
       const isStuck = (node.node?.core.log.damage.length ?? 0) > 0;
       if (!isStuck) this.#stuckSince.delete(node);
       else if (now - (this.#stuckSince.get(node) ?? now) < PATIENCE_MS)

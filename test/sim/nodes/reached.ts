@@ -46,10 +46,10 @@ export const REACHED = {
 } as const;
 export type Reached = keyof typeof REACHED;
 /**
- * Counted and printed, but 500 seeds need not reach it: a node had lost what no peer has any more, said so, and an
- * operator replaced it.
+ * Counted and printed, but 500 seeds need not reach them. An operator replaced a node: one had lost what no peer
+ * has any more, and said so; of the other a sector took the last batch, which only its peers knew that it had had.
  */
-type Rare = "unrepairable";
+type Rare = "unrepairable" | "fencedByPeers";
 
 /** How often each was reached. */
 export class Counters {
