@@ -1,11 +1,12 @@
 /**
- * HTTP on Deno by Deno.serve. It has no way to ask for a client's certificate: who wants that is
+ * HTTP on Deno by Deno.serve behind a front that bounds connections. It has no way to ask for a client's certificate: who wants that is
  * refused here rather than served without it. Nor does aborting it end what is being answered:
  * that is done here, request by request.
  */
 import type { HttpHost, HttpServer } from "../../src/platform/http.ts";
 import { NetError } from "../../src/platform/net.ts";
 import { netError } from "../node/errors.ts";
+import { httpFront } from "../node/http-front.ts";
 
 /** Of Deno's own types, what is used here. */
 interface DenoServer {
@@ -18,7 +19,6 @@ declare const Deno: {
 
 export const denoHttp: HttpHost = {
   async serve(address, handler, tls): Promise<HttpServer> {
-    const { host } = address;
     if (tls?.clientCert === "require") {
       throw new NetError("ENOTSUP", "Deno's HTTP server cannot require client certificates");
     }
@@ -27,8 +27,8 @@ export const denoHttp: HttpHost = {
     try {
       server = Deno.serve(
         {
-          hostname: host,
-          port: address.port,
+          hostname: "127.0.0.1",
+          port: 0,
           onListen: () => {},
           onError: () => new Response(null, { status: 500 }),
           ...(tls === undefined ? {} : { cert: tls.cert, key: tls.key }),
@@ -36,16 +36,16 @@ export const denoHttp: HttpHost = {
         (request) => cutBy(abort.signal, handler(request)),
       );
     } catch (error) {
-      throw netError(error, `Cannot serve HTTP on ${host}:${address.port}`);
+      throw netError(error, `Cannot serve HTTP for ${address.host}:${address.port}`);
     }
-    let stopped: Promise<void> | null = null;
-    return {
-      address: { host, port: server.addr.port },
-      stop: (graceMs) => {
-        stopped ??= stop(server, abort, graceMs);
-        return stopped;
-      },
+    const inner: HttpServer = {
+      address: { host: "127.0.0.1", port: server.addr.port },
+      stop: (graceMs) => stop(server, abort, graceMs),
     };
+    return httpFront(address, inner).catch(async (error) => {
+      await inner.stop(0);
+      throw error;
+    });
   },
 };
 

@@ -5,13 +5,21 @@
 
 import type { Server } from "node:http";
 import { createServer as createSecureServer } from "node:https";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import { createAdaptorServer } from "@hono/node-server";
-import type { HttpHost, HttpServer } from "../../src/platform/http.ts";
+import { Admission } from "../../src/base/admission.ts";
+import { HTTP_LIMITS, type HttpHost, type HttpServer } from "../../src/platform/http.ts";
 import type { Address, TlsServerOptions } from "../../src/platform/net.ts";
 import { netError } from "./errors.ts";
 
 const SWEEP_MS = 20;
+/** Node's own, which are a minute and more. */
+const DEADLINES = {
+  headersTimeout: HTTP_LIMITS.headMs,
+  requestTimeout: 30_000,
+  handshakeTimeout: HTTP_LIMITS.headMs,
+  connectionsCheckingInterval: 1_000,
+};
 
 export const nodeHttp: HttpHost = {
   serve(address, handler, tls): Promise<HttpServer> {
@@ -20,12 +28,45 @@ export const nodeHttp: HttpHost = {
       // The globals belong to the program that embeds us.
       overrideGlobalObjects: false,
       ...(tls === undefined
-        ? {}
-        : { createServer: createSecureServer, serverOptions: secureOptions(tls) }),
+        ? { serverOptions: DEADLINES }
+        : {
+            createServer: createSecureServer,
+            serverOptions: { ...DEADLINES, ...secureOptions(tls) },
+          }),
     }) as Server;
+    admit(server);
     return listen(server, address);
   },
 };
+
+/** Bounds how many connections there are. A request and its connection are two sockets with TLS. */
+function admit(server: Server): void {
+  const admission = new Admission<string>(HTTP_LIMITS);
+  const sockets = new Map<string, Socket>();
+  server.on("connection", (socket: Socket) => {
+    const guest = nameOf(socket);
+    const { isAdmitted, evicted } = admission.enter(guest, socket.remoteAddress ?? "");
+    if (evicted !== null) sockets.get(evicted)?.destroy();
+    if (!isAdmitted) {
+      socket.destroy();
+      return;
+    }
+    sockets.set(guest, socket);
+    socket.once("close", () => {
+      sockets.delete(guest);
+      admission.leave(guest);
+    });
+  });
+  server.on("request", ({ socket }, response) => {
+    const guest = nameOf(socket);
+    admission.spoke(guest);
+    response.once("close", () => admission.fellSilent(guest));
+  });
+}
+
+function nameOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`;
+}
 
 /**
  * @hono/node-server ends a body that fails with the error's text, so it can look whole to the client.

@@ -1,6 +1,8 @@
 /** Conformance of HTTP: answers, bodies that fail, clients that leave or do not read, and stopping. */
 import assert from "node:assert/strict";
 import { delay } from "../../src/platform/clock.ts";
+import { HTTP_LIMITS } from "../../src/platform/http.ts";
+import type { Conn } from "../../src/platform/net.ts";
 import type { Suite } from "./harness.ts";
 import { HOST } from "./streams.ts";
 
@@ -8,6 +10,8 @@ const PIECE_BYTES = 256 * 1024;
 const MOST_PIECES = 400;
 /** Bun waits ten seconds for an answer when nothing else is said, and looks every four. */
 const BUN_IDLE_MS = 15_000;
+const CONNECT_MS = 60_000;
+const SURPLUS = 20;
 
 /** A body of many pieces; tells how many were asked for, and when the reader has left. */
 function countedBody(): {
@@ -34,9 +38,13 @@ export function httpConformance({ check }: Suite): void {
   check("HTTP answers, stops gracefully and frees its port", async (harness) => {
     const { platform } = harness;
     const requests: string[] = [];
+    const { promise: slowCame, resolve: slowIsThere } = Promise.withResolvers<void>();
     const server = await platform.http.serve({ host: HOST, port: 0 }, async (request) => {
       requests.push(`${request.method} ${new URL(request.url).pathname}`);
-      if (request.url.endsWith("/slow")) await delay(platform.clock, 100);
+      if (request.url.endsWith("/slow")) {
+        slowIsThere();
+        await delay(platform.clock, 100);
+      }
       return Response.json({ body: await request.text() }, { status: 201 });
     });
     const { port } = server.address;
@@ -44,7 +52,7 @@ export function httpConformance({ check }: Suite): void {
     assert.equal(answer.status, 201);
     assert.deepEqual(await answer.json(), { body: "hello" });
     const slow = harness.fetch(port, "/slow");
-    await delay(platform.clock, 30);
+    await slowCame;
     const started = platform.clock.mono();
     await Promise.all([server.stop(5_000), slow.then((response) => response.json())]);
     await server.stop(0);
@@ -137,6 +145,46 @@ export function httpConformance({ check }: Suite): void {
       return new Response("late");
     });
     assert.equal(await (await harness.fetch(server.address.port, "/")).text(), "late");
+    await server.stop(0);
+  });
+
+  check("HTTP: silent connections keep nobody out, and are bounded", async (harness) => {
+    const { platform } = harness;
+    // There are no connections in the simulation.
+    if (platform.name === "memory") return;
+    const server = await platform.http.serve({ host: HOST, port: 0 }, () => new Response("in"));
+    const { port } = server.address;
+    let open = 0;
+    const silent: Conn[] = [];
+    const ends: Promise<void>[] = [];
+    for (let i = 0; i < HTTP_LIMITS.placesPerAddress + SURPLUS; i++) {
+      const conn = await platform.net.connect({ host: HOST, port }, CONNECT_MS);
+      open++;
+      silent.push(conn);
+      const end = async (): Promise<void> => {
+        await conn.read().catch(() => null);
+        open--;
+      };
+      ends.push(end());
+    }
+    // The oldest of them went for the newest, and one more goes for who has something to say.
+    await Promise.all(ends.slice(0, SURPLUS));
+    assert.equal(await (await harness.fetch(port, "/")).text(), "in");
+    await ends[SURPLUS];
+    assert.ok(open <= HTTP_LIMITS.placesPerAddress, `${open} are open`);
+    for (const conn of silent) conn.destroy();
+    await Promise.all(ends);
+    await server.stop(0);
+  });
+
+  check("HTTP: who says nothing is cut", async (harness) => {
+    const { platform } = harness;
+    if (platform.name === "memory") return;
+    const server = await platform.http.serve({ host: HOST, port: 0 }, () => new Response("in"));
+    const conn = await platform.net.connect({ host: HOST, port: server.address.port }, CONNECT_MS);
+    // Node says that the request took too long, then ends as the others do.
+    for (let bytes = await conn.read(); bytes !== null; ) bytes = await conn.read();
+    conn.destroy();
     await server.stop(0);
   });
 }
