@@ -8,6 +8,8 @@
  *    a browser has nothing to send by itself.
  * 4. Writes are JSON by their content type: a form of another site cannot claim that.
  * 5. The body is small.
+ *
+ * Then there has to be a place for it (places.ts).
  */
 import type { MiddlewareHandler } from "hono";
 import { encodeText } from "../base/bytes.ts";

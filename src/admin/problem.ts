@@ -70,5 +70,6 @@ function problem(context: Context, error: ApiError): Response {
     detail: error.message,
     next: error.next,
   };
+  if (error.code === "BR4012") context.header("Retry-After", "1");
   return context.json(document, error.status, { "content-type": "application/problem+json" });
 }

@@ -85,4 +85,13 @@ export const ADMIN: readonly CatalogueEntry[] = [
       "Try again. If it lasts, `binraft cluster show` on each node tells which voters are not heard of: " +
       "start them, or mend the network between them.",
   },
+  {
+    code: "BR4012",
+    title: "Too many requests at once",
+    cause:
+      "16 reads, 16 writes or 8 downloads are at work already. Writes that wait for a quorum hold their " +
+      "places for some seconds.",
+    normal: "No: an operator's tools and a Prometheus need a few.",
+    todo: "Try again in a second. If it lasts, look for who asks so much; health is answered always.",
+  },
 ];

@@ -29,6 +29,7 @@ export async function openAdminPort(
 ): Promise<AdminPort> {
   const advertised = config.cluster === null ? [] : [config.cluster.advertise.host];
   const guards: GuardOptions = {
+    clock: platform.clock,
     crypto: platform.crypto,
     token: await tokenUnderLock(platform, config),
     hostNames: [

@@ -4,11 +4,13 @@ import type { Logger } from "../../base/logger.ts";
 import type { BinlogFile } from "../../binlog/file-view.ts";
 import type { NodeOperations } from "../../cluster/operations.ts";
 import { answers, requestBody } from "../answers.ts";
+import { downloadPlaces } from "../places.ts";
 import { type BinlogDocument, binlogDocument, purgeRequest } from "../schema.ts";
 
 const name = z.object({ name: z.string().min(1).max(512) });
 
 export function binlogRoutes(app: OpenAPIHono, node: NodeOperations, logger: Logger): void {
+  const downloads = downloadPlaces();
   const items = z.object({ items: z.array(binlogDocument) });
   const list = createRoute({
     method: "get",
@@ -34,7 +36,7 @@ export function binlogRoutes(app: OpenAPIHono, node: NodeOperations, logger: Log
   });
   app.openapi(raw, (context) => {
     const file = node.exportFile(context.req.valid("param").name);
-    return context.body(streamOf(file, logger), 200, {
+    return context.body(streamOf(file, downloads.take(), logger), 200, {
       "content-type": "application/octet-stream",
     });
   });
@@ -51,7 +53,7 @@ export function binlogRoutes(app: OpenAPIHono, node: NodeOperations, logger: Log
     },
   });
   app.openapi(backup, (context) =>
-    context.body(streamOf(node.backup(), logger), 200, {
+    context.body(streamOf(node.backup(), downloads.take(), logger), 200, {
       "content-type": "application/octet-stream",
     }),
   );
@@ -88,20 +90,29 @@ function time(seconds: number): string | null {
 }
 
 /** Pulled as the client reads; ends with the client. One that fails cuts the client's connection. */
-function streamOf(chunks: AsyncIterable<Uint8Array>, logger: Logger): ReadableStream<Uint8Array> {
+function streamOf(
+  chunks: AsyncIterable<Uint8Array>,
+  onEnd: () => void,
+  logger: Logger,
+): ReadableStream<Uint8Array> {
   const iterator = chunks[Symbol.asyncIterator]();
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
         const next = await iterator.next().catch((error: Error) => {
           logger.warn("A download ends before its end", { reason: error.message });
+          onEnd();
           throw error;
         });
-        if (next.done) controller.close();
+        if (next.done) {
+          onEnd();
+          controller.close();
+        }
         // The node may use its buffer again for the next chunk.
         else controller.enqueue(next.value.slice());
       },
       async cancel() {
+        onEnd();
         await iterator.return?.();
       },
     },

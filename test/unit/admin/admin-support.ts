@@ -21,16 +21,19 @@ export interface Answer {
   readonly body: unknown;
 }
 
-export function setUp(options: Partial<Pick<AdminOptions, "openMetrics" | "replay">> = {}): Admin {
+export function setUp(
+  options: Partial<Pick<AdminOptions, "openMetrics" | "replay" | "logger" | "clock">> = {},
+): Admin {
   const node = new FakeNode();
   const app = createApp({
     node,
+    clock: options.clock ?? { mono: () => 0 },
     crypto: nodeCrypto,
     token: TOKEN,
     hostNames: ["10.1.2.3"],
     openMetrics: options.openMetrics ?? false,
     replay: options.replay ?? null,
-    logger: silentLogger,
+    logger: options.logger ?? silentLogger,
   });
   const call = async (method: string, path: string, init: RequestInit = {}): Promise<Response> => {
     const headers = new Headers({ Host: "127.0.0.1:8306", Authorization: `Bearer ${TOKEN}` });
