@@ -102,6 +102,7 @@ const NODE_ONLY: ReadonlySet<string> = new Set([
   "test/conformance/pairs/locks.test.ts",
   "test/conformance/pairs/pairs.test.ts",
   "test/sim/iteration-order.test.ts",
+  "test/unit/runtime/node/spare-handles.test.ts",
   "test/sim/runtimes.test.ts",
 ]);
 /** Tests by file, as Node counted them. */

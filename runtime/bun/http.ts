@@ -1,6 +1,7 @@
 /**
- * HTTP on Bun by Bun.serve behind a front that bounds connections. A response whose body fails midway ends its connection there, so that
- * it cannot look whole; answers that take longer than Bun's idle time-out are none of its business.
+ * HTTP on Bun by Bun.serve behind a front that bounds connections. A response whose body fails midway ends its
+ * connection there, so that it cannot look whole; answers that take longer than Bun's idle time-out are none of
+ * its business.
  */
 import type { HttpHost, HttpServer } from "../../src/platform/http.ts";
 import type { TlsServerOptions } from "../../src/platform/net.ts";

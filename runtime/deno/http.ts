@@ -1,7 +1,7 @@
 /**
- * HTTP on Deno by Deno.serve behind a front that bounds connections. It has no way to ask for a client's certificate: who wants that is
- * refused here rather than served without it. Nor does aborting it end what is being answered:
- * that is done here, request by request.
+ * HTTP on Deno by Deno.serve behind a front that bounds connections. It has no way to ask for a client's
+ * certificate: who wants that is refused here rather than served without it. Nor does aborting it end what is
+ * being answered: that is done here, request by request.
  */
 import type { HttpHost, HttpServer } from "../../src/platform/http.ts";
 import { NetError } from "../../src/platform/net.ts";

@@ -10,6 +10,7 @@ import type { DatabaseSync } from "node:sqlite";
 import { assert } from "../../src/base/assert.ts";
 import { type Disk, DiskError, type DiskFile, type OpenMode } from "../../src/platform/disk.ts";
 import { codeOf, diskError } from "./errors.ts";
+import { withSpares } from "./spare-handles.ts";
 
 const LOCK_FILE = "LOCK";
 /** Most buffers that one pwritev takes (IOV_MAX of Linux). */
@@ -55,7 +56,8 @@ class NodeDisk implements Disk {
 
   open(relative: string, mode: OpenMode): Promise<DiskFile> {
     return this.#run(mode === "create" ? "create" : "open", relative, async (full) => {
-      return new NodeFile(await fs.open(full, OPEN_FLAGS[mode], 0o600), full);
+      const handle = await withSpares(this.root, () => fs.open(full, OPEN_FLAGS[mode], 0o600));
+      return new NodeFile(handle, full);
     });
   }
 
@@ -93,7 +95,8 @@ class NodeDisk implements Disk {
 
   syncDir(dir: string): Promise<void> {
     return this.#run("sync the folder", dir, async (full) => {
-      const handle = await fs.open(full, constants.O_RDONLY | constants.O_DIRECTORY);
+      const flags = constants.O_RDONLY | constants.O_DIRECTORY;
+      const handle = await withSpares(this.root, () => fs.open(full, flags));
       try {
         await handle.sync();
       } finally {
