@@ -166,7 +166,18 @@ export class Consensus implements Service {
     const asksForVote = message.type === "MsgVote" || message.type === "MsgPreVote";
     if (asksForVote && this.fitness.membershipIsLost) return;
     this.#do(() => this.node.step(message));
+    this.#noteSnapshot(message.from);
     if (message.from === this.node.leader) this.history.heard();
+  }
+
+  /**
+   * A peer that has its snapshot while our log begins behind that by now: the core waits to be told, since only
+   * the application knows whether a snapshot arrived. It probes then, and the peer gets a newer one.
+   */
+  #noteSnapshot(from: number): void {
+    const progress = this.node.raft.tracker.progress.get(from);
+    if (progress?.state !== "snapshot" || progress.match < progress.pendingSnapshot) return;
+    this.#do(() => this.node.reportSnapshot(from, true));
   }
 
   /** Throws ProposalDropped. */

@@ -10,7 +10,15 @@ const onNodes = patch("nodes");
 const inJudge = patch("tests", "test/unit/cluster/{judge,peer-memory}.test.ts");
 const inFormation = patch("tests", "test/unit/{geo/fly-discovery,cluster/formation}.test.ts");
 
+const inSnapshots = patch("tests", "test/unit/cluster/consensus.test.ts");
+
 export const CLUSTER_MUTANTS: readonly Mutant[] = [
+  inSnapshots(
+    "snapshots: nobody tells the core that one arrived which the log no longer reaches",
+    "src/cluster/consensus.ts",
+    "    this.#noteSnapshot(message.from);\n",
+    "",
+  ),
   onCores(
     "a stale append is acknowledged up to the end of the log",
     "src/raft/follower.ts",
