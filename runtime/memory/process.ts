@@ -4,7 +4,7 @@
  */
 import { concatBytes, decodeText } from "../../src/base/bytes.ts";
 import { DiskError } from "../../src/platform/disk.ts";
-import type { Process, TextSink } from "../../src/platform/process.ts";
+import { type Process, PUBLIC_FILE, type TextSink } from "../../src/platform/process.ts";
 
 const RSS_BYTES = 64 * 1024 * 1024;
 
@@ -51,8 +51,10 @@ export function memoryProcess(
     stderr: sink(state, "stderr"),
     rssBytes: () => RSS_BYTES,
     cpuMs: () => 0,
-    async readTextFile(path) {
+    async readTextFile(path, limits = PUBLIC_FILE) {
       const bytes = state.files.get(path);
+      if (bytes !== undefined && bytes.length > limits.maxBytes)
+        throw new DiskError("EFBIG", `Cannot read ${path}: EFBIG`);
       if (bytes === undefined) throw new DiskError("ENOENT", `Cannot read ${path}: ENOENT`);
       return decodeText(bytes);
     },

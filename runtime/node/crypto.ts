@@ -12,6 +12,8 @@ import type { Crypto } from "../../src/platform/crypto.ts";
 /** Below this, a call into native code costs more than the table (measured on Node). */
 const TABLE_CRC_BYTES = 200;
 const SERIAL_BYTES = 16;
+const NONCE_BYTES = 12;
+const TAG_BYTES = 16;
 const generateKeyPair = promisify(crypto.generateKeyPair);
 
 export const nodeCrypto: Crypto = {
@@ -21,6 +23,24 @@ export const nodeCrypto: Crypto = {
     const hmac = crypto.createHmac("sha256", key);
     for (const part of parts) hmac.update(part);
     return plain(hmac.digest());
+  },
+  seal(key, nonce, text, bound) {
+    const cipher = crypto.createCipheriv("aes-256-gcm", key, nonce);
+    cipher.setAAD(bound);
+    return plain(Buffer.concat([cipher.update(text), cipher.final(), cipher.getAuthTag()]));
+  },
+  unseal(key, nonce, sealed, bound) {
+    if (nonce.length !== NONCE_BYTES || sealed.length < TAG_BYTES) return null;
+    const options = { authTagLength: TAG_BYTES };
+    const decipher = crypto.createDecipheriv("aes-256-gcm", key, nonce, options);
+    decipher.setAAD(bound);
+    decipher.setAuthTag(sealed.subarray(sealed.length - TAG_BYTES));
+    const text = decipher.update(sealed.subarray(0, sealed.length - TAG_BYTES));
+    try {
+      return plain(Buffer.concat([text, decipher.final()]));
+    } catch {
+      return null;
+    }
   },
   crc32(bytes, previous = 0) {
     return bytes.length < TABLE_CRC_BYTES

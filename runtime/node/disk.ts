@@ -13,6 +13,7 @@ import { codeOf, diskError } from "./errors.ts";
 import { withSpares } from "./spare-handles.ts";
 
 const LOCK_FILE = "LOCK";
+const FOR_OTHERS_TO_WRITE = 0o022;
 /** Most buffers that one pwritev takes (IOV_MAX of Linux). */
 const MOST_PARTS = 1024;
 
@@ -30,6 +31,18 @@ export function nodeDisk(root: string): Disk {
   return new NodeDisk(path.resolve(root));
 }
 
+/** A folder of ours that others may write to is no place for a log; that they may list it does no harm. */
+async function makeOwn(root: string): Promise<void> {
+  await fs.mkdir(root, { recursive: true, mode: 0o700 });
+  const { uid, mode } = await fs.stat(root);
+  if (uid === process.getuid?.() && (mode & FOR_OTHERS_TO_WRITE) !== 0) {
+    throw new DiskError(
+      "EMODE",
+      `Others than its owner may write to the data directory ${root}: chmod 700 it`,
+    );
+  }
+}
+
 class NodeDisk implements Disk {
   readonly root: string;
   #made: Promise<unknown> | null = null;
@@ -41,7 +54,7 @@ class NodeDisk implements Disk {
   async #at(relative: string): Promise<string> {
     assert(!path.isAbsolute(relative), `path is relative to the data directory: ${relative}`);
     assert(!relative.split("/").includes(".."), `path stays in the data directory: ${relative}`);
-    this.#made ??= fs.mkdir(this.root, { recursive: true, mode: 0o700 });
+    this.#made ??= makeOwn(this.root);
     await this.#made;
     return path.join(this.root, relative);
   }

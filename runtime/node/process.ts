@@ -2,11 +2,18 @@
  * The process around the node: arguments (those after the script's name), environment, signals,
  * and the few files outside the data directory. Nothing here is read before it is asked for.
  */
+import { constants } from "node:fs";
 import * as fs from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import process from "node:process";
-import type { Process, TextSink } from "../../src/platform/process.ts";
+import { DiskError } from "../../src/platform/disk.ts";
+import {
+  type FileLimits,
+  type Process,
+  PUBLIC_FILE,
+  type TextSink,
+} from "../../src/platform/process.ts";
 import { diskError } from "./errors.ts";
 
 export function nodeProcess(runtime = `node ${process.versions.node}`): Process {
@@ -44,12 +51,41 @@ function sink(stream: NodeJS.WriteStream): TextSink {
   };
 }
 
-async function readTextFile(name: string): Promise<string> {
+/** A pipe that nobody writes to must not hold up who opens it. */
+const READ = constants.O_RDONLY | constants.O_NONBLOCK;
+const FOR_OTHERS = 0o077;
+
+async function readTextFile(name: string, limits: FileLimits = PUBLIC_FILE): Promise<string> {
+  const refuse = (code: string): never => {
+    throw new DiskError(code, `Cannot read ${name}: ${code}`);
+  };
   try {
-    return await fs.readFile(name, "utf8");
+    const handle = await fs.open(name, limits.isSecret ? READ : "r");
+    try {
+      const stat = await handle.stat();
+      if (limits.isSecret && !stat.isFile()) refuse("ENOTFILE");
+      const isOurs = stat.uid === process.getuid?.();
+      if (limits.isSecret && isOurs && (stat.mode & FOR_OTHERS) !== 0) refuse("EMODE");
+      const bytes = await readUpTo(handle, limits.maxBytes + 1);
+      if (bytes.length > limits.maxBytes) refuse("EFBIG");
+      return bytes.toString("utf8");
+    } finally {
+      await handle.close();
+    }
   } catch (error) {
     throw diskError(error, `Cannot read ${name}`);
   }
+}
+
+async function readUpTo(handle: fs.FileHandle, most: number): Promise<Buffer> {
+  const into = Buffer.alloc(most);
+  let length = 0;
+  while (length < most) {
+    const { bytesRead } = await handle.read(into, length, most - length, null);
+    if (bytesRead === 0) break;
+    length += bytesRead;
+  }
+  return into.subarray(0, length);
 }
 
 /** Beside the target first, then renamed over it: a reader sees the old file or the whole new one. */

@@ -149,7 +149,12 @@ export const binlogDocument: z.ZodType<BinlogDocument> = z.object({
 });
 
 const port = z.number().int().min(1).max(65535);
-const given = z.string().min(1).max(4096);
+/** PEM, or the path of a file of it on each node. What is sealed comes from the log alone. */
+const given = z
+  .string()
+  .min(1)
+  .max(32 * 1024)
+  .refine((value) => !value.startsWith("sealed:"), "expected PEM or a path");
 
 /** Where secrets are; the secrets themselves are not in it. */
 const sourceFields = {
@@ -177,10 +182,16 @@ const sourceFields = {
   region: regionName.nullable(),
 };
 
-export const sourceSettings: z.ZodType<SourceSettings> = z.object(sourceFields);
+/** What is sealed is shown as just that. */
+const shown = z.string().transform((value) => (value.startsWith("sealed:") ? "sealed" : value));
+export const sourceSettings: z.ZodType<SourceSettings> = z.object({
+  ...sourceFields,
+  passwordRef: shown.nullable(),
+  tlsKey: shown.nullable(),
+}) as z.ZodType as z.ZodType<SourceSettings>;
 /** JSON knows no `undefined`: what is optional is there or is not. */
 export const sourceChange: z.ZodType<SourceChange> = z
-  .strictObject(sourceFields)
+  .strictObject({ ...sourceFields, password: z.string().min(1).max(1024) })
   .partial() as z.ZodType as z.ZodType<SourceChange>;
 
 export interface SyncerDocument extends SyncerStatus {

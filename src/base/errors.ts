@@ -114,7 +114,7 @@ const START: readonly CatalogueEntry[] = [
   {
     code: "BR1104",
     title: "The data directory cannot be used",
-    cause: "It cannot be made, read or written by this user.",
+    cause: "It cannot be made, read or written by this user, or others may write to it.",
     normal: "No.",
     todo: "Correct `node.data_dir` or its owner; its mode should be 0700.",
   },

@@ -3,9 +3,9 @@
 import { toHex } from "../base/bytes.ts";
 import { BinraftError } from "../base/errors.ts";
 import type { NodeConfig } from "../config/node-config.ts";
-import { DiskError } from "../platform/disk.ts";
 import type { Platform } from "../platform/platform.ts";
-import { readSecret, textChunks } from "./secrets.ts";
+import { SECRET_FILE } from "../platform/process.ts";
+import { readKept, readSecret, textChunks } from "./secrets.ts";
 
 const LEAST_CHARACTERS = 16;
 const TOKEN_BYTES = 32;
@@ -20,11 +20,8 @@ export async function adminToken(platform: Platform, config: NodeConfig): Promis
     return checked(await readSecret(platform.process, config.admin.tokenRef, "admin.token_file"));
   }
   const path = tokenPath(config);
-  try {
-    return checked((await platform.process.readTextFile(path)).trim());
-  } catch (error) {
-    if (!(error instanceof DiskError) || error.code !== "ENOENT") throw error;
-  }
+  const kept = await readKept(platform.process, path, "the admin token", SECRET_FILE);
+  if (kept !== null) return checked(kept.trim());
   const token = toHex(platform.random.bytes(TOKEN_BYTES));
   await platform.process.writeFile(path, textChunks(`${token}\n`), 0o600);
   return token;

@@ -3,9 +3,9 @@
  * the first start and keeps it: `tls/server.crt` can be handed to replicas as SOURCE_SSL_CA.
  */
 import type { NodeConfig } from "../config/node-config.ts";
-import { DiskError } from "../platform/disk.ts";
 import type { Platform } from "../platform/platform.ts";
-import { readNamedFile, textChunks } from "./secrets.ts";
+import { KEY_FILE, PUBLIC_FILE } from "../platform/process.ts";
+import { readKept, readNamedFile, textChunks } from "./secrets.ts";
 
 export interface Credentials {
   readonly cert: string;
@@ -36,7 +36,7 @@ async function keptOrMade(
   host: string,
 ): Promise<Credentials> {
   const folder = `${config.node.dataDir}/tls`;
-  const kept = await readKept(platform, folder, name);
+  const kept = await readPairOfOurs(platform, folder, name);
   if (kept !== null) return kept;
   const made = await makeCertificate(platform, config, host);
   await platform.disk(config.node.dataDir).makeDir("tls");
@@ -63,24 +63,18 @@ async function readPair(
 ): Promise<Credentials> {
   return {
     cert: await readNamedFile(platform.process, cert, `${section}.tls_cert`),
-    key: await readNamedFile(platform.process, key, `${section}.tls_key`),
+    key: await readNamedFile(platform.process, key, `${section}.tls_key`, KEY_FILE),
   };
 }
 
-async function readKept(
-  platform: Platform,
+async function readPairOfOurs(
+  { process }: Platform,
   folder: string,
   name: string,
 ): Promise<Credentials | null> {
-  try {
-    return {
-      cert: await platform.process.readTextFile(`${folder}/${name}.crt`),
-      key: await platform.process.readTextFile(`${folder}/${name}.key`),
-    };
-  } catch (error) {
-    if (error instanceof DiskError && error.code === "ENOENT") return null;
-    throw error;
-  }
+  const cert = await readKept(process, `${folder}/${name}.crt`, "our certificate", PUBLIC_FILE);
+  const key = await readKept(process, `${folder}/${name}.key`, "our certificate's key", KEY_FILE);
+  return cert === null || key === null ? null : { cert, key };
 }
 
 function makeCertificate(

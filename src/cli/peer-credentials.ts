@@ -6,6 +6,7 @@ import { BinraftError } from "../base/errors.ts";
 import type { ClusterSection, NodeConfig } from "../config/node-config.ts";
 import type { PeerCredentials } from "../peers/handshake.ts";
 import type { Platform } from "../platform/platform.ts";
+import { KEY_FILE } from "../platform/process.ts";
 import { ownPeerCertificate } from "./certificate.ts";
 import { readNamedFile, readSecret } from "./secrets.ts";
 
@@ -15,12 +16,10 @@ type Certificates = Omit<PeerCredentials, "secrets">;
 export async function peerCredentials(
   platform: Platform,
   config: NodeConfig,
-  { tls, secretRef }: ClusterSection,
+  cluster: ClusterSection,
 ): Promise<() => Promise<PeerCredentials>> {
-  const secrets = async (): Promise<readonly string[]> =>
-    secretRef === null
-      ? []
-      : clusterSecrets(await readSecret(platform.process, secretRef, "cluster.secret_file"));
+  const { tls } = cluster;
+  const secrets = (): Promise<readonly string[]> => readClusterSecrets(platform, cluster);
   // Now, so that a mistake shows before anything is listened on.
   await secrets();
   if (tls === null) {
@@ -34,6 +33,15 @@ export async function peerCredentials(
   });
 }
 
+/** None where only certificates prove who is of the cluster. */
+export async function readClusterSecrets(
+  { process }: Platform,
+  { secretRef }: ClusterSection,
+): Promise<readonly string[]> {
+  if (secretRef === null) return [];
+  return clusterSecrets(await readSecret(process, secretRef, "cluster.secret_file"));
+}
+
 /** What cannot be used is refused here: TLS would take an empty file for "any CA in the world". */
 export async function readPeerCertificates(
   { process, crypto }: Platform,
@@ -41,7 +49,7 @@ export async function readPeerCertificates(
 ): Promise<Certificates> {
   const ca = await readNamedFile(process, files.ca, "cluster.tls_ca");
   const cert = await readNamedFile(process, files.cert, "cluster.tls_cert");
-  const key = await readNamedFile(process, files.key, "cluster.tls_key");
+  const key = await readNamedFile(process, files.key, "cluster.tls_key", KEY_FILE);
   if (!isReadable(() => eachCertificate(ca).map(crypto.certificateFingerprint256)))
     throw unusable(files.ca, "cluster.tls_ca", "certificates, each of them whole");
   if (!isReadable(() => crypto.certificateFingerprint256(cert)))

@@ -1,7 +1,13 @@
 /** Reading what the configuration only refers to. Nothing that is read gets into a message. */
 import { BinraftError } from "../base/errors.ts";
 import { DiskError } from "../platform/disk.ts";
-import type { Process } from "../platform/process.ts";
+import {
+  type FileLimits,
+  type Process,
+  PUBLIC_FILE,
+  SECRET_FILE,
+  whyUnread,
+} from "../platform/process.ts";
 
 type Reader = Pick<Process, "env" | "readTextFile">;
 
@@ -19,8 +25,21 @@ export async function readSecret(
       `The environment has no "${reference.slice(4)}": it is to hold ${option}`,
     );
   }
-  const path = reference.replace(/^file:/, "");
-  const secret = (await readNamedFile(process, path, option)).replace(/\r?\n$/, "");
+  return readSecretFile(process, reference.replace(/^file:/, ""), option, SECRET_FILE);
+}
+
+/** A file that its user names to a verb, on the machine where the verb runs: a pipe will do. */
+export function readOwnSecret(process: Reader, path: string, option: string): Promise<string> {
+  return readSecretFile(process, path, option, { ...SECRET_FILE, isSecret: false });
+}
+
+async function readSecretFile(
+  process: Reader,
+  path: string,
+  option: string,
+  limits: FileLimits,
+): Promise<string> {
+  const secret = (await readNamedFile(process, path, option, limits)).replace(/\r?\n$/, "");
   if (secret !== "") return secret;
   throw new BinraftError(
     "BR1006",
@@ -34,17 +53,37 @@ export async function readNamedFile(
   process: Reader,
   path: string,
   option: string,
+  limits: FileLimits = PUBLIC_FILE,
 ): Promise<string> {
   try {
-    return await process.readTextFile(path);
+    return await process.readTextFile(path, limits);
   } catch (error) {
     if (!(error instanceof DiskError)) throw error;
-    const why = error.code === "ENOENT" ? "it does not exist" : error.code;
-    throw new BinraftError(
-      "BR1006",
-      `Cannot read "${path}" (${option}): ${why}`,
-      "create it, or correct the path",
-    );
+    throw unreadable(path, option, error);
+  }
+}
+
+function unreadable(path: string, what: string, error: DiskError): BinraftError {
+  return new BinraftError(
+    "BR1006",
+    `Cannot read "${path}" (${what}): ${whyUnread(error)}`,
+    error.code === "EMODE" ? `chmod 600 ${path}` : "create it, or correct the path",
+  );
+}
+
+/** A file that the node made itself; null when it is not there. */
+export async function readKept(
+  process: Reader,
+  path: string,
+  what: string,
+  limits: FileLimits,
+): Promise<string | null> {
+  try {
+    return await process.readTextFile(path, limits);
+  } catch (error) {
+    if (!(error instanceof DiskError)) throw error;
+    if (error.code === "ENOENT") return null;
+    throw unreadable(path, what, error);
   }
 }
 

@@ -29,7 +29,7 @@ import { LeaderHistory } from "./leader-history.ts";
 import type { PeerLinks } from "./links.ts";
 import { LogWriter } from "./log-writer.ts";
 import { PeerReads } from "./peer-reads.ts";
-import { forReceiver } from "./peer-snapshot.ts";
+import { forReceiver, hasSnapshot } from "./peer-snapshot.ts";
 import type { LogStorage } from "./raft-storage.ts";
 import { ReadBarriers } from "./read-barriers.ts";
 
@@ -163,21 +163,11 @@ export class Consensus implements Service {
     // Entries would pile up in memory: the leader sends them again.
     if (this.#writer.full && message.type === "MsgApp" && message.entries.length > 0) return;
     if (this.fenced !== null) return;
-    const asksForVote = message.type === "MsgVote" || message.type === "MsgPreVote";
-    if (asksForVote && this.fitness.membershipIsLost) return;
+    const { type, from } = message;
+    if (this.fitness.membershipIsLost && (type === "MsgVote" || type === "MsgPreVote")) return;
     this.#do(() => this.node.step(message));
-    this.#noteSnapshot(message.from);
-    if (message.from === this.node.leader) this.history.heard();
-  }
-
-  /**
-   * A peer that has its snapshot while our log begins behind that by now: the core waits to be told, since only
-   * the application knows whether a snapshot arrived. It probes then, and the peer gets a newer one.
-   */
-  #noteSnapshot(from: number): void {
-    const progress = this.node.raft.tracker.progress.get(from);
-    if (progress?.state !== "snapshot" || progress.match < progress.pendingSnapshot) return;
-    this.#do(() => this.node.reportSnapshot(from, true));
+    if (hasSnapshot(this.node, from)) this.#do(() => this.node.reportSnapshot(from, true));
+    if (from === this.node.leader) this.history.heard();
   }
 
   /** Throws ProposalDropped. */

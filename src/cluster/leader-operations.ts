@@ -17,7 +17,7 @@ import { checkSets } from "../syncer/source-sets.ts";
 import type { AccountSettings, Command, RetentionSettings, SourceSettings } from "./command.ts";
 import type { Announcement } from "./members.ts";
 import type { NodeCore } from "./node-core.ts";
-import { OperationError, type SourceChange } from "./operations.ts";
+import { OperationError } from "./operations.ts";
 import { stopFor } from "./other-clusters.ts";
 import type { SourcePart } from "./source-part.ts";
 
@@ -56,7 +56,8 @@ export class LeaderOperations {
     return names;
   }
 
-  async setSource(change: SourceChange): Promise<void> {
+  /** What is secret in it is sealed already. */
+  async setSource(change: Partial<SourceSettings>): Promise<void> {
     const old = this.#core.state.settings.source;
     const source = { ...DEFAULT_SOURCE, ...old, ...change };
     if (source.host === "" || source.user === "") {
@@ -262,7 +263,7 @@ export type Provide = <A extends readonly unknown[]>(
 /** By the names under which other nodes ask for them. */
 export function provideOperations(provide: Provide, operations: LeaderOperations): void {
   provide("purge", (firstKept: string, dryRun: boolean) => operations.purge(firstKept, dryRun));
-  provide("setSource", (change: SourceChange) => operations.setSource(change));
+  provide("setSource", (change: Partial<SourceSettings>) => operations.setSource(change));
   provide("startSyncer", () => operations.startSyncer());
   provide("stopSyncer", () => operations.stopSyncer());
   provide("checkSource", () => operations.checkSource());

@@ -2,7 +2,7 @@
 import type { SourceCheck } from "../syncer/host.ts";
 import type { AccountSettings, RetentionSettings } from "./command.ts";
 import type { LeaderCalls } from "./leader-calls.ts";
-import type { MemberStatus, PlacementStatus, SourceChange } from "./operations.ts";
+import type { MemberStatus, PlacementStatus } from "./operations.ts";
 import type { PlacementSettings } from "./policies.ts";
 
 /** What each does: operations.ts. */
@@ -15,9 +15,6 @@ export abstract class LeaderWrites {
     return (await this.leader.onLeader("purge", firstKept, dryRun)) as string[];
   }
 
-  async setSource(change: SourceChange): Promise<void> {
-    await this.leader.onLeader("setSource", change);
-  }
   async startSyncer(): Promise<void> {
     await this.leader.onLeader("startSyncer");
   }

@@ -7,6 +7,7 @@ import type { Service } from "../base/service.ts";
 import { type Clock, delay } from "../platform/clock.ts";
 import { ProposalDropped } from "../raft/errors.ts";
 import type { Syncer } from "../syncer/syncer.ts";
+import type { SourceSettings } from "./command.ts";
 import type { NodeCore } from "./node-core.ts";
 import type { NodeSettings } from "./node-settings.ts";
 import { describeSource } from "./source-config.ts";
@@ -87,12 +88,15 @@ export class Leading implements Service {
     const held = state.settings;
     if (source !== null && held.source === null)
       await driver.command({ type: "set-source", source });
-    else if (source !== null && JSON.stringify(source) !== JSON.stringify(held.source)) {
-      this.#logger.warn(
-        "The configuration's [source] differs from the one in the log, which holds: change it with " +
-          "binraft syncer set",
-        { log: describeSource(held.source), file: describeSource(source) },
-      );
+    else if (source !== null && held.source !== null) {
+      const differing = differingFields(source, held.source);
+      if (differing.length > 0) {
+        this.#logger.warn(
+          `The configuration's ${differing.join(", ")} ${differing.length === 1 ? "differs" : "differ"} from what is in the ` +
+            "log, which holds: change it with binraft syncer set, or correct the file",
+          { log: describeSource(held.source), file: describeSource(source) },
+        );
+      }
     }
     if (held.retention === null) {
       const retention = { bytes: retentionBytes, hours: retentionHours };
@@ -119,3 +123,28 @@ export class Leading implements Service {
     }
   }
 }
+
+/** By the names that the configuration has for them. */
+function differingFields(file: SourceSettings, log: SourceSettings): string[] {
+  return (Object.keys(SOURCE_OPTIONS) as (keyof SourceSettings)[])
+    .filter((field) => file[field] !== log[field])
+    .map((field) => `source.${SOURCE_OPTIONS[field]}`)
+    .filter((name, at, all) => all.indexOf(name) === at);
+}
+
+const SOURCE_OPTIONS: Readonly<Record<keyof SourceSettings, string>> = {
+  host: "url",
+  port: "url",
+  user: "url",
+  passwordRef: "password_file",
+  tls: "tls",
+  tlsCa: "tls_ca",
+  tlsCert: "tls_cert",
+  tlsKey: "tls_key",
+  publicKeyFile: "public_key_file",
+  semiSync: "semi_sync",
+  serverId: "server_id",
+  nativePassword: "native_password",
+  keepConnection: "keep_connection",
+  region: "region",
+};

@@ -8,6 +8,8 @@ import type { MemoryBudget, NodeCore } from "./node-core.ts";
 import type { Waiting } from "./operations.ts";
 import type { GeoPolicies } from "./policies.ts";
 import type { RetentionPolicy } from "./retention.ts";
+import type { SealKeys } from "./seal.ts";
+import type { SecretPlaces } from "./secret-places.ts";
 
 export interface NodeSettings extends RetentionPolicy {
   readonly name: string;
@@ -26,6 +28,10 @@ export interface NodeSettings extends RetentionPolicy {
   /** Seeds of the replicated settings: they count once, then the log holds. */
   readonly source: SourceSettings | null;
   readonly accounts: ReadonlyMap<string, AccountSettings>;
+  /** Files and variables of this node that the source's settings may name. */
+  readonly secretPlaces: SecretPlaces;
+  /** By which secrets in the log are sealed. */
+  readonly sealKeys: SealKeys;
   /** Null: a node of its own. */
   readonly cluster: ClusterSettings | null;
   /** Only tests say how much memory entries may take. */

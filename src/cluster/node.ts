@@ -35,9 +35,11 @@ import type {
   NodeStatus,
   ReplicaStatus,
   ServerStatus,
+  SourceChange,
 } from "./operations.ts";
 import { nearestNodes, refusePlacement } from "./placement-operations.ts";
 import { RetentionWatch } from "./retention-watch.ts";
+import { sealChange } from "./source-config.ts";
 import { SourcePart } from "./source-part.ts";
 import { nodeStatus } from "./status.ts";
 
@@ -222,9 +224,18 @@ export class RunningNode extends LeaderWrites implements NodeOperations, Cluster
     if (this.#stopping !== null) return "the node is stopping";
     if (driver.damaged !== null) return "the log is damaged";
     if (fenced !== null) return fenced;
+    if (this.#lacksAccounts) return "the accounts of its configuration are not in the log yet";
     if (!state.hasFirstFile) return "the log has not come to this node's first file yet";
     if (node.isOnlyVoter) return driver.leads ? null : "the node does not lead yet";
     return node.leader === 0 ? "no leader is known" : null;
+  }
+
+  /** A leader has still to write them; who logs in before would be told that the password is wrong. */
+  get #lacksAccounts(): boolean {
+    const known = this.core.state.settings.accounts;
+    const wanted = [...this.#settings.accounts.keys()];
+    if (this.core.driver.leads) return wanted.some((name) => !known.has(name));
+    return wanted.length > 0 && known.size === 0;
   }
 
   replicas(): readonly ReplicaStatus[] {
@@ -259,6 +270,12 @@ export class RunningNode extends LeaderWrites implements NodeOperations, Cluster
 
   source(): SourceSettings | null {
     return this.core.state.settings.source;
+  }
+
+  /** Sealed here: what is secret in it goes no further as it is. */
+  async setSource(change: SourceChange): Promise<void> {
+    const sealed = await sealChange(change, this.source(), this.#source.seal);
+    await this.leader.onLeader("setSource", sealed);
   }
 
   async syncer(): Promise<SyncerStatus> {

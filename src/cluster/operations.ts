@@ -120,8 +120,11 @@ export interface GtidStatus {
   readonly sourceUuids: readonly string[];
 }
 
-/** A change of the source; what is left out stays. The password is a reference or is stored as a file. */
-export type SourceChange = Partial<SourceSettings>;
+/** A change of the source; what is left out stays. With another host the password is given again. */
+export interface SourceChange extends Partial<SourceSettings> {
+  /** The secret itself: sealed by the node that is asked, before it goes anywhere. */
+  readonly password?: string;
+}
 
 export interface MemberStatus {
   readonly id: number;

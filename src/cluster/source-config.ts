@@ -1,17 +1,35 @@
 /** From replicated source settings to what the syncer connects with: secrets are read at each use. */
 import { printable } from "../base/logger.ts";
-import { DiskError } from "../platform/disk.ts";
-import type { Process } from "../platform/process.ts";
+import {
+  type FileLimits,
+  KEY_FILE,
+  type Process,
+  PUBLIC_FILE,
+  SECRET_FILE,
+  whyUnread,
+} from "../platform/process.ts";
 import type { SourceConfig } from "../syncer/host.ts";
 import type { SourceSettings } from "./command.ts";
-import { OperationError } from "./operations.ts";
+import { OperationError, type SourceChange } from "./operations.ts";
+import { isSealed, type Seal } from "./seal.ts";
+import { type SecretPlaces, whyNotNamed } from "./secret-places.ts";
 
+/** What a node reads the source's secrets with. */
+export interface SecretReader {
+  readonly process: Pick<Process, "env" | "readTextFile">;
+  readonly places: SecretPlaces;
+  readonly seal: Seal;
+}
+
+/** Rejects with OperationError, which names the setting and says what to do. */
 export async function resolveSource(
   settings: SourceSettings,
-  process: Process,
+  reader: SecretReader,
   serverUuid: string,
 ): Promise<SourceConfig> {
   const { host, port, user, tls, semiSync, nativePassword, serverId, keepConnection } = settings;
+  const pem = (value: string | null, option: string): Promise<string | null> =>
+    readPem(value, option, host, reader);
   return {
     host,
     port,
@@ -22,44 +40,106 @@ export async function resolveSource(
     serverId,
     serverUuid,
     keepConnection,
-    password: await readSecret(settings.passwordRef, process),
-    tlsCa: await readOptional(settings.tlsCa, "source.tls_ca", process),
-    tlsCert: await readOptional(settings.tlsCert, "source.tls_cert", process),
-    tlsKey: await readOptional(settings.tlsKey, "source.tls_key", process),
-    publicKey: await readOptional(settings.publicKeyFile, "source.public_key_file", process),
+    password: await readPassword(settings.passwordRef, host, reader),
+    tlsCa: await pem(settings.tlsCa, "source.tls_ca"),
+    tlsCert: await pem(settings.tlsCert, "source.tls_cert"),
+    tlsKey: await pem(settings.tlsKey, "source.tls_key"),
+    publicKey: await pem(settings.publicKeyFile, "source.public_key_file"),
   };
 }
 
-/** `file:PATH` or `env:NAME`; a trailing newline of a file is not part of the secret. */
-async function readSecret(reference: string | null, process: Process): Promise<string> {
+/**
+ * What is a secret in a change of the source's settings, sealed: this goes to the leader and into the log. Another
+ * host is another server, which nobody has said yet may have the password.
+ */
+export async function sealChange(
+  change: SourceChange,
+  old: SourceSettings | null,
+  seal: Seal,
+): Promise<Partial<SourceSettings>> {
+  const { password, ...rest } = change;
+  const host = change.host ?? old?.host ?? "";
+  if (password !== undefined && change.passwordRef !== undefined)
+    throw new OperationError("invalid", "The password is given twice: password and passwordRef");
+  if (old !== null && old.host !== "" && host !== old.host) mustNameSecretsAnew(change, old);
+  const sealed: { -readonly [K in keyof SourceSettings]?: SourceSettings[K] } = rest;
+  if (password !== undefined) sealed.passwordRef = await seal.seal(password, PASSWORD, host);
+  if (rest.tlsKey != null && isPem(rest.tlsKey))
+    sealed.tlsKey = await seal.seal(rest.tlsKey, "source.tls_key", host);
+  return sealed;
+}
+
+function mustNameSecretsAnew(change: SourceChange, old: SourceSettings): void {
+  const isNamed = change.password !== undefined || change.passwordRef !== undefined;
+  if (old.passwordRef === null || isNamed) return;
+  throw new OperationError(
+    "conflict",
+    `The password is for ${old.host}: another server gets it only if you name it again`,
+    "give the password with the new host: --password-file FILE",
+  );
+}
+
+const PASSWORD = "source.password_file";
+
+/** `file:PATH`, `env:NAME` or sealed; a trailing newline of a file is not part of the secret. */
+async function readPassword(
+  reference: string | null,
+  host: string,
+  reader: SecretReader,
+): Promise<string> {
   if (reference === null) return "";
+  if (isSealed(reference)) return reader.seal.open(reference, PASSWORD, host);
+  mustBeNamed(reference, reader);
   if (reference.startsWith("env:")) {
     const name = reference.slice(4);
-    const value = process.env[name];
+    const value = reader.process.env[name];
     if (value !== undefined) return value;
     throw new OperationError(
       "invalid",
       `The environment has no "${name}": it is to hold the source's password`,
     );
   }
-  const path = reference.startsWith("file:") ? reference.slice(5) : reference;
-  return (await read(path, "source.password_file", process)).replace(/\r?\n$/, "");
+  const path = reference.replace(/^file:/, "");
+  return (await read(path, PASSWORD, SECRET_FILE, reader)).replace(/\r?\n$/, "");
 }
 
-async function readOptional(
-  path: string | null,
+/** PEM itself, sealed, or the path of a file of it. */
+async function readPem(
+  value: string | null,
   option: string,
-  process: Process,
+  host: string,
+  reader: SecretReader,
 ): Promise<string | null> {
-  return path === null ? null : read(path, option, process);
+  if (value === null || isPem(value)) return value;
+  if (isSealed(value)) return reader.seal.open(value, option, host);
+  mustBeNamed(value, reader);
+  return read(value, option, option === "source.tls_key" ? KEY_FILE : PUBLIC_FILE, reader);
 }
 
-async function read(path: string, option: string, process: Process): Promise<string> {
+function isPem(value: string): boolean {
+  return value.trimStart().startsWith("-----BEGIN ");
+}
+
+function mustBeNamed(reference: string, { places }: SecretReader): void {
+  const why = whyNotNamed(reference, places);
+  if (why === null) return;
+  throw new OperationError(
+    "invalid",
+    why,
+    "give the file to the verb instead, which reads it where you are: binraft syncer set --password-file FILE",
+  );
+}
+
+async function read(
+  path: string,
+  option: string,
+  limits: FileLimits,
+  { process }: SecretReader,
+): Promise<string> {
   try {
-    return await process.readTextFile(path);
+    return await process.readTextFile(path, limits);
   } catch (error) {
-    const code = error instanceof DiskError ? error.code : String(error);
-    throw new OperationError("invalid", `Cannot read "${path}" (${option}): ${code}`);
+    throw new OperationError("invalid", `Cannot read "${path}" (${option}): ${whyUnread(error)}`);
   }
 }
 

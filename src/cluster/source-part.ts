@@ -12,6 +12,7 @@ import { isVoter } from "./members.ts";
 import type { NodeCore } from "./node-core.ts";
 import type { StartOptions } from "./node-settings.ts";
 import { whyStopped } from "./node-state.ts";
+import { Seal } from "./seal.ts";
 import { describeSource, resolveSource } from "./source-config.ts";
 import { NodeSyncerHost, type Voters } from "./syncer-host.ts";
 
@@ -27,6 +28,7 @@ export interface SourcePartOptions {
 export class SourcePart implements Service {
   readonly host: NodeSyncerHost;
   readonly syncer: Syncer;
+  readonly seal: Seal;
   readonly #kept: KeptConnection;
   readonly #login: SourceLogin;
   readonly #core: NodeCore;
@@ -38,7 +40,9 @@ export class SourcePart implements Service {
     this.#options = options;
     this.#clusterUuid = clusterUuid;
     this.host = new NodeSyncerHost(core, voters);
-    const { platform } = options;
+    const { platform, settings } = options;
+    const { crypto, random } = platform;
+    this.seal = new Seal(crypto, random, settings.sealKeys, core.log.identity.clusterId);
     const logger = options.logger.with({ part: "syncer" });
     this.#login = new SourceLogin(platform, logger);
     this.#kept = new KeptConnection({
@@ -61,7 +65,9 @@ export class SourcePart implements Service {
   async config(): Promise<SourceConfig | null> {
     const { source } = this.#core.state.settings;
     if (source === null) return null;
-    return resolveSource(source, this.#options.platform.process, this.#clusterUuid);
+    const { process } = this.#options.platform;
+    const places = this.#options.settings.secretPlaces;
+    return resolveSource(source, { process, places, seal: this.seal }, this.#clusterUuid);
   }
 
   async #keptConfig(): Promise<SourceConfig | null> {

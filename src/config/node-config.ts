@@ -9,6 +9,8 @@ export interface NodeConfig {
     readonly name: string;
     readonly region: string;
     readonly dataDir: string;
+    /** What is in it may be named in the source's settings. */
+    readonly secretsDir: string;
     /** Null: derived from the node's UUID. */
     readonly serverId: number | null;
   };

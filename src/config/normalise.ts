@@ -18,6 +18,7 @@ export function normalise(collected: Collected, options: LoadOptions): NodeConfi
       name: values.textOrNull("node.name") ?? hostLabel(options.process.hostname()),
       region: values.text("node.region"),
       dataDir: values.path("node.data_dir")!,
+      secretsDir: values.path("node.secrets_dir") ?? `${values.path("node.data_dir")!}/secrets`,
       serverId: values.number("node.server_id"),
     },
     listen: {

@@ -39,6 +39,14 @@ export const OPTIONS: readonly Option[] = [
   ),
   option(
     "node",
+    "secrets_dir",
+    path,
+    null,
+    "Files in it may be named in the source's settings by who has the admin token; `secrets` in the data " +
+      "directory when left out. What this configuration names itself may be used anyway.",
+  ),
+  option(
+    "node",
     "server_id",
     SERVER_ID,
     null,

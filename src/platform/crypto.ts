@@ -3,6 +3,15 @@ export interface Crypto {
   sha1(...parts: readonly Uint8Array[]): Uint8Array;
   sha256(...parts: readonly Uint8Array[]): Uint8Array;
   hmacSha256(key: Uint8Array, ...parts: readonly Uint8Array[]): Uint8Array;
+  /** AES-256-GCM: the ciphertext with its tag of 16 bytes. A nonce has 12 bytes and is used once. */
+  seal(key: Uint8Array, nonce: Uint8Array, plain: Uint8Array, bound: Uint8Array): Uint8Array;
+  /** Null for what was not sealed with this key, this nonce and this `bound`. */
+  unseal(
+    key: Uint8Array,
+    nonce: Uint8Array,
+    sealed: Uint8Array,
+    bound: Uint8Array,
+  ): Uint8Array | null;
   /** CRC-32 of zlib (and of MySQL's binlog); `previous` chains runs of bytes. Unsigned. */
   crc32(bytes: Uint8Array, previous?: number): number;
   /** Same length required by the caller; constant time. */

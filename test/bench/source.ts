@@ -105,7 +105,7 @@ export const ratio = (ours: number, theirs: number): string => `${(ours / theirs
 /** The [source] section of a node of the bench; the password's file lies in `folder`. Without TLS. */
 export async function benchToml(folder: string, source: MysqlServer): Promise<string> {
   const secret = path.join(folder, "source-password");
-  await writeFile(secret, SOURCE_USER.password);
+  await writeFile(secret, SOURCE_USER.password, { mode: 0o600 });
   return `[source]
 url = "mysql://${SOURCE_USER.user}@127.0.0.1:${source.port}"
 password_file = ${JSON.stringify(secret)}

@@ -1,6 +1,8 @@
 /** Conformance of clock, randomness, crypto, compression, names and the process. */
 import assert from "node:assert/strict";
+import { chmod } from "node:fs/promises";
 import { delay } from "../../src/platform/clock.ts";
+import { SECRET_FILE } from "../../src/platform/process.ts";
 import type { Suite } from "./harness.ts";
 
 const text = (value: string): Uint8Array => new TextEncoder().encode(value);
@@ -115,6 +117,51 @@ export function basicsConformance({ check }: Suite): void {
     await assert.rejects(none, { name: "DiskError", code: "ENOENT" });
     const cancel = process.onSignal("SIGHUP", () => {});
     cancel();
+  });
+
+  check(
+    "secrets are regular files, of bounded size, and for their owner alone",
+    async (harness) => {
+      const { process } = harness.platform;
+      const path = `${await harness.newRoot()}.secret`;
+      async function* chunks(bytes: number): AsyncGenerator<Uint8Array> {
+        yield new Uint8Array(bytes).fill(97);
+      }
+      const read = (): Promise<string> => process.readTextFile(path, SECRET_FILE);
+      await process.writeFile(path, chunks(4096), 0o600);
+      assert.equal((await read()).length, 4096);
+      await process.writeFile(path, chunks(4097), 0o600);
+      await assert.rejects(read(), { name: "DiskError", code: "EFBIG" });
+      // Files of the simulation have no modes, and there is nothing but files.
+      if (harness.platform.name === "memory") return;
+      for (const mode of [0o604, 0o640, 0o602, 0o620, 0o666]) {
+        await process.writeFile(path, chunks(3), mode);
+        await assert.rejects(read(), { name: "DiskError", code: "EMODE" }, mode.toString(8));
+      }
+      assert.equal(await process.readTextFile(path), "aaa", "what is no secret may be read by all");
+      for (const other of [
+        "/dev/zero",
+        "/dev/null",
+        harness.platform.disk(path).root.replace(/[^/]*$/, ""),
+      ])
+        await assert.rejects(process.readTextFile(other, SECRET_FILE), { code: "ENOTFILE" }, other);
+    },
+  );
+
+  check("a data directory that others may write to is refused", async (harness) => {
+    if (harness.platform.name === "memory") return;
+    const root = await harness.newRoot();
+    await harness.platform.disk(root).makeDir("");
+    for (const mode of [0o755, 0o750, 0o700]) {
+      await chmod(root, mode);
+      await harness.platform.disk(root).list("");
+    }
+    for (const mode of [0o777, 0o770, 0o702, 0o1777]) {
+      await chmod(root, mode);
+      const listed = harness.platform.disk(root).list("");
+      await assert.rejects(listed, { name: "DiskError", code: "EMODE" }, mode.toString(8));
+    }
+    await chmod(root, 0o700);
   });
 
   check("a name that does not exist is not found", async ({ platform }) => {

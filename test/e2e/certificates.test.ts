@@ -166,7 +166,7 @@ test("a node with an expired certificate is named, and back once its files are r
 test("a key that is not the certificate's ends the start with a sentence", async () => {
   await v3.stop();
   const { key } = await authority.issue("v3");
-  await writeFile(fileOf("v3.key"), key);
+  await writeFile(fileOf("v3.key"), key, { mode: 0o600 });
   const ran = await runBinraft(v3.folder, ["start"]);
   assert.equal(ran.exit, 1);
   assert.match(ran.stderr, /\(cluster\.tls_key\) is not that of the certificate.*BR1006.*next: /s);

@@ -16,8 +16,8 @@ export const CLUSTER_MUTANTS: readonly Mutant[] = [
   inSnapshots(
     "snapshots: nobody tells the core that one arrived which the log no longer reaches",
     "src/cluster/consensus.ts",
-    "    this.#noteSnapshot(message.from);\n",
-    "",
+    "if (hasSnapshot(this.node, from))",
+    "if (from < 0)",
   ),
   onCores(
     "a stale append is acknowledged up to the end of the log",

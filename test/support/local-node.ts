@@ -4,7 +4,6 @@ import { rm } from "node:fs/promises";
 import path from "node:path";
 import type { MysqlServer } from "../../demo/mysql/server.ts";
 import { GEO } from "../../geo/policies.ts";
-
 import { toHex } from "../../src/base/bytes.ts";
 import { type Logger, silentLogger } from "../../src/base/logger.ts";
 import type { AccountSettings, SourceSettings } from "../../src/cluster/command.ts";
@@ -12,6 +11,7 @@ import type { RunningNode } from "../../src/cluster/node.ts";
 import type { NodeSettings } from "../../src/cluster/node-settings.ts";
 import { startNode } from "../../src/cluster/start-node.ts";
 import { createVerifiers } from "../../src/mysql/auth/verifier.ts";
+import { ANY_SECRET } from "./any-secret.ts";
 import { tempDir } from "./temp-dir.ts";
 import { thisPlatform } from "./this-platform.ts";
 import { waitFor } from "./wait-for.ts";
@@ -117,6 +117,7 @@ export class LocalNode {
         allowOriginServerIds: false,
         source: options.source ?? null,
         accounts: testAccounts(),
+        ...ANY_SECRET,
         cluster: null,
         ...options.settings,
       },

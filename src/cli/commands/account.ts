@@ -6,7 +6,7 @@ import type { Command } from "commander";
 import { toHex } from "../../base/bytes.ts";
 import { createVerifiers } from "../../mysql/auth/verifier.ts";
 import type { GlobalOptions } from "../context.ts";
-import { readSecret } from "../secrets.ts";
+import { readOwnSecret } from "../secrets.ts";
 import { act, type VerbTable } from "../verb.ts";
 
 interface SetOptions extends GlobalOptions {
@@ -45,11 +45,7 @@ export function addAccountVerbs(program: Command, table: VerbTable): void {
       act<SetOptions>(table, async (verb, name) => {
         const { platform } = verb.context;
         const { passwordFile, native } = verb.options;
-        const password = await readSecret(
-          platform.process,
-          `file:${passwordFile}`,
-          "--password-file",
-        );
+        const password = await readOwnSecret(platform.process, passwordFile, "--password-file");
         const made = createVerifiers(platform.crypto, password, { native: native === true });
         const body = {
           sha2: toHex(made.sha2),

@@ -5,6 +5,7 @@ import type { NodeStatus, SourceChange } from "../../cluster/operations.ts";
 import { parseSourceUrl } from "../../config/source-url.ts";
 import type { SourceCheck } from "../../syncer/host.ts";
 import { CliError, ExitCode, type GlobalOptions } from "../context.ts";
+import { readNamedFile, readOwnSecret } from "../secrets.ts";
 import { act, type Verb, type VerbTable } from "../verb.ts";
 import { printChecks } from "./checks.ts";
 import { explain } from "./explain.ts";
@@ -12,7 +13,7 @@ import { printSyncer } from "./status.ts";
 
 interface SetOptions extends GlobalOptions {
   readonly passwordFile?: string;
-  readonly passwordEnv?: string;
+  readonly passwordRef?: string;
   readonly tls?: SourceChange["tls"] & string;
   readonly tlsCa?: string;
   readonly tlsCert?: string;
@@ -85,10 +86,13 @@ function addSet(syncer: Command, table: VerbTable): void {
   syncer
     .command("set")
     .argument("[URL]", "mysql://user@host:3306")
-    .option("--password-file <PATH>", "file with the password, read by the node")
-    .option("--password-env <NAME>", "environment variable of the node with the password")
+    .option("--password-file <PATH>", "file with the password, read here, sealed by the node")
+    .option(
+      "--password-ref <REF>",
+      "where each node finds it: file:PATH in node.secrets_dir, env:BINRAFT_…",
+    )
     .option("--tls <MODE>", "disabled, verify-ca or verify-identity")
-    .option("--tls-ca <PATH>", "PEM file of the CA")
+    .option("--tls-ca <PATH>", "PEM file of the CA, read here as the next three are")
     .option("--tls-cert <PATH>", "PEM file of the certificate that binraft shows")
     .option("--tls-key <PATH>", "PEM file of its key")
     .option("--public-key-file <PATH>", "PEM file of the source's RSA key")
@@ -101,15 +105,28 @@ function addSet(syncer: Command, table: VerbTable): void {
     .action(
       act<SetOptions>(table, async (verb, url) => {
         const node = await verb.connect();
-        show(verb, await node.send<SyncerDocument>("PUT", "/v1/syncer", sourceChange(verb, url)));
+        show(
+          verb,
+          await node.send<SyncerDocument>("PUT", "/v1/syncer", await sourceChange(verb, url)),
+        );
       }),
     );
 }
 
-function sourceChange(verb: Verb<SetOptions>, url: string | undefined): Record<string, unknown> {
+const PEM_OPTIONS = {
+  tlsCa: "--tls-ca",
+  tlsCert: "--tls-cert",
+  tlsKey: "--tls-key",
+  publicKeyFile: "--public-key-file",
+} as const;
+
+/** Files are read here: the node may be on another machine. */
+async function sourceChange(
+  verb: Verb<SetOptions>,
+  url: string | undefined,
+): Promise<Record<string, unknown>> {
   const { options } = verb;
-  // The node may run elsewhere in the file system: it gets absolute paths.
-  const path = (given: string): string => verb.context.platform.disk(given).root;
+  const { process } = verb.context.platform;
   const change: Record<string, unknown> = {};
   if (url !== undefined) {
     const address = parseSourceUrl(url);
@@ -117,11 +134,12 @@ function sourceChange(verb: Verb<SetOptions>, url: string | undefined): Record<s
     Object.assign(change, address);
   }
   if (options.passwordFile !== undefined)
-    change["passwordRef"] = `file:${path(options.passwordFile)}`;
-  if (options.passwordEnv !== undefined) change["passwordRef"] = `env:${options.passwordEnv}`;
-  for (const name of ["tlsCa", "tlsCert", "tlsKey", "publicKeyFile"] as const) {
-    const given = options[name];
-    if (given !== undefined) change[name] = given === "" ? null : path(given);
+    change["password"] = await readOwnSecret(process, options.passwordFile, "--password-file");
+  if (options.passwordRef !== undefined) change["passwordRef"] = options.passwordRef;
+  for (const [name, option] of Object.entries(PEM_OPTIONS)) {
+    const given = options[name as keyof typeof PEM_OPTIONS];
+    if (given !== undefined)
+      change[name] = given === "" ? null : await readNamedFile(process, given, option);
   }
   if (options.tls !== undefined) change["tls"] = options.tls;
   for (const name of ["semiSync", "nativePassword", "keepConnection"] as const) {

@@ -1,4 +1,5 @@
 /** A whole node on a simulated machine: all that `binraft start` runs but the command line. */
+
 import { GEO } from "../../../geo/policies.ts";
 import type { Life } from "../../../runtime/memory/life.ts";
 import type { Machine } from "../../../runtime/memory/world.ts";
@@ -13,6 +14,7 @@ import { startNode } from "../../../src/cluster/start-node.ts";
 import { createVerifiers } from "../../../src/mysql/auth/verifier.ts";
 import type { Platform } from "../../../src/platform/platform.ts";
 import type { DurableLog } from "../../../src/storage/log.ts";
+import { ANY_SECRET } from "../../support/any-secret.ts";
 import { recordingLogger } from "./recording-logger.ts";
 
 export const DATA_DIR = "data";
@@ -160,6 +162,7 @@ export class SimNode {
         allowOriginServerIds: true,
         source: null,
         accounts: new Map([[ACCOUNT.user, account(platform)]]),
+        ...ANY_SECRET,
         memory: MEMORY,
         cluster: {
           listen: { host: address, port: PEER_PORT },

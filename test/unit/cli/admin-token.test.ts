@@ -18,7 +18,7 @@ test("adminToken makes a token of 256 bits once, readable by its owner only", as
 test("adminToken takes the operator's file, and refuses a short one", async () => {
   await using dir = await tempDir("token");
   const file = path.join(dir.path, "mine");
-  await writeFile(file, "a-token-of-mine-0123\n");
+  await writeFile(file, "a-token-of-mine-0123\n", { mode: 0o600 });
   const config = await configFor(dir.path, { "admin.token_file": file });
   assert.equal(await adminToken(platform, config), "a-token-of-mine-0123");
   await writeFile(file, "short");

@@ -19,7 +19,7 @@ test("replicaCredentials makes a certificate once and keeps it", async () => {
 test("replicaCredentials takes the operator's pair", async () => {
   await using dir = await tempDir("certificate");
   await writeFile(path.join(dir.path, "c.pem"), "cert");
-  await writeFile(path.join(dir.path, "k.pem"), "key");
+  await writeFile(path.join(dir.path, "k.pem"), "key", { mode: 0o600 });
   const flags = {
     "replicas.tls_cert": path.join(dir.path, "c.pem"),
     "replicas.tls_key": path.join(dir.path, "k.pem"),

@@ -118,13 +118,19 @@ test("accept-gap, accept-unproved and new-timeline only explain until the cluste
   ]);
 });
 
-test("syncer set sends only what was given, with absolute references", async () => {
+test("syncer set sends only what was given, and what is in the files, which it reads itself", async () => {
   const world = new CliWorld();
+  world.file("/here/pw", "s3cret\n");
+  world.file("/here/ca", "-----BEGIN CERTIFICATE-----");
   const flags = [
     "--password-file",
-    "/etc/pw",
+    "/here/pw",
+    "--tls-ca",
+    "/here/ca",
+    "--tls-key",
+    "",
     "--tls",
-    "disabled",
+    "verify-ca",
     "--semi-sync",
     "false",
     "--server-id",
@@ -132,10 +138,12 @@ test("syncer set sends only what was given, with absolute references", async () 
   ];
   assert.equal((await world.run("syncer", "set", "mysql://u@db:3310", ...flags)).exit, 0);
   assert.equal((await world.run("syncer", "set", "--native-password", "true")).exit, 0);
+  assert.equal((await world.run("syncer", "set", "--password-ref", "env:BINRAFT_X")).exit, 0);
   assert.deepEqual(world.node.calls, [
-    'set {"host":"db","port":3310,"user":"u","passwordRef":"file:/etc/pw",' +
-      '"tls":"disabled","semiSync":false,"serverId":7}',
+    'set {"host":"db","port":3310,"user":"u","tls":"verify-ca","tlsCa":"-----BEGIN CERTIFICATE-----",' +
+      '"tlsKey":null,"semiSync":false,"serverId":7,"password":"s3cret"}',
     'set {"nativePassword":true}',
+    'set {"passwordRef":"env:BINRAFT_X"}',
   ]);
   const secret = await world.run("syncer", "set", "mysql://u:hunter2@db");
   assert.equal(secret.exit, 2);

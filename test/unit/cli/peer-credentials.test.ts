@@ -24,7 +24,7 @@ async function reader(dir: TempDir, files: Files): Promise<() => Promise<PeerCre
   const flags: Record<string, string> = {};
   for (const [name, text] of Object.entries(files)) {
     flags[OPTIONS[name as keyof Files]] = fileOf(dir, name);
-    await writeFile(fileOf(dir, name), text);
+    await writeFile(fileOf(dir, name), text, { mode: 0o600 });
   }
   const config = await configFor(path.join(dir.path, "data"), flags);
   return peerCredentials(platform, config, config.cluster!);
@@ -55,7 +55,7 @@ test("peerCredentials reads anew what was replaced, and says what cannot be read
   const renewed = await authority.issue("node");
   await writeFile(fileOf(dir, "cert"), renewed.cert);
   await assert.rejects(read, /The key in ".*key\.pem" \(cluster\.tls_key\) is not that of/);
-  await writeFile(fileOf(dir, "key"), renewed.key);
+  await writeFile(fileOf(dir, "key"), renewed.key, { mode: 0o600 });
   assert.equal((await read()).cert, renewed.cert);
   await rm(fileOf(dir, "ca"));
   await assert.rejects(read, /Cannot read ".*ca\.pem" \(cluster\.tls_ca\): it does not exist/);

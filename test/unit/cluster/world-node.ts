@@ -1,10 +1,12 @@
 /** A node on the simulated platform, and the lines that it logs. */
+
 import { GEO } from "../../../geo/policies.ts";
 import { type Machine, World } from "../../../runtime/memory/world.ts";
 import type { Logger } from "../../../src/base/logger.ts";
 import type { RunningNode } from "../../../src/cluster/node.ts";
 import type { NodeSettings } from "../../../src/cluster/node-settings.ts";
 import { startNode } from "../../../src/cluster/start-node.ts";
+import { ANY_SECRET } from "../../support/any-secret.ts";
 
 export class NodeWorld {
   readonly world: World;
@@ -43,6 +45,7 @@ export class NodeWorld {
           allowOriginServerIds: false,
           source: null,
           accounts: new Map(),
+          ...ANY_SECRET,
           cluster: null,
           ...settings,
         },

@@ -118,12 +118,12 @@ export class WorldSource {
 
   /** As the node is told to pull from it; the node's environment is to hold the password. */
   settings(machine: Machine): SourceSettings {
-    machine.process.env["SOURCE_PASSWORD"] = PASSWORD;
+    machine.process.env["BINRAFT_SOURCE_PASSWORD"] = PASSWORD;
     return {
       host: this.machine.address,
       port: 3306,
       user: USER,
-      passwordRef: "env:SOURCE_PASSWORD",
+      passwordRef: "env:BINRAFT_SOURCE_PASSWORD",
       tls: "disabled",
       tlsCa: null,
       tlsCert: null,

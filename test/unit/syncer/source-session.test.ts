@@ -11,7 +11,7 @@ test("a wrong password is tried once an attempt", async () => {
   const { time } = world.world;
   const source = await time.run(() => WorldSource.start(world.world, "source", A, ""));
   const settings = source.settings(world.machine);
-  world.machine.process.env["SOURCE_PASSWORD"] = "another";
+  world.machine.process.env["BINRAFT_SOURCE_PASSWORD"] = "another";
   const node = await world.start({ source: settings });
   assert.ok(await time.runUntil(() => node.status().syncer.attempts >= 3, 120_000));
   await time.advance(500);
