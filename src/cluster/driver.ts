@@ -71,6 +71,8 @@ export class Driver implements Service {
   readonly #clock: Clock;
   /** By index. */
   #waiters: Waiter[] = [];
+  /** The last change of the members that had to wait until it is durable that it is committed. */
+  #heldBack = 0;
   #stopped: Error | null = null;
   /** Set when an entry that must be applied is lost on this disk. */
   damaged: EntryDamaged | null = null;
@@ -175,10 +177,17 @@ export class Driver implements Service {
     // Reads go on from a damaged log; taking in does not.
     while (!signal.aborted) {
       const done = this.applied >= this.consensus.node.appliable || this.consensus.installing;
-      const idle = done || this.damaged !== null;
+      const heldBack = !this.#isDurable(this.#heldBack);
+      if (heldBack) this.progressed.once(() => this.consensus.committed.wake());
+      const idle = done || this.damaged !== null || heldBack;
       if (idle) await this.consensus.committed.wait();
       else await this.#apply();
     }
+  }
+
+  /** That it is committed will be known after a crash. */
+  #isDurable(index: number): boolean {
+    return index <= this.#log.hardState.commit;
   }
 
   #stop(error: Error): void {
@@ -203,6 +212,12 @@ export class Driver implements Service {
             // The core has the configuration of the snapshot already.
             if (entry.index > last || this.consensus.installing) break;
             if (entry.index <= this.applied) continue;
+            // Who forgot that a change is committed would count its votes by the old members, of whom too many may be
+            // gone by then.
+            if (isConfChange(entry.type) && !this.#isDurable(entry.index)) {
+              this.#heldBack = entry.index;
+              break;
+            }
             this.#applyEntry(entry);
             payloadBytes += entry.data.length;
           }
@@ -217,6 +232,7 @@ export class Driver implements Service {
       else this.commitTimes.forget();
       this.consensus.applied(this.applied, payloadBytes);
       this.#wakeWaiters();
+      if (!this.#isDurable(this.#heldBack)) return;
     }
   }
 

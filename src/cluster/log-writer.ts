@@ -4,7 +4,8 @@
  * - One batch is written at a time; what comes meanwhile becomes the next one (group commit).
  * - The responses of an append are given back when all of it is durable, and all before it.
  * - A snapshot takes the place of the whole log; the entries behind it are appended then.
- * - A commit index alone is not worth a sync: it goes with the next batch.
+ * - A commit index alone is not worth a sync: it goes with the next batch. That of a change of the members is:
+ *   it is applied only once it is durable (driver.ts).
  * - When the disk has no room for the batch in hand it waits, nothing of it being written. Terms and votes
  *   go on, through the reserve that the log keeps for them, so that the others can elect a leader.
  * - Small entries that are not of the stream may use the reserve as well: a purge is one of them.
@@ -137,8 +138,10 @@ export class LogWriter implements Service {
   }
 
   get #mustSync(): boolean {
-    const { term, vote } = this.#log.hardState;
-    return this.#hardState.term !== term || this.#hardState.vote !== vote;
+    const { term, vote, commit } = this.#log.hardState;
+    if (this.#hardState.term !== term || this.#hardState.vote !== vote) return true;
+    const end = Math.min(this.#hardState.commit, this.#log.lastIndex) + 1;
+    return commit + 1 < end && this.#log.hasConfChange(commit + 1, end);
   }
 
   /** As it may be stored when the log is this node's up to `last`: behind that may stand what is to be replaced. */

@@ -10,9 +10,16 @@ const onNodes = patch("nodes");
 const inJudge = patch("tests", "test/unit/cluster/{judge,peer-memory}.test.ts");
 const inFormation = patch("tests", "test/unit/{geo/fly-discovery,cluster/formation}.test.ts");
 
+const inChanges = patch("tests", "test/unit/cluster/driver.test.ts");
 const inSnapshots = patch("tests", "test/unit/cluster/consensus.test.ts");
 
 export const CLUSTER_MUTANTS: readonly Mutant[] = [
+  inChanges(
+    "members: a change is applied before it is durable that it is committed",
+    "src/cluster/driver.ts",
+    "return index <= this.#log.hardState.commit;",
+    "return index >= 0;",
+  ),
   inSnapshots(
     "snapshots: nobody tells the core that one arrived which the log no longer reaches",
     "src/cluster/consensus.ts",
