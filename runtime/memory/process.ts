@@ -58,6 +58,7 @@ export function memoryProcess(
       if (bytes === undefined) throw new DiskError("ENOENT", `Cannot read ${path}: ENOENT`);
       return decodeText(bytes);
     },
+    fileExists: async (path) => state.files.has(path),
     async writeFile(path, chunks) {
       const parts: Uint8Array[] = [];
       for await (const chunk of chunks) parts.push(chunk);

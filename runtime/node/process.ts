@@ -33,6 +33,11 @@ export function nodeProcess(runtime = `node ${process.versions.node}`): Process 
       return (user + system) / 1000;
     },
     readTextFile,
+    fileExists: (name) =>
+      fs.lstat(name).then(
+        () => true,
+        () => false,
+      ),
     writeFile,
     hostname: () => os.hostname(),
     pid: process.pid,

@@ -278,6 +278,13 @@ const COMMAND_LINE: readonly CatalogueEntry[] = [
     normal: "No.",
     todo: "`binraft --help`, or `--help` behind the verb.",
   },
+  {
+    code: "BR5004",
+    title: "A file is there already",
+    cause: "A verb was to write a file and would have replaced one.",
+    normal: "No.",
+    todo: "Give another path, or `--force`.",
+  },
 ];
 
 export const CATALOGUE: readonly CatalogueEntry[] = [

@@ -85,6 +85,11 @@ export function walkEvents(
   }
 }
 
+/** Of the event whose packet header stands at `at`, seconds since 1970; 0 where none begins in the body. */
+export function timestampAt(body: Uint8Array, at: number): number {
+  return at + FRAME_BYTES + 4 > body.length ? 0 : readU32(body, at + FRAME_BYTES);
+}
+
 /** Takes the framing off: appends to `out` the bytes of events in `body`. */
 export class Unframer {
   /** Bytes left of the packet that the last body ended in. */

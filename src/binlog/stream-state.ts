@@ -28,7 +28,7 @@ import {
 } from "./chunk.ts";
 import { bury, type DeadRange, type StreamPoint } from "./dead-ranges.ts";
 import { type BinlogFile, type FileEnd, formatFileName, nextFileName } from "./file-view.ts";
-import { FRAME_BYTES } from "./frames.ts";
+import { FRAME_BYTES, timestampAt } from "./frames.ts";
 import { addToMarks, type Mark } from "./marks.ts";
 
 const MAX_ORIGINS = 4096;
@@ -123,7 +123,8 @@ export class StreamState {
     this.streamEnd += chunk.eventBytes;
     this.fileEnd = chunk.fileOffset + chunk.eventBytes;
     this.sequence = (chunk.firstSequence + chunk.packets) & 0xff;
-    if (file.firstTimestamp === 0) file.firstTimestamp = chunk.timestamp;
+    if (file.firstTimestamp === 0)
+      file.firstTimestamp = timestampAt(chunk.body, chunk.firstEventAt) || chunk.timestamp;
     file.lastTimestamp = chunk.timestamp;
     addToMarks(this.marks, index, chunk, this.files.length - 1, this.streamEnd - chunk.eventBytes);
     return { accepted: true, visibleMoved: this.#takeUnits(index, chunk, file) };

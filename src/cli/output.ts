@@ -33,6 +33,11 @@ export class Output {
     else show();
   }
 
+  /** To who waits, beside what is printed. */
+  progress(text: string): void {
+    if (this.#process.stderr.isTerminal) this.#process.stderr.write(`${text}\n`);
+  }
+
   /** One line of a series of values. */
   jsonLine(value: unknown): void {
     this.#process.stdout.write(`${JSON.stringify(value)}\n`);

@@ -92,8 +92,8 @@ export class Leading implements Service {
       const differing = differingFields(source, held.source);
       if (differing.length > 0) {
         this.#logger.warn(
-          `The configuration's ${differing.join(", ")} ${differing.length === 1 ? "differs" : "differ"} from what is in the ` +
-            "log, which holds: change it with binraft syncer set, or correct the file",
+          `${differing.join(", ")} in the configuration and in the log are not the same; the log holds: change it ` +
+            "with binraft syncer set, or correct the file",
           { log: describeSource(held.source), file: describeSource(source) },
         );
       }

@@ -20,11 +20,15 @@ import { ManifestStore } from "../storage/manifest.ts";
 import { openLog } from "../storage/open.ts";
 import { LogCorrupt, type Salvage } from "../storage/storage.ts";
 import { BackupReader } from "./backup.ts";
+import { encodeCommand } from "./command.ts";
 import { type Announcement, encodeContext, type Member, membersOf } from "./members.ts";
 import { type NodeCore, openCore } from "./node-core.ts";
 import { PeerMemory } from "./peer-memory.ts";
 
 const BATCH_BYTES = 4 * 1024 * 1024;
+const MADE_OF_A_LOG =
+  "This cluster was made of a log or a backup: its syncer stays stopped until binraft syncer start, since another " +
+  "cluster may still acknowledge for the source";
 
 export interface RefoundParts {
   readonly platform: Platform;
@@ -222,12 +226,14 @@ async function appendNewCluster(
   const steps = [...(conf.votersOutgoing.length > 0 ? [LEAVE_JOINT] : []), enter, LEAVE_JOINT];
   const term = Math.max(log.hardState.term, log.term(log.lastIndex) ?? 0) + 1;
   const first = log.lastIndex + 1;
-  const entries = steps.map((step, at) => ({
-    index: first + at,
-    term,
+  const changed = steps.map((step) => ({
     type: EntryType.CONF_CHANGE_V2,
     data: encodeConfChange(step),
   }));
+  // The old cluster, or the production from which a backup is, may still acknowledge for the source.
+  const stop = { type: "set-syncer", wanted: "stopped", because: MADE_OF_A_LOG } as const;
+  const stopped = { type: EntryType.NORMAL, data: encodeCommand(stop) };
+  const entries = [...changed, stopped].map((entry, at) => ({ index: first + at, term, ...entry }));
   const commit = first + entries.length - 1;
   await log.append({ hardState: { term, vote: 0, commit }, entries });
   return id;

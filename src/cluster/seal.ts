@@ -37,7 +37,8 @@ export class Seal {
       throw new OperationError(
         "conflict",
         "The nodes have no secret in common by which to seal this one: only certificates prove who is of the cluster",
-        "set cluster.secret_file on each node, or put the secret into a file on each node and name that with --password-ref",
+        "set cluster.secret_file on each node, or put the secret into a file on each node and name that with " +
+          "--password-ref",
       );
     }
     const nonce = this.#random.bytes(NONCE_BYTES);

@@ -25,5 +25,6 @@ export function whyNotNamed(reference: string, { folder, named }: SecretPlaces):
   const isInside = path.startsWith(`${folder}/`) && !path.split("/").includes("..");
   return isInside
     ? null
-    : `The file "${path}" may not be used here: it is not in ${folder} (node.secrets_dir), and the node's configuration does not name it`;
+    : `The file "${path}" may not be used here: it is not in ${folder} (node.secrets_dir), and the node's ` +
+        "configuration does not name it";
 }

@@ -17,6 +17,7 @@ export interface Process {
    * codes, or those of FileLimits.
    */
   readTextFile(path: string, limits?: FileLimits): Promise<string>;
+  fileExists(path: string): Promise<boolean>;
   /** Creates or replaces a file outside the data directory (exports), synced. `mode` is octal, e.g. 0o600. */
   writeFile(path: string, chunks: AsyncIterable<Uint8Array>, mode: number): Promise<void>;
   hostname(): string;

@@ -170,7 +170,7 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
   inRepairs(
     "damage: a node votes though it does not know who votes",
     CONSENSUS,
-    "    if (asksForVote && this.fitness.membershipIsLost) return;\n",
+    '    if (this.fitness.membershipIsLost && (type === "MsgVote" || type === "MsgPreVote")) return;\n',
     "",
   ),
   inRepairs(

@@ -3,10 +3,12 @@ import type { Command } from "commander";
 import type { BinlogDocument } from "../../admin/schema.ts";
 import type { GlobalOptions } from "../context.ts";
 import { formatBytes, plural } from "../output.ts";
+import { saveDownload } from "../save-download.ts";
 import { act, type VerbTable } from "../verb.ts";
 
 interface ExportOptions extends GlobalOptions {
   readonly output?: string;
+  readonly force?: boolean;
 }
 
 interface PurgeOptions extends GlobalOptions {
@@ -44,20 +46,14 @@ export function addBinlogVerbs(program: Command, table: VerbTable): void {
     .command("export")
     .argument("<NAME>")
     .option("--output <PATH>", "where to write it; ./NAME by default")
+    .option("--force", "replace a file that is there")
     .description("write a file's bytes, as the source has them")
     .action(
       act<ExportOptions>(table, async (verb, name) => {
         const target = verb.options.output ?? name!.replaceAll("/", "_");
         const node = await verb.connect();
-        let bytes = 0;
-        const counted = async function* (): AsyncIterable<Uint8Array> {
-          for await (const chunk of node.download(`/v1/binlogs/${encodeURIComponent(name!)}/raw`)) {
-            bytes += chunk.length;
-            yield chunk;
-          }
-        };
-        // Binlogs hold the customers' data in clear.
-        await verb.context.platform.process.writeFile(target, counted(), 0o600);
+        const path = `/v1/binlogs/${encodeURIComponent(name!)}/raw`;
+        const bytes = await saveDownload(verb, node.download(path), target, verb.options.force);
         const { output } = verb;
         output.result({ name, path: target, bytes }, () =>
           output.line(`Wrote ${formatBytes(bytes)} to "${target}"`),

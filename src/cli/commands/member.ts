@@ -49,9 +49,11 @@ export function addMemberVerbs(program: Command, table: VerbTable): void {
         act(table, async (verb, given) => {
           const node = await verb.connect();
           const changed = await node.send<MemberStatus>("POST", `${pathOf(given!)}/${name}`);
-          verb.output.result(changed, () =>
-            verb.output.line(`Member ${named(changed)} is a ${changed.role}`),
-          );
+          const cluster = await node.get<ClusterStatus>("/v1/cluster");
+          verb.output.result(changed, () => {
+            verb.output.line(`Member ${named(changed)} is a ${changed.role}`);
+            for (const warning of voterWarnings(cluster)) verb.output.line(`! ${warning}`);
+          });
         }),
       );
   }
@@ -145,16 +147,15 @@ export function printMembers(output: Output, members: readonly MemberStatus[]): 
       roleOf(member),
       member.self ? "this node" : member.connected,
       behind(member),
-      member.server,
+      member.self || member.connected ? member.server : null,
       member.peerAddress,
       member.mysqlAddress,
       member.version,
     ]),
   );
   for (const member of members.filter(({ refused }) => refused !== "")) {
-    output.line(
-      `${output.paint("red", "!")} Refused: ${named(member)}: ${printable(member.refused)}`,
-    );
+    const what = member.self ? "This node" : named(member);
+    output.line(`${output.paint("red", "!")} No link: ${what}: ${printable(member.refused)}`);
   }
 }
 
@@ -173,4 +174,28 @@ export function quorumOf(output: Output, cluster: ClusterStatus): string {
   const there = `${votersConnected} of ${plural(voters, "voter")} connected`;
   const enough = votersConnected < quorum ? output.paint("red", there) : there;
   return `${leader}, ${enough}, quorum ${quorum}`;
+}
+
+/** What is unwise about who votes; sentences. */
+export function voterWarnings({ members }: Pick<ClusterStatus, "members">): string[] {
+  const voters = members.filter(({ role }) => role === "voter");
+  const warnings: string[] = [];
+  if (voters.length > 0 && voters.length % 2 === 0) {
+    const fewer = voters.length - 1;
+    warnings.push(
+      `${voters.length} voters stand no more failures than ${plural(fewer, "voter")} would: promote one more, or ` +
+        "demote one",
+    );
+  }
+  const quorum = Math.floor(voters.length / 2) + 1;
+  const regions = new Map<string, number>();
+  for (const { region } of voters) regions.set(region, (regions.get(region) ?? 0) + 1);
+  const isSpread = new Set(members.map(({ region }) => region)).size > 1;
+  for (const [region, count] of regions) {
+    if (isSpread && voters.length - count < quorum && voters.length > 1)
+      warnings.push(
+        `${count} of ${voters.length} voters are in region ${printable(region)}: without it nothing is committed`,
+      );
+  }
+  return warnings;
 }

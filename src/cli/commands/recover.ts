@@ -13,11 +13,12 @@ import {
 } from "../../cluster/refound.ts";
 import { KNOWN_FORMAT } from "../../cluster/version-gate.ts";
 import { formatHostPort } from "../../config/kinds.ts";
-import type { DiskFile } from "../../platform/disk.ts";
+import type { Disk, DiskFile } from "../../platform/disk.ts";
 import type { Platform } from "../../platform/platform.ts";
 import { CliError, ExitCode, type GlobalOptions } from "../context.ts";
 import { createLogger } from "../logger.ts";
 import { formatBytes } from "../output.ts";
+import { saveDownload } from "../save-download.ts";
 import { loadSettings } from "../settings.ts";
 import { describeStartError } from "../start-error.ts";
 import { act, type Verb, type VerbTable } from "../verb.ts";
@@ -27,6 +28,10 @@ const READ_BYTES = 1024 * 1024;
 interface RecoverOptions extends GlobalOptions {
   readonly confirm?: string;
   readonly salvage?: boolean;
+}
+
+interface BackupOptions extends GlobalOptions {
+  readonly force?: boolean;
 }
 
 export function addRecoverVerbs(program: Command, table: VerbTable): void {
@@ -45,19 +50,13 @@ export function addRecoverVerbs(program: Command, table: VerbTable): void {
   program
     .command("backup")
     .argument("<FILE>")
+    .option("--force", "replace a file that is there")
     .description("write all that a node has, from its oldest binlog file on, into one file")
     .action(
-      act(table, async (verb, file) => {
+      act<BackupOptions>(table, async (verb, file) => {
         const node = await verb.connect();
-        let bytes = 0;
-        const counted = async function* (): AsyncIterable<Uint8Array> {
-          for await (const chunk of node.download("/v1/backup")) {
-            bytes += chunk.length;
-            yield chunk;
-          }
-        };
-        // The customers' data in clear, and verifiers of passwords.
-        await verb.context.platform.process.writeFile(file!, counted(), 0o600);
+        const { force } = verb.options;
+        const bytes = await saveDownload(verb, node.download("/v1/backup"), file!, force);
         verb.output.result({ path: file, bytes }, () =>
           verb.output.line(`Wrote ${formatBytes(bytes)} to "${file}"`),
         );
@@ -101,7 +100,8 @@ async function recover(verb: Verb<RecoverOptions>): Promise<void> {
   const made = await refound(parts).catch(describe);
   output.result({ clusterId: made, was: clusterId, dropped: members.map(({ id }) => id) }, () => {
     output.line(
-      `This node is cluster ${made} now, alone. Start it; then let the others join with empty directories.`,
+      `This node is cluster ${made} now, alone. Start it; then let the others join with empty directories. ` +
+        "Its syncer is stopped: binraft syncer start once no node of the old cluster runs any more.",
     );
   });
 }
@@ -144,10 +144,18 @@ async function restoreFrom(verb: Verb, file: string | undefined): Promise<void> 
       "move it away, or set another node.data_dir",
     );
   }
-  const clusterId = await restore(parts, fileChunks(platform, file!)).catch(describe);
+  const chunks = fileChunks(platform, file!);
+  const clusterId = await restore(parts, chunks)
+    .catch(async (error: unknown) => {
+      await clear(disk);
+      return describe(error);
+    })
+    // A backup is not read beyond its end: its file is closed by this.
+    .finally(() => chunks.return());
   verb.output.result({ clusterId, dataDir: disk.root }, () => {
     verb.output.line(
-      `Restored into "${disk.root}" as cluster ${clusterId}. Start it; then let others join.`,
+      `Restored into "${disk.root}" as cluster ${clusterId}. Start it; then let others join. Its syncer is stopped: ` +
+        "binraft syncer start once nothing else acknowledges for the source.",
     );
   });
 }
@@ -190,7 +198,20 @@ function describe(error: unknown): never {
   throw describeStartError(error);
 }
 
-async function* fileChunks(platform: Platform, path: string): AsyncIterable<Uint8Array> {
+/** Half a log would look like one that is to be started. */
+async function clear(disk: Disk): Promise<void> {
+  for (const name of await disk.list("log")) await disk.remove(`log/${name}`);
+  for (const name of await disk.list("")) if (isOfTheLog(name)) await disk.remove(name);
+}
+
+function isOfTheLog(name: string): boolean {
+  return name === "log" || name.startsWith("MANIFEST") || name.startsWith("node.");
+}
+
+async function* fileChunks(
+  platform: Platform,
+  path: string,
+): AsyncGenerator<Uint8Array, void, undefined> {
   const slash = path.lastIndexOf("/");
   const disk = platform.disk(slash < 0 ? "." : path.slice(0, slash + 1));
   let file: DiskFile;

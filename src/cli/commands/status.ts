@@ -27,7 +27,9 @@ interface Shown extends NodeStatus {
 export function addStatusVerb(program: Command, table: VerbTable): void {
   program
     .command("status")
-    .description("show what the node does, who follows it, and what needs an eye")
+    .description(
+      "show what the node does and what needs an eye; ends with 0 when nothing does, 4 without a quorum",
+    )
     .option("--watch", "again every second, until interrupted")
     .action(
       act<StatusOptions>(table, async (verb) => {
@@ -35,6 +37,7 @@ export function addStatusVerb(program: Command, table: VerbTable): void {
         const { output } = verb;
         if (verb.options.watch !== true) {
           const status = await fetchStatus(node);
+          verb.exit = healthOf(status);
           return output.result(status, () => printStatus(output, status));
         }
         await watch(verb.context.platform.clock, node, output);
@@ -49,7 +52,19 @@ async function fetchStatus(node: AdminClient): Promise<Shown> {
   const shown = { ...status, followers: items, cluster };
   if (cluster.leaderId === 0 || cluster.leaderId === status.raft.id) return shown;
   // The leader alone pulls: what a follower could tell of its own syncer is no news.
-  return { ...shown, syncer: await node.get<SyncerStatus>("/v1/syncer") };
+  const syncer = await node.get<SyncerStatus>("/v1/syncer").catch((error: unknown) => {
+    // One that was removed, or is cut off, has no leader to ask: its own state says why.
+    if (error instanceof CliError && error.exit === ExitCode.NO_QUORUM) return status.syncer;
+    throw error;
+  });
+  return { ...shown, syncer };
+}
+
+/** For scripts: 0 when nothing needs an eye, 4 without a quorum, else 1. */
+function healthOf({ cluster, alarms }: Shown): ExitCode {
+  const { leaderId, votersConnected, quorum } = cluster;
+  if (leaderId === 0 || votersConnected < quorum) return ExitCode.NO_QUORUM;
+  return alarms.length === 0 ? ExitCode.OK : ExitCode.FAILED;
 }
 
 async function watch(
@@ -78,6 +93,8 @@ async function watch(
 
 function printStatus(output: Output, status: Shown): void {
   const { node, raft, storage, stream, server, process } = status;
+  for (const alarm of status.alarms) output.line(`${output.paint("red", "!")} ${alarm}`);
+  if (status.alarms.length > 0) output.line();
   output.facts([
     ["node", list(`${node.name} in ${node.region}`, `binraft ${node.version} on ${node.runtime}`)],
     [
@@ -139,8 +156,6 @@ function printStatus(output: Output, status: Shown): void {
     output.line();
     printReplicas(output, status.followers);
   }
-  if (status.alarms.length > 0) output.line();
-  for (const alarm of status.alarms) output.line(`${output.paint("red", "!")} ${alarm}`);
 }
 
 const STATE_COLOURS = { RUNNING: "green", CONNECTING: "yellow", STOPPED: "yellow" } as const;

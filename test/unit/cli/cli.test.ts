@@ -191,6 +191,39 @@ test("account set turns the password into verifiers, which alone travel", async 
   assert.match(refused.stderr, /BR1006/);
 });
 
+test("status ends with 0 when all is well, 1 with an alarm, 4 without a quorum or a leader", async () => {
+  const world = new CliWorld();
+  assert.equal((await world.run("status")).exit, 0);
+  world.node.alarms = ["The disk is full"];
+  const alarmed = await world.run("status");
+  assert.equal(alarmed.exit, 1);
+  assert.match(alarmed.stdout, /^! The disk is full\n\n/, "alarms come first");
+  world.node.members = world.node.members.map((member) => ({ ...member, connected: false }));
+  assert.equal((await world.run("status", "--json")).exit, 4);
+  world.node.leaderId = 0;
+  assert.equal((await world.run("status")).exit, 4);
+});
+
+test("a file that is there is not replaced unless that is said", async () => {
+  const world = new CliWorld();
+  world.file("/out", "mine");
+  for (const verb of [
+    ["backup", "/out"],
+    ["binlog", "export", "b.000001", "--output", "/out"],
+  ]) {
+    const refused = await world.run(...verb);
+    assert.equal(refused.exit, 1);
+    assert.match(
+      refused.stderr,
+      /^binraft: "\/out" is there already \(BR5004\)\n {2}next: .*--force/,
+    );
+    assert.equal(new TextDecoder().decode(world.files.get("/out")), "mine");
+    assert.equal((await world.run(...verb, "--force")).exit, 0);
+    assert.notEqual(new TextDecoder().decode(world.files.get("/out")), "mine");
+    world.file("/out", "mine");
+  }
+});
+
 test("binlog export writes the bytes, purge shows what goes", async () => {
   const world = new CliWorld();
   const exported = await world.run("binlog", "export", "b.000001", "--output", "/out");

@@ -88,6 +88,12 @@ test("a learner that joined from now goes on alone: what it lacks is gone for go
 
   // One that is invited, and told of nobody: those that the cluster began with are gone.
   const { file } = node.node!.core.state.stream;
+  assert.match(
+    node.node!.status().alarms.join(),
+    /syncer stays stopped until binraft syncer start/,
+  );
+  await time.run(() => node.node!.startSyncer());
+  assert.deepEqual(node.node!.core.state.settings.stoppedBecause, null);
   cluster.rotateSource();
   await cluster.until("a next file", () => node.node!.core.state.stream.file !== file);
   const invited = cluster.addNode(null, { history: "from-now", join: [] });
@@ -193,7 +199,9 @@ for (const where of ["end", "middle"] as const) {
     assert.ok(kept.containsSet(GtidSet.parse(summary.executed)) && !kept.isEmpty);
     assert.ok(GtidSet.parse(had).containsSet(kept));
     assert.deepEqual(a!.node!.core.log.damage, []);
-    // It pulls again what the source has.
+    // It pulls again what the source has, once it is told to.
+    assert.equal(a!.node!.core.state.settings.syncer, "stopped");
+    await time.run(() => a!.node!.startSyncer());
     assert.ok(await time.runUntil(() => executed(a!) === had, 60_000));
     await hasFiles(cluster, a!);
   });

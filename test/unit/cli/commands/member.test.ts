@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { voterWarnings } from "../../../../src/cli/commands/member.ts";
 import { OperationError } from "../../../../src/cluster/operations.ts";
 import { CliWorld } from "../cli-support.ts";
 
@@ -14,8 +15,8 @@ test("member list is a table with the roles, and says whose link is refused", as
       "ID | NAME | REGION | ROLE | CONNECTED | BEHIND | SERVER | PEER | MYSQL | VERSION",
       " 1 | n1 | iad | voter, leader | this node | 0 entries | running | 10.0.0.1:4306 | 10.0.0.1:3307 | 0.1.0",
       " 2 | n2 | fra | voter | yes | 2 entries | running | 10.0.0.2:4306 | 10.0.0.2:3307 | 0.1.0",
-      " 3 | n3 | syd | learner | no | - | stopped | 10.0.0.3:4306 | 10.0.0.3:3307 | 0.1.0",
-      "! Refused: n2 (id 2): another\\x1b[2J disk",
+      " 3 | n3 | syd | learner | no | - | - | 10.0.0.3:4306 | 10.0.0.3:3307 | 0.1.0",
+      "! No link: n2 (id 2): another\\x1b[2J disk",
       "",
     ],
   );
@@ -39,8 +40,12 @@ test("add, promote, demote and replace say what came of it", async () => {
     await says("add", "10.0.0.4:4306"),
     "Member n4 (id 4) is added as a learner\n" + "Once it is caught up: binraft member promote 4\n",
   );
-  assert.equal(await says("promote", "n3"), "Member n3 (id 3) is a voter\n");
-  assert.equal(await says("demote", "2"), "Member n2 (id 2) is a learner\n");
+  const promoted = await says("promote", "n3");
+  assert.match(
+    promoted,
+    /^Member n3 \(id 3\) is a voter\n! 2 voters stand no more failures than 1 voter/,
+  );
+  assert.match(await says("demote", "2"), /^Member n2 \(id 2\) is a learner\n/);
   assert.equal(await says("replace", "n2", "n3"), "Member n3 (id 3) is a voter instead of n2\n");
   assert.equal((JSON.parse(await says("promote", "n3", "--json")) as { id: number }).id, 3);
   assert.deepEqual(world.node.calls, [
@@ -107,4 +112,20 @@ test("exit codes: refused 1, wrong use 2, unreachable 3, no quorum 4", async () 
   assert.equal((await world.run("member", "list")).exit, 0);
   world.up = false;
   assert.equal((await world.run("member", "list")).exit, 3);
+});
+
+test("an even number of voters, and a region without which nothing is committed, are warned of", () => {
+  const warnings = (...regions: readonly string[]): number => {
+    const voters = regions.map((region) => ({ region, role: "voter" }));
+    const members = [...voters, { region: "syd", role: "learner" }] as never;
+    return voterWarnings({ members }).length;
+  };
+  assert.equal(warnings("iad"), 0);
+  assert.equal(warnings("iad", "fra", "lhr"), 0);
+  assert.equal(warnings("iad", "fra", "lhr", "sin"), 1);
+  assert.equal(warnings("iad", "iad", "fra"), 1);
+  assert.equal(warnings("iad", "iad", "fra", "lhr"), 2);
+  assert.equal(warnings("iad", "iad", "fra", "fra", "lhr"), 0);
+  const oneRegion = ["a", "a", "a"].map((region) => ({ region, role: "voter" }));
+  assert.equal(voterWarnings({ members: oneRegion as never }).length, 0, "that was meant");
 });
