@@ -11,9 +11,10 @@ import type { MetCluster } from "../peers/protocol.ts";
 import type { Platform } from "../platform/platform.ts";
 import { errantCheck, errantTransactions } from "../syncer/errant.ts";
 import { type SourceCheck, SyncerStop } from "../syncer/host.ts";
-import { readFacts } from "../syncer/source-checks.ts";
+import { privilegeCheck, readFacts } from "../syncer/source-checks.ts";
 import { clientConfig } from "../syncer/source-login.ts";
 import { checkSets } from "../syncer/source-sets.ts";
+import { troubleWith } from "../syncer/source-trouble.ts";
 import type { AccountSettings, Command, RetentionSettings, SourceSettings } from "./command.ts";
 import type { Announcement } from "./members.ts";
 import type { NodeCore } from "./node-core.ts";
@@ -108,14 +109,15 @@ export class LeaderOperations {
           level: "ok",
           message: `Connected to ${place}, MySQL ${facts.version}`,
         };
-        return [connected, ...facts.checks, ...this.#checkSets(facts, stored)];
+        const privileges = await privilegeCheck(client);
+        return [connected, privileges, ...facts.checks, ...this.#checkSets(facts, stored)];
       } finally {
         client.close();
       }
     } catch (error) {
-      return [
-        { name: "connect", level: "fail", message: printable((error as Error).message, 512) },
-      ];
+      const { reason, next } = troubleWith(error as Error, config);
+      const message = printable(next === "" ? reason : `${reason}. Next: ${next}`, 1024);
+      return [{ name: "connect", level: "fail", message }];
     }
   }
 

@@ -241,3 +241,24 @@ export async function oldestFile(client: MysqlClient): Promise<string> {
     );
   }
 }
+
+/**
+ * Whether the user may pull, as far as it can see itself: what it has by a role is not in SHOW GRANTS, so who has
+ * roles is believed.
+ */
+export async function privilegeCheck(client: MysqlClient): Promise<SourceCheck> {
+  const { rows } = await client.execute("SHOW GRANTS");
+  const grants = rows.flatMap((row) => Object.values(row).map((grant) => grant ?? ""));
+  const everywhere = grants.filter((grant) => / ON \*\.\* TO /.test(grant));
+  const has = (privilege: string): boolean =>
+    everywhere.some((grant) => grant.includes(privilege) || grant.startsWith("GRANT ALL "));
+  const hasRoles = grants.some((grant) => !/ ON /.test(grant));
+  const missing = ["REPLICATION SLAVE", "REPLICATION CLIENT"].filter((one) => !has(one));
+  if (missing.length === 0 || hasRoles)
+    return { name: "privileges", level: "ok", message: "The user may pull the binary log" };
+  return {
+    name: "privileges",
+    level: "fail",
+    message: `The user lacks ${missing.join(" and ")}; on the source: GRANT ${missing.join(", ")} ON *.* TO the user`,
+  };
+}

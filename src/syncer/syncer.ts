@@ -8,7 +8,6 @@ import type { Logger } from "../base/logger.ts";
 import { printable } from "../base/logger.ts";
 import { type Service, Wakeup } from "../base/service.ts";
 import type { Pull } from "../binlog/chunk.ts";
-import { ClientError } from "../mysql/client.ts";
 import { delay } from "../platform/clock.ts";
 import type { Platform } from "../platform/platform.ts";
 import {
@@ -23,6 +22,7 @@ import { PullEnded } from "./pull-stream.ts";
 import { SemiSyncWatch } from "./semi-sync-watch.ts";
 import type { SourceLogin } from "./source-login.ts";
 import { type SessionProgress, SourceSession } from "./source-session.ts";
+import { troubleWith } from "./source-trouble.ts";
 
 const BACKOFF = { baseMs: 250, maxMs: 15_000 };
 /** So many broken pulls of one transaction in a row slow the retry and raise an alarm. */
@@ -54,6 +54,8 @@ export class Syncer implements Service {
   #next = "";
   #gtids: Readonly<Record<string, string>> = {};
   #attempts = 0;
+  /** Of the source that was tried last. */
+  #place = { host: "", port: 0 };
   /** Since a pull held. */
   #failures = 0;
   #refusedPulls = 0;
@@ -159,6 +161,7 @@ export class Syncer implements Service {
       }
       if (this.#state !== "RUNNING")
         this.#show("CONNECTING", `Connecting to ${config.host}:${config.port}`, "");
+      this.#place = config;
       const [pull, progress] = [this.#nextPull(), this.#progress];
       session = new SourceSession({ platform, host, config, pull, progress, logger, login, kept });
       await session.run(controller.signal, () =>
@@ -228,10 +231,15 @@ export class Syncer implements Service {
       );
       return;
     }
-    const expected = error instanceof PullEnded;
-    this.#show("CONNECTING", expected ? text : `Trying again: ${text}`, nextFor(error));
-    if (expected) logger.info("The pull ended", { reason: text });
-    else logger.warn("The pull ended", { reason: text });
+    if (error instanceof PullEnded) {
+      this.#show("CONNECTING", text, "");
+      logger.info("The pull ended", { reason: text });
+      return;
+    }
+    const { reason, next } = troubleWith(error, this.#place);
+    const shown = printable(reason, 512);
+    this.#show("CONNECTING", `Trying again: ${shown}`, next);
+    logger.warn("The pull ended", { reason: shown });
   }
 
   #backoffMs(): number {
@@ -284,11 +292,4 @@ export class Syncer implements Service {
       checks: progress.errant === null ? progress.checks : [...progress.checks, progress.errant],
     };
   }
-}
-
-function nextFor(error: Error): string {
-  if (!(error instanceof ClientError)) return "";
-  if (error.code === "auth") return "check user and password: binraft syncer check";
-  if (error.code === "tls") return "check source.tls and source.tls_ca: binraft syncer check";
-  return "";
 }

@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
-import { MysqlServer } from "../../demo/mysql/server.ts";
+import { freePort, MysqlServer } from "../../demo/mysql/server.ts";
 import { startReplica, waitForReplica } from "../../demo/replica.ts";
 import { everyday, SCHEMA } from "../../demo/workload.ts";
 import { createSourceUser, LocalNode, SOURCE_USER, sourceSettings } from "../support/local-node.ts";
@@ -174,4 +174,41 @@ test("A source that comes back after a restart with a new port is found by setSo
   await node.syncerIs("RUNNING");
   await source.exec(everyday(4));
   await node.caughtUp(source);
+});
+
+test("What is wrong with a user, a certificate or an address is said with what to do about it", async () => {
+  await source.exec("CREATE USER poor@'%' IDENTIFIED BY 'poor'");
+  process.env["BINRAFT_TEST_POOR_PASSWORD"] = "poor";
+  const poor = { user: "poor", passwordRef: "env:BINRAFT_TEST_POOR_PASSWORD" };
+  const failed = async (change: object): Promise<string> => {
+    await node.node.setSource(change);
+    const checks = await node.node.checkSource();
+    return checks
+      .filter(({ level }) => level === "fail")
+      .map(({ name, message }) => `${name}: ${message}`)
+      .join("\n");
+  };
+  assert.match(
+    await failed(poor),
+    /^privileges: The user lacks REPLICATION SLAVE and REPLICATION CLIENT; .*GRANT/,
+  );
+  await source.exec("GRANT REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO poor@'%'");
+  assert.equal(await failed({}), "");
+  assert.match(
+    await failed({ tls: "verify-identity" }),
+    /certificate does not name "127\.0\.0\.1".*verify-ca/,
+  );
+  assert.match(
+    await failed({ tls: "verify-ca", tlsCa: null }),
+    /No CA that is known here.*--tls-ca/,
+  );
+  assert.match(
+    await failed({ tls: "disabled", port: await freePort() }),
+    /Nothing listens at .*ECONNREFUSED/,
+  );
+  const seen = async (): Promise<boolean> => {
+    const { reason, next } = node.node.status().syncer;
+    return /Nothing listens at/.test(reason) && /see that the source runs/.test(next);
+  };
+  await waitFor(seen, { deadlineMs: 30_000, what: "the sentence in the status" });
 });
