@@ -13,6 +13,7 @@ import { codeOf, diskError } from "./errors.ts";
 import { withSpares } from "./spare-handles.ts";
 
 const LOCK_FILE = "LOCK";
+const PID_FILE = "LOCK.pid";
 const FOR_OTHERS_TO_WRITE = 0o022;
 /** Most buffers that one pwritev takes (IOV_MAX of Linux). */
 const MOST_PARTS = 1024;
@@ -125,6 +126,11 @@ class NodeDisk implements Disk {
     });
   }
 
+  async #holder(): Promise<string> {
+    const pid = await fs.readFile(path.join(this.root, PID_FILE), "utf8").catch(() => "");
+    return /^[0-9]+\n$/.test(pid) ? ` by the process ${pid.trim()}` : "";
+  }
+
   /**
    * An open exclusive transaction of SQLite: the only lock that Node, Bun and Deno have in
    * common that binds to the directory and that the kernel frees however the process ends.
@@ -142,7 +148,7 @@ class NodeDisk implements Disk {
       if (error instanceof Error && /locked|busy/i.test(error.message)) {
         throw new DiskError(
           "ELOCKED",
-          `Data directory is in use: ${this.root}; stop the other process or give another directory`,
+          `Data directory is in use${await this.#holder()}: ${this.root}; stop the other process or give another directory`,
           { cause: error },
         );
       }
@@ -150,6 +156,10 @@ class NodeDisk implements Disk {
     }
     const held = database;
     locks.add(held);
+    // For people only: the lock is what counts, and this may be of a process that is gone.
+    await fs
+      .writeFile(path.join(this.root, PID_FILE), `${process.pid}\n`, { mode: 0o600 })
+      .catch(() => {});
     return async () => {
       if (locks.delete(held)) held.close();
     };

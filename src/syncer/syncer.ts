@@ -86,6 +86,10 @@ export class Syncer implements Service {
   restart(): void {
     this.#begin();
     this.#progress.errant = null;
+    const blocked = this.#blocked();
+    // Who changed them is shown the state of now, and not the one that the change ends.
+    if (blocked === null) this.#show("CONNECTING", "The settings have changed", "");
+    else this.#show("STOPPED", blocked.reason, blocked.next);
     this.#current?.abort();
     this.#changed.wake();
   }
