@@ -23,11 +23,13 @@ import { isRefusal, ProposalDropped } from "../raft/errors.ts";
 import type { RawNode } from "../raft/raw-node.ts";
 import { APPEND_THREAD, type ConfState, type Message, type Snapshot } from "../raft/types.ts";
 import type { DurableLog } from "../storage/log.ts";
+import { madeOf } from "./applied-change.ts";
 import type { ConsensusParts, RaftTiming } from "./consensus-parts.ts";
 import { Fitness } from "./fitness.ts";
 import { LeaderHistory } from "./leader-history.ts";
 import type { PeerLinks } from "./links.ts";
 import { LogWriter } from "./log-writer.ts";
+import type { Standing } from "./message-edge.ts";
 import { PeerReads } from "./peer-reads.ts";
 import { forReceiver } from "./peer-snapshot.ts";
 import type { LogStorage } from "./raft-storage.ts";
@@ -131,6 +133,13 @@ export class Consensus implements Service {
     return this.node.raft.log.unstable.snapshot !== null;
   }
 
+  /** As the edge to other nodes judges by it (message-edge.ts). */
+  get standing(): Standing {
+    const { term, role, leader, lastIndex, raft } = this.node;
+    const waitingReads = raft.pendingReads.size + raft.earlyReads.length;
+    return { term, role, leader, lastIndex, waitingReads };
+  }
+
   /** This node takes no part from now on. */
   fence(reason: string): void {
     if (this.fenced !== null) return;
@@ -182,6 +191,8 @@ export class Consensus implements Service {
 
   /** Hands leadership to a voter; given up after an election time-out. */
   transferLeader(to: number): void {
+    // A follower would ask its leader in that node's name.
+    if (this.node.role !== "leader") return;
     this.#do(() => this.node.transferLeader(to));
   }
 
@@ -340,9 +351,9 @@ export class Consensus implements Service {
     this.committed.wake();
   }
 
-  /** A change of the members that was committed, when its entry is applied. */
-  applyConfChange(change: ConfChange): ConfState {
-    const conf = this.node.applyConfChange(change);
+  /** A change of the members that was committed, when its entry is applied; null for one that cannot be made. */
+  applyConfChange(change: ConfChange): ConfState | null {
+    const conf = madeOf(() => this.node.applyConfChange(change));
     this.#do(() => {});
     return conf;
   }

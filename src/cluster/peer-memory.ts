@@ -23,6 +23,8 @@ import type { Place } from "./formation.ts";
 
 const FILE = "node.json";
 const FORMAT = 1;
+/** Four times as many as a cluster may have. */
+const MAX_REMEMBERED = 1024;
 
 /** What a disk holds that it must never lose: durable term and vote, and the last entry. */
 export interface Shown {
@@ -54,6 +56,8 @@ export class PeerMemory {
   readonly diskUuid: string;
   readonly boots: number;
   #place: Place | null;
+  /** By their disks; set while the node has a log that says so. */
+  isMember: (diskUuid: string) => boolean = () => false;
   #writing: Promise<void> = Promise.resolve();
   #isDirty = false;
 
@@ -115,7 +119,10 @@ export class PeerMemory {
   /** Durable when it resolves; on a full disk it is kept in memory only. */
   async greet(hello: Hello): Promise<void> {
     const { diskUuid, boots, nonce, term, vote, lastTerm, lastIndex, installs } = hello;
+    // The newest last, so that what many strangers leave here pushes out their own.
+    this.#peers.delete(diskUuid);
     this.#peers.set(diskUuid, { boots, nonce, term, vote, lastTerm, lastIndex, installs });
+    this.#makeRoom();
     this.#isDirty = true;
     try {
       await this.flush();
@@ -133,6 +140,14 @@ export class PeerMemory {
     if (!voted && !isBefore(known, shown)) return;
     this.#peers.set(diskUuid, { ...known, ...shown });
     this.#isDirty = true;
+  }
+
+  /** Of disks that are no members' the oldest go first. */
+  #makeRoom(): void {
+    for (const uuid of this.#peers.keys()) {
+      if (this.#peers.size <= MAX_REMEMBERED) return;
+      if (!this.isMember(uuid)) this.#peers.delete(uuid);
+    }
   }
 
   forget(keep: ReadonlySet<string>): void {

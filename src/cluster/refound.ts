@@ -20,7 +20,8 @@ import { ManifestStore } from "../storage/manifest.ts";
 import { openLog } from "../storage/open.ts";
 import { LogCorrupt, type Salvage } from "../storage/storage.ts";
 import { BackupReader } from "./backup.ts";
-import { type Announcement, encodeContext, type Member, membersOf } from "./members.ts";
+import { encodeContext } from "./member-context.ts";
+import { type Announcement, type Member, membersOf } from "./members.ts";
 import { type NodeCore, openCore } from "./node-core.ts";
 import { PeerMemory } from "./peer-memory.ts";
 
