@@ -24,7 +24,7 @@ const packr = new Packr({
 });
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
-/** Keys without a value are left out, as in JSON. Throws TypeError for what has no form. */
+/** As in JSON, keys without a value are left out, and what is no number is null. Throws TypeError for what has no form. */
 export function encodePacked(value: unknown): Uint8Array {
   // A copy: the packer's buffer is its own.
   return new Uint8Array(packr.pack(plain(value, 0)));
@@ -46,8 +46,8 @@ function plain(value: unknown, depth: number): unknown {
   if (depth > MAX_DEPTH) throw new TypeError("A value is too deep to be packed");
   if (value === null || typeof value === "string" || typeof value === "boolean") return value;
   if (typeof value === "number") {
-    if (Number.isFinite(value) && (!Number.isInteger(value) || Number.isSafeInteger(value)))
-      return value === 0 ? 0 : value;
+    if (!Number.isFinite(value)) return null;
+    if (!Number.isInteger(value) || Number.isSafeInteger(value)) return value === 0 ? 0 : value;
     throw new TypeError(`The number ${value} cannot be packed`);
   }
   if (value instanceof Uint8Array) return value;

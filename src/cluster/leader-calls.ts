@@ -26,9 +26,9 @@ const KINDS: ReadonlySet<string> = new Set([
   "no-quorum",
 ]);
 
-const operationCall: z.ZodType<{ name: string; args: unknown[] }> = z.object({
+const operationCall: z.ZodType<{ name: string; args?: unknown }> = z.object({
   name: z.string().max(64),
-  args: z.array(z.unknown()).max(8),
+  args: z.unknown().optional(),
 });
 
 /** By name. One without a shape for its arguments is not taken of another node. */
@@ -73,7 +73,7 @@ export class LeaderCalls {
 
   /** A call of another node. */
   async serve(given: unknown): Promise<unknown> {
-    const { name, args } = shaped(operationCall, given, "operation");
+    const { name, args } = operationCall.safeParse(given).data ?? { name: "" };
     const method = this.#methods.get(name);
     const shape = this.#shapes.args[name];
     if (method === undefined || shape === undefined)
@@ -82,7 +82,7 @@ export class LeaderCalls {
         `This node knows no operation "${printable(name, 64)}": use one version of binraft`,
       );
     if (!this.#leads) throw new CallFailed(NOT_LEADING, "This node does not lead");
-    return this.#here(method, shaped(shape, args, name));
+    return this.#here(method, argumentsOf(shape, args, name));
   }
 
   get #leads(): boolean {
@@ -144,6 +144,16 @@ export class LeaderCalls {
     }
     return new Promise(() => {});
   }
+}
+
+function argumentsOf(
+  shape: z.ZodType<readonly unknown[]>,
+  args: unknown,
+  name: string,
+): readonly unknown[] {
+  const result = shape.safeParse(args);
+  if (result.success) return result.data;
+  throw new CallFailed("invalid", `What is asked of the leader makes no sense: ${name}`);
 }
 
 export function noQuorum(core: NodeCore): OperationError {

@@ -2,6 +2,7 @@
  * What this node is to its peers: who it says it is, whom it takes, and what it does with what they
  * send (contract: peers/peers.ts). Before it has a place in a cluster it only answers calls.
  */
+import { MalformedBytes } from "../base/bytes.ts";
 import type { Logger } from "../base/logger.ts";
 import { CallFailed } from "../peers/calls.ts";
 import type { PeerCredentials } from "../peers/handshake.ts";
@@ -196,7 +197,7 @@ export class PeerHost implements PeersHost {
       full: core.log.full,
       // One that joined from now has less than the cluster keeps, and was told of no purge.
       keptFrom: core.state.startsAt > 0 ? 0 : (core.state.stream.files[0]?.startEntry ?? 0),
-      neededFrom: this.neededFrom(),
+      neededFrom: Math.min(this.neededFrom(), Number.MAX_SAFE_INTEGER),
       hash: core.driver.hashes.newest(),
       rtts: this.rtts(),
     };
@@ -259,11 +260,16 @@ export class PeerHost implements PeersHost {
     this.#core?.driver.consensus.unreachable(raftId);
   }
 
-  onCall(caller: Hello, method: string, args: unknown): Promise<unknown> {
+  async onCall(caller: Hello, method: string, args: unknown): Promise<unknown> {
     const handler = this.calls.get(method);
     if (handler === undefined)
       throw new CallFailed("invalid", `This node knows no call "${method}"`);
-    return handler(caller, args);
+    try {
+      return await handler(caller, args);
+    } catch (error) {
+      if (error instanceof MalformedBytes) throw new CallFailed("invalid", error.message);
+      throw error;
+    }
   }
 
   onGuest(hello: Hello): void {
