@@ -7,17 +7,15 @@
  */
 import { backoffMs } from "../base/backoff.ts";
 import { MalformedBytes } from "../base/bytes.ts";
-import { BinraftError } from "../base/errors.ts";
 import { type LogFields, type Logger, printable } from "../base/logger.ts";
 import type { Service } from "../base/service.ts";
 import { delay } from "../platform/clock.ts";
-import type { Address, Conn, Listener } from "../platform/net.ts";
+import type { Address, Listener } from "../platform/net.ts";
 import type { Platform } from "../platform/platform.ts";
 import type { Entry, Message } from "../raft/types.ts";
 import { CallFailed } from "./calls.ts";
-import { accept, dial } from "./dial.ts";
+import { dial } from "./dial.ts";
 import { FrameBuffers } from "./frames.ts";
-import { Gate, type Place } from "./gate.ts";
 import { linkHandler } from "./handler.ts";
 import { ProofFailed } from "./handshake.ts";
 import type { PeersHost } from "./host.ts";
@@ -38,6 +36,7 @@ import {
   tellStatus,
 } from "./peer.ts";
 import { type Hello, LinkRefused, Nonsense } from "./protocol.ts";
+import { Reception } from "./reception.ts";
 
 /** One that is away, or starts, is there any moment: until it is linked the cluster stands one failure less. */
 const BACKOFF = { baseMs: 50, maxMs: 250 };
@@ -50,16 +49,12 @@ const STATUS_MS = 1_000;
 const SILENT_STATUSES = 3;
 /** How long a member that was removed may still be answered what it asked: to remove it, perhaps. */
 const LINGER_MS = 1_000;
-/** Links of fresh nodes. */
-const MAX_GUESTS = 32;
 /** Of nodes that are above all ids which are known here: all that may have come while this one was away. */
 const MAX_UNKNOWN = 32;
 
 class NotTaken extends Error {}
 /** Failures that time alone does not mend; NotTaken: this node refuses the other one. */
 const NOT_AWAY = [LinkRefused, ProofFailed, NotTaken, Nonsense, MalformedBytes];
-/** Of who came to our port, what an operator should know. */
-const SAID = [ProofFailed, BinraftError, Nonsense, MalformedBytes];
 
 export class Peers implements Service {
   readonly #platform: Platform;
@@ -71,9 +66,7 @@ export class Peers implements Service {
   readonly #dials = new Set<Promise<void>>();
   readonly #open = new Set<PeerLink>();
   readonly #buffers = new FrameBuffers();
-  readonly #gate: Gate;
   readonly #lines: LineBudget;
-  #guests = 0;
   #listener: Listener | null = null;
   #signal: AbortSignal | null = null;
 
@@ -82,7 +75,6 @@ export class Peers implements Service {
     this.#logger = logger;
     this.#listenAddress = listen;
     this.#host = host;
-    this.#gate = new Gate(platform.clock);
     this.#lines = new LineBudget(platform.clock);
   }
 
@@ -92,9 +84,21 @@ export class Peers implements Service {
 
   /** Rejects with NetError when it cannot listen. */
   async listen(): Promise<void> {
-    this.#listener = await this.#platform.net.listen(this.#listenAddress, (conn) =>
-      this.#accept(conn),
-    );
+    const reception = new Reception({
+      platform: this.#platform,
+      host: this.#host,
+      logger: this.#logger,
+      buffers: this.#buffers,
+      open: this.#open,
+      warn: (message, fields) => this.#warn(message, fields),
+      peerOf: (hello) => this.#peerOf(hello),
+      serveMember: (link, hello, peer) => this.#serveMember(link, hello, peer, false),
+      drop: (peer) => this.#drop(peer),
+    });
+    this.#listener = await this.#platform.net.listen(this.#listenAddress, (conn) => {
+      if (this.#signal?.aborted === true) conn.destroy();
+      else reception.accept(conn);
+    });
   }
 
   /** To be called after `listen`; ends all links when the signal says so. */
@@ -283,77 +287,12 @@ export class Peers implements Service {
     this.#logger.warn(message, unsaid === 0 ? fields : { ...fields, unsaid });
   }
 
-  #accept(conn: Conn): void {
-    if (this.#signal?.aborted === true) {
-      conn.destroy();
-      return;
-    }
-    const ended = new AbortController();
-    const place = this.#gate.enter(conn.peer, () => {
-      ended.abort();
-      conn.destroy();
-    });
-    this.#welcome(conn, place, ended.signal)
-      .catch((error: Error) => {
-        const fields = { address: conn.peer, reason: printable(error.message, 512) };
-        if (SAID.some((kind) => error instanceof kind))
-          this.#warn("A connection to the peer port was refused", fields);
-        else this.#logger.debug("A connection to the peer port ended", fields);
-      })
-      .finally(() => place.leave());
-  }
-
-  async #welcome(conn: Conn, place: Place, signal: AbortSignal): Promise<void> {
-    const first = await conn.read();
-    if (first === null) throw new Error("The other side said nothing");
-    place.spoke();
-    conn.unread(first);
-    const link = await accept(this.#platform, this.#host, conn, this.#buffers, signal);
-    this.#open.add(link);
-    const close = (): void => link.close();
-    signal.addEventListener("abort", close, { once: true });
-    let peer: Peer | null = null;
-    try {
-      const hello = await link.receiveHello();
-      if (hello.raftId === 0 || this.#host.raftId === 0) {
-        place.proved(false);
-        return await this.#serveGuest(link, hello);
-      }
-      const refusal = this.#host.judge(hello);
-      if (refusal !== null) return link.refuse(refusal);
-      peer = this.#peerOf(hello);
-      if (peer === null) throw new Error("There are too many nodes of which nothing is known here");
-      place.proved(peer.member.address !== null);
-      link.sendHello(this.#host.hello());
-      await this.#serveMember(link, hello, peer, false);
-    } finally {
-      if (peer !== null && peer.link === null && peer.member.address === null) this.#drop(peer);
-      signal.removeEventListener("abort", close);
-      this.#open.delete(link);
-      link.close();
-    }
-  }
-
   /** Null: too many say that they are members of which this node knows nothing. */
   #peerOf({ raftId, name }: Hello): Peer | null {
     const known = this.#peers.get(raftId);
     if (known !== undefined) return known;
     const unknown = [...this.#peers.values()].filter(({ member }) => member.address === null);
     return unknown.length < MAX_UNKNOWN ? this.#add({ raftId, name, address: null }) : null;
-  }
-
-  /** A node without a place in the cluster: it may call. */
-  async #serveGuest(link: PeerLink, hello: Hello): Promise<void> {
-    if (this.#guests >= MAX_GUESTS) return;
-    this.#guests++;
-    try {
-      this.#host.onGuest(hello);
-      if (hello.raftId === 0 || this.#host.raftId === 0) link.sendHello(this.#host.hello());
-      await link.run(linkHandler(this.#host, this.#platform.clock, hello));
-      if (link.ended !== null) throw link.ended;
-    } finally {
-      this.#guests--;
-    }
   }
 
   async #serveMember(link: PeerLink, hello: Hello, peer: Peer, isDialled: boolean): Promise<void> {

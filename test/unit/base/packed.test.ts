@@ -28,7 +28,10 @@ test("packed: whatever JSON can say comes back as it was, and so do bytes", () =
 
 test("packed: a key without a value is left out, and what has no form is refused", () => {
   assert.deepEqual(decodePacked(encodePacked({ a: undefined, b: [undefined] })), { b: [null] });
-  assert.deepEqual(decodePacked(encodePacked([Number.NaN, Number.POSITIVE_INFINITY])), [null, null]);
+  assert.deepEqual(decodePacked(encodePacked([Number.NaN, Number.POSITIVE_INFINITY])), [
+    null,
+    null,
+  ]);
   for (const value of [2 ** 53, 1n, () => 1, new Map()])
     assert.throws(() => encodePacked({ value }), TypeError);
 });
