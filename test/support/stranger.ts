@@ -41,7 +41,7 @@ export class Stranger {
     this.#conn = conn;
   }
 
-  /** TLS and proof, and a hello that is whatever it is. */
+  /** TLS and proof, and a hello that is whatever it is: a value, or its bytes. */
   static async come(
     platform: Platform,
     address: Address,
@@ -58,7 +58,7 @@ export class Stranger {
     const conn = await platform.net.connect(address, 5_000);
     const credentials = { ...tls, ca: null, secrets: [secret] };
     const stranger = new Stranger(await secure(platform, conn, "client", credentials));
-    stranger.send(FrameKind.HELLO, encodePacked(hello));
+    stranger.send(FrameKind.HELLO, hello instanceof Uint8Array ? hello : encodePacked(hello));
     void stranger.#read();
     return stranger;
   }
