@@ -29,7 +29,7 @@ export interface HostileFrame {
   readonly body: Uint8Array;
 }
 
-const TYPES: readonly MessageType[] = [
+export const TYPES: readonly MessageType[] = [
   "MsgApp",
   "MsgAppResp",
   "MsgVote",
@@ -178,7 +178,7 @@ export class HostileFrames {
   }
 
   /** One that a member could send, of which a field or two are something else. */
-  #raft(type: MessageType, target: Target): Message {
+  raft(type: MessageType, target: Target): Message {
     let m = this.#coherent(type, target);
     for (let spoils = this.#one([0, 1, 1, 2]); spoils > 0; spoils--)
       m = this.#spoiltMessage(m, target);
@@ -329,7 +329,7 @@ export class HostileFrames {
     const number = this.#u64(1) % 2 ** 32;
     switch (name) {
       case "RAFT":
-        return encodeMessage(this.#raft(detail as MessageType, target));
+        return encodeMessage(this.raft(detail as MessageType, target));
       case "CALL": {
         const call = { method: detail, args: this.#call(detail) };
         return numbered(number, packed(this.#often(95) ? call : this.#spoilt(call)));
@@ -354,7 +354,7 @@ export class HostileFrames {
         return numbered(number, body);
       }
       case "ENTRIES":
-        return numbered(number, encodeMessage(this.#raft("MsgApp", target)));
+        return numbered(number, encodeMessage(this.raft("MsgApp", target)));
       case "PACKED":
         return Uint8Array.of(
           this.#one([0, 1, 2, 3]),
