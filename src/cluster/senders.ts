@@ -44,7 +44,7 @@ export class Senders {
   readonly #parts: SendersParts;
   /** Ids that entries named which are not applied yet. */
   readonly #named = new Set<number>();
-  /** Ids for which a member vouched, with their disks. */
+  /** Ids for which a member vouched, or which nobody contradicted in time; with their disks. */
   readonly #vouched = new Map<number, string>();
   readonly #askedMs = new Map<number, number>();
 
@@ -64,7 +64,14 @@ export class Senders {
     if (this.#vouched.get(raftId) === diskUuid) return true;
     this.#ask(raftId, diskUuid);
     const { leaderSilentMs, electionMs } = this.#parts;
-    return leaderSilentMs() > PATIENCE_ELECTIONS * electionMs();
+    if (leaderSilentMs() <= PATIENCE_ELECTIONS * electionMs()) return false;
+    // From now on, or its first message would be the last: with that a leader was heard.
+    this.#admit(raftId, diskUuid);
+    return true;
+  }
+
+  #admit(raftId: number, diskUuid: string): void {
+    if (this.#vouched.size < MAX_NAMED) this.#vouched.set(raftId, diskUuid);
   }
 
   /** Entries of somebody who counts, on their way to the log. */
@@ -97,7 +104,7 @@ export class Senders {
       if (id === raftId) continue;
       vouch(id, raftId, diskUuid).then(
         (isOne) => {
-          if (isOne && this.#vouched.size < MAX_NAMED) this.#vouched.set(raftId, diskUuid);
+          if (isOne) this.#admit(raftId, diskUuid);
         },
         () => {},
       );

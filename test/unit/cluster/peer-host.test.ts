@@ -229,3 +229,60 @@ test("a hello with the disk of a member and another id is refused as a copy", as
       .members.every(({ connected }) => connected),
   );
 });
+
+/** As an operator does: again, when it could not be done just now. */
+async function insist(nodes: SimNodes, act: () => Promise<unknown>): Promise<void> {
+  for (let tries = 0; ; tries++) {
+    try {
+      await nodes.run(act);
+      return;
+    } catch (error) {
+      if (tries > 100) throw error;
+      await nodes.world.time.advance(200);
+    }
+  }
+}
+
+/** Members one after the other, each promoted once it has caught up. */
+async function grow(nodes: SimNodes, names: readonly string[]): Promise<void> {
+  for (const name of names) {
+    nodes.add(name, { join: ["n1", "n2", "n3"] });
+    await insist(nodes, () => running(nodes.leader()).promoteMember(name));
+  }
+}
+
+test("a member that was away while a newer one came takes its word at once, since another vouches", async () => {
+  const nodes = new SimNodes(31);
+  await nodes.formed(3);
+  const away = nodes.followers()[0]!;
+  away.kill();
+  await grow(nodes, ["n4"]);
+  await insist(nodes, () => running(nodes.leader()).transferLeader("n4"));
+  await nodes.until("n4 leads", () => nodes.leader().name === "n4");
+  away.start();
+  const { commit } = running(nodes.leader()).core.driver;
+  await nodes.until(
+    "it has caught up",
+    () => (away.node?.core.driver.applied ?? 0) >= commit,
+    3_000,
+  );
+});
+
+test("a member that was away while all others were replaced catches up from those that it does not know", async () => {
+  const nodes = new SimNodes(32);
+  await nodes.formed(3);
+  const [away, gone] = nodes.followers();
+  const old = nodes.leader();
+  away!.kill();
+  await grow(nodes, ["n4", "n5"]);
+  for (const one of [gone!, old]) {
+    await insist(nodes, () => running(nodes.leader()).removeMember(one.name));
+    one.kill();
+  }
+  away!.start();
+  await nodes.until("it has caught up", () => {
+    const { commit } = running(nodes.leader()).core.driver;
+    return (away!.node?.core.driver.applied ?? 0) >= commit;
+  });
+  assert.equal(running(away!).core.state.members.size, 3);
+});
