@@ -333,7 +333,7 @@ export class ClusterPart {
       memory
         .flush()
         .catch((error: Error) =>
-          logger.warn("node.json cannot be written", { reason: error.message }),
+          logger.warn("node.state cannot be written", { reason: error.message }),
         )
         .finally(() => {
           if (!this.#stopped.signal.aborted) this.#flushLater();
