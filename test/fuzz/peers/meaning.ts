@@ -174,6 +174,46 @@ export class MeaningFuzz {
   }
 }
 
+const FRAMES_PER_WORLD = 20_000;
+
+/** So many frames, in one world after the other. Rejects when something came of them, or a kind was not sent. */
+export async function meaningRounds(
+  frames: number,
+  from: number,
+  say: (line: string) => void,
+): Promise<Reached> {
+  let all: Reached | null = null;
+  for (let seed = from; (all?.frames ?? 0) < frames; seed++) {
+    const some = Math.min(FRAMES_PER_WORLD, frames - (all?.frames ?? 0));
+    const reached = await new MeaningFuzz(seed).run(some);
+    all = all === null ? reached : sum(all, reached);
+    say(`seed ${seed}: ${all.frames} frames, ${all.connections} connections`);
+  }
+  const missing = unreachedKinds(all!);
+  if (missing.length > 0) throw new Error(`Nothing was shown about ${missing.join(", ")}`);
+  return all!;
+}
+
+function sum(a: Reached, b: Reached): Reached {
+  const add = (
+    x: Readonly<Record<string, number>>,
+    y: Readonly<Record<string, number>>,
+  ): Record<string, number> => {
+    const out = { ...x };
+    for (const [key, value] of Object.entries(y)) out[key] = (out[key] ?? 0) + value;
+    return out;
+  };
+  return {
+    frames: a.frames + b.frames,
+    connections: a.connections + b.connections,
+    sent: add(a.sent, b.sent),
+    stood: add(a.stood, b.stood),
+    greeted: add(a.greeted, b.greeted),
+    refused: add(a.refused, b.refused),
+    reasons: add(a.reasons, b.reasons),
+  };
+}
+
 /** Kinds of frames that this run said nothing about. */
 export function unreachedKinds({ sent, stood, greeted, refused }: Reached): string[] {
   const missing = ALL_KINDS.filter((kind) => (sent[kind] ?? 0) === 0);
