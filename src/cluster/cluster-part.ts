@@ -32,7 +32,7 @@ import { applyPlacement, placementStatus, setPlacement } from "./placement-opera
 import type { GeoPolicies, PlacementSettings } from "./policies.ts";
 import { Repairer } from "./repairer.ts";
 import { linksOf, RttMatrix, toldRtts } from "./rtt-matrix.ts";
-import { Senders } from "./senders.ts";
+import { sendersOf } from "./senders.ts";
 import { headQuestion, joinArgs, vouchArgs } from "./shapes.ts";
 import { timingOf } from "./timing.ts";
 import { nextFormat } from "./version-gate.ts";
@@ -213,7 +213,7 @@ export class ClusterPart {
     });
     this.#others = others;
     host.onOtherCluster = (met) => others.met(met);
-    host.admit(this.#senders());
+    host.admit(sendersOf(core, peers, platform.clock));
     this.membersChanged();
     const repairer = new Repairer(core, platform.clock, peers, logger.with({ part: "repair" }));
     this.#repairer = repairer;
@@ -227,24 +227,6 @@ export class ClusterPart {
       others.run(this.#stopped.signal),
     ]).then(() => {});
     this.#flushLater();
-  }
-
-  #senders(): Senders {
-    const { core, peers, platform } = this.#parts;
-    const { consensus } = core.driver;
-    const { clock } = platform;
-    const startedMs = clock.mono();
-    return new Senders({
-      clock,
-      members: () => core.state.members,
-      isInCore: (id) => consensus.node.raft.tracker.progress.has(id),
-      highestId: () => core.state.highestId,
-      leaderSilentMs: () => consensus.leaderSilentMs ?? clock.mono() - startedMs,
-      electionMs: () => consensus.electionMs,
-      linked: () => peers.connected(),
-      vouch: async (id, raftId, diskUuid) =>
-        (await peers.call(id, "vouch", { raftId, diskUuid }, consensus.electionMs)) === true,
-    });
   }
 
   get repairedEntries(): number {

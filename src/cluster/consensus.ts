@@ -29,7 +29,6 @@ import { Fitness } from "./fitness.ts";
 import { LeaderHistory } from "./leader-history.ts";
 import type { PeerLinks } from "./links.ts";
 import { LogWriter } from "./log-writer.ts";
-import type { Standing } from "./message-edge.ts";
 import { PeerReads } from "./peer-reads.ts";
 import { forReceiver } from "./peer-snapshot.ts";
 import type { LogStorage } from "./raft-storage.ts";
@@ -104,7 +103,7 @@ export class Consensus implements Service {
   get unsyncedBytes(): number {
     return this.#writer.unsyncedBytes;
   }
-  /** Payload bytes that this node proposed as the leader and that are not applied yet. */
+  /** Of payloads that this node proposed as the leader and that are not applied yet. */
   get uncommittedBytes(): number {
     return this.node.raft.uncommittedSize;
   }
@@ -133,13 +132,6 @@ export class Consensus implements Service {
     return this.node.raft.log.unstable.snapshot !== null;
   }
 
-  /** As the edge to other nodes judges by it (message-edge.ts). */
-  get standing(): Standing {
-    const { term, role, leader, lastIndex, raft } = this.node;
-    const waitingReads = raft.pendingReads.size + raft.earlyReads.length;
-    return { term, role, leader, lastIndex, waitingReads };
-  }
-
   /** This node takes no part from now on. */
   fence(reason: string): void {
     if (this.fenced !== null) return;
@@ -158,7 +150,7 @@ export class Consensus implements Service {
     return this.#barriers.begin(timeoutMs);
   }
 
-  /** The transport dropped something for a peer: it must be asked anew where it is. */
+  /** Something for a peer was dropped on the way: it must be asked anew where it is. */
   unreachable(id: number): void {
     this.#do(() => {
       this.node.reportUnreachable(id);
@@ -167,13 +159,12 @@ export class Consensus implements Service {
     });
   }
 
-  /** A message of a peer, of whatever term. What this node cannot use is ignored. */
+  /** A message of a peer, of whatever term; ignored when this node cannot use it. */
   step(message: Message): void {
     // Entries would pile up in memory: the leader sends them again.
     if (this.#writer.full && message.type === "MsgApp" && message.entries.length > 0) return;
     if (this.fenced !== null) return;
-    const asksForVote = message.type === "MsgVote" || message.type === "MsgPreVote";
-    if (asksForVote && this.fitness.membershipIsLost) return;
+    if (/^Msg(Pre)?Vote$/.test(message.type) && this.fitness.membershipIsLost) return;
     this.#do(() => this.node.step(message));
     if (message.from === this.node.leader) this.history.heard();
   }
@@ -192,8 +183,7 @@ export class Consensus implements Service {
   /** Hands leadership to a voter; given up after an election time-out. */
   transferLeader(to: number): void {
     // A follower would ask its leader in that node's name.
-    if (this.node.role !== "leader") return;
-    this.#do(() => this.node.transferLeader(to));
+    if (this.node.role === "leader") this.#do(() => this.node.transferLeader(to));
   }
 
   /** To be told how far apply is: of its slices, with their payload bytes. */
@@ -351,7 +341,7 @@ export class Consensus implements Service {
     this.committed.wake();
   }
 
-  /** A change of the members that was committed, when its entry is applied; null for one that cannot be made. */
+  /** A committed change of the members, when its entry is applied; null for one that cannot be made. */
   applyConfChange(change: ConfChange): ConfState | null {
     const conf = madeOf(() => this.node.applyConfChange(change));
     this.#do(() => {});

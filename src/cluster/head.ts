@@ -102,7 +102,7 @@ async function fetchFrom(
       throw new MalformedBytes("the state gave way to another one", offset);
     if (piece.size === 0) return null;
     const { data } = piece;
-    if (data.length === 0 || piece.size > MAX_BYTES || piece.term === 0)
+    if (data.length === 0 || piece.size > MAX_BYTES)
       throw new MalformedBytes("a piece of the state", offset);
     parts.push(data);
     offset += data.length;

@@ -5,6 +5,7 @@
  * RaftBroken). What a message can mean at all: peers/message-check.ts.
  */
 import { MAX_TERM_JUMP } from "../peers/protocol.ts";
+import type { RawNode } from "../raft/raw-node.ts";
 import type { Message, Role } from "../raft/types.ts";
 
 /** This node, as its core has it. */
@@ -16,6 +17,11 @@ export interface Standing {
   readonly lastIndex: number;
   /** Of reads that wait for a quorum. */
   readonly waitingReads: number;
+}
+
+export function standingOf({ term, role, leader, lastIndex, raft }: RawNode): Standing {
+  const waitingReads = raft.pendingReads.size + raft.earlyReads.length;
+  return { term, role, leader, lastIndex, waitingReads };
 }
 
 export type Meaning = "take" | "drop" | { readonly nonsense: string };

@@ -20,7 +20,7 @@ import type { Platform } from "../platform/platform.ts";
 import type { Entry, Message } from "../raft/types.ts";
 import type { ClusterSettings } from "./cluster-settings.ts";
 import { judge } from "./judge.ts";
-import { meaningOf } from "./message-edge.ts";
+import { meaningOf, standingOf } from "./message-edge.ts";
 import type { NodeCore } from "./node-core.ts";
 import type { PeerMemory, Shown } from "./peer-memory.ts";
 import type { ToldRtts } from "./rtt-matrix.ts";
@@ -239,7 +239,7 @@ export class PeerHost implements PeersHost {
       return;
     }
     const { consensus } = core.driver;
-    const meaning = meaningOf(message, consensus.standing);
+    const meaning = meaningOf(message, standingOf(consensus.node));
     const nonsense =
       typeof meaning === "object"
         ? meaning.nonsense

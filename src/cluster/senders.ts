@@ -12,11 +12,13 @@
  * message-edge.ts limit. Liveness does: a node that is behind must get its log from members that it
  * does not know yet, also when all that it knows are gone.
  */
+import type { Peers } from "../peers/peers.ts";
 import type { Clock } from "../platform/clock.ts";
 import { type ConfChange, decodeConfChange, isConfChange } from "../raft/conf-change.ts";
 import type { Message } from "../raft/types.ts";
 import { memberOf } from "./member-context.ts";
 import type { Member } from "./members.ts";
+import type { NodeCore } from "./node-core.ts";
 
 /** Without a leader. By then those that this node knows would have elected one. */
 export const PATIENCE_ELECTIONS = 4;
@@ -110,6 +112,23 @@ export class Senders {
       );
     }
   }
+}
+
+/** Of a node that runs. */
+export function sendersOf({ state, driver }: NodeCore, peers: Peers, clock: Clock): Senders {
+  const { consensus } = driver;
+  const startedMs = clock.mono();
+  return new Senders({
+    clock,
+    members: () => state.members,
+    isInCore: (id) => consensus.node.raft.tracker.progress.has(id),
+    highestId: () => state.highestId,
+    leaderSilentMs: () => consensus.leaderSilentMs ?? clock.mono() - startedMs,
+    electionMs: () => consensus.electionMs,
+    linked: () => peers.connected(),
+    vouch: async (id, raftId, diskUuid) =>
+      (await peers.call(id, "vouch", { raftId, diskUuid }, consensus.electionMs)) === true,
+  });
 }
 
 /** What cannot be read names nobody; what it is apply says. */

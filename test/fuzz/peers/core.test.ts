@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { SeededRandom } from "../../../runtime/memory/random.ts";
 import { confChangeOf, madeOf } from "../../../src/cluster/applied-change.ts";
-import { meaningOf } from "../../../src/cluster/message-edge.ts";
+import { meaningOf, standingOf } from "../../../src/cluster/message-edge.ts";
 import { nonsenseIn } from "../../../src/peers/message-check.ts";
 import { isConfChange } from "../../../src/raft/conf-change.ts";
 import { DEFAULT_RAFT_CONFIG } from "../../../src/raft/config.ts";
@@ -14,7 +14,8 @@ import { isRefusal } from "../../../src/raft/errors.ts";
 import { MemoryStorage } from "../../../src/raft/memory-storage.ts";
 import { RawNode } from "../../../src/raft/raw-node.ts";
 import { EMPTY_CONF_STATE, EntryType, type Message } from "../../../src/raft/types.ts";
-import { HostileFrames, TYPES } from "./hostile-frames.ts";
+import { HostileFrames } from "./hostile-frames.ts";
+import { TYPES } from "./kinds.ts";
 
 const RUNS = 400;
 const STEPS = 120;
@@ -62,10 +63,8 @@ class Core {
 
   /** "nonsense", "drop", or "take". */
   hear(m: Message): string {
-    const { term, role, leader, lastIndex, raft } = this.node;
-    const waitingReads = raft.pendingReads.size + raft.earlyReads.length;
     if (nonsenseIn(m) !== null) return "nonsense";
-    const meaning = meaningOf(m, { term, role, leader, lastIndex, waitingReads });
+    const meaning = meaningOf(m, standingOf(this.node));
     if (typeof meaning === "object") return "nonsense";
     if (meaning === "take") tried(() => this.node.step(m));
     return meaning;

@@ -8,6 +8,7 @@ import { encodeMessage } from "../../../src/peers/message-codec.ts";
 import { FrameKind } from "../../../src/peers/protocol.ts";
 import { encodeConfChange } from "../../../src/raft/conf-change.ts";
 import { type Entry, type Message, type MessageType, message } from "../../../src/raft/types.ts";
+import { ALL_KINDS } from "./kinds.ts";
 
 /** Without the care of ours: what is no number is one here. */
 const packr = new Packr({ useRecords: false, moreTypes: false });
@@ -28,49 +29,6 @@ export interface HostileFrame {
   readonly kind: FrameKind;
   readonly body: Uint8Array;
 }
-
-export const TYPES: readonly MessageType[] = [
-  "MsgApp",
-  "MsgAppResp",
-  "MsgVote",
-  "MsgVoteResp",
-  "MsgPreVote",
-  "MsgPreVoteResp",
-  "MsgSnap",
-  "MsgHeartbeat",
-  "MsgHeartbeatResp",
-  "MsgTransferLeader",
-  "MsgTimeoutNow",
-  "MsgReadIndex",
-  "MsgReadIndexResp",
-];
-const METHODS = [
-  "join",
-  "introduce",
-  "invite",
-  "head",
-  "vouch",
-  "present",
-  "would-lead",
-  "operation",
-  "nonsense",
-];
-const PLAIN: readonly string[] = [
-  "REFUSE",
-  "STATUS",
-  "ANSWER",
-  "FETCH",
-  "ENTRIES",
-  "PACKED",
-  "HELLO",
-];
-
-/** Each must have been sent, or the run has shown nothing about it. */
-export const ALL_KINDS: readonly string[] = [
-  ...TYPES.map((type) => `RAFT ${type}`),
-  ...METHODS.map((method) => `CALL ${method}`),
-  ...PLAIN,
-];
 
 export class HostileFrames {
   readonly #random: SeededRandom;

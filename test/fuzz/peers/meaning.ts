@@ -8,7 +8,8 @@ import type { Hello } from "../../../src/peers/protocol.ts";
 import { PEER_PORT, SECRET, type SimNode } from "../../sim/nodes/node.ts";
 import { Stranger, strangerHello } from "../../support/stranger.ts";
 import { idOf, running, SimNodes } from "../../unit/cluster/sim-nodes.ts";
-import { ALL_KINDS, HostileFrames, packed, type Target } from "./hostile-frames.ts";
+import { HostileFrames, packed, type Target } from "./hostile-frames.ts";
+import { ALL_KINDS } from "./kinds.ts";
 
 const ROLES = ["guest", "unknown", "member", "odd"] as const;
 type Role = (typeof ROLES)[number];
