@@ -24,7 +24,7 @@ const packr = new Packr({
 });
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
-/** As in JSON, keys without a value are left out, and what is no number is null. Throws TypeError for what has no form. */
+/** As in JSON keys without a value are left out, and no number is null. Throws TypeError for what has no form. */
 export function encodePacked(value: unknown): Uint8Array {
   // A copy: the packer's buffer is its own.
   return new Uint8Array(packr.pack(plain(value, 0)));

@@ -52,7 +52,7 @@ export class ProofFailed extends Error {
   }
 }
 
-/** TLS and proof on a fresh connection, which the signal ends. Rejects with NetError, ProofFailed or LinkRefused; it is closed then. */
+/** TLS and proof on a fresh connection. Rejects with NetError, ProofFailed or LinkRefused; it is closed then. */
 export async function secure(
   platform: Platform,
   conn: Conn,
