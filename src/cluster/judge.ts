@@ -51,10 +51,7 @@ export function judge(
   const member = members.get(hello.raftId);
   if (member === undefined) {
     // With a higher id it came when we were away, or while we catch up: the log, or a member, will tell
-    // us (senders.ts). With the disk of a member it is that one's copy, whatever its id.
-    for (const { id, diskUuid } of members.values())
-      if (diskUuid === hello.diskUuid)
-        return refusal("clone", `${who} has the disk of member ${id}: it is a copy; ${REJOIN}`);
+    // us (senders.ts). It may have a disk that was a member's under another id (refound.ts).
     if (hello.raftId > highestId) return null;
     return refusal("removed", `${who} was removed from the cluster; to use it again ${REJOIN}`);
   }

@@ -179,8 +179,12 @@ export class PeerHost implements PeersHost {
     return (hello.region ?? region) !== region;
   }
 
-  remember(hello: Hello): Promise<void> {
-    this.#disks.set(hello.raftId, hello.diskUuid);
+  async remember(hello: Hello): Promise<void> {
+    const { raftId, diskUuid } = hello;
+    this.#disks.set(raftId, diskUuid);
+    const members = [...(this.#core?.state.members.values() ?? [])];
+    // What is known of a member's disk is not for somebody else to say.
+    if (members.some((one) => one.diskUuid === diskUuid && one.id !== raftId)) return;
     return this.#parts.memory.greet(hello);
   }
 
