@@ -10,8 +10,7 @@
  * 3. Ticks and messages never wait for the disk. Who may vote and lead with a disk that hangs, is full or
  *    is damaged, says fitness.ts; a leader that may not, or whose disk becomes full, steps down if there
  *    is another voter.
- * 4. What a call of the core makes it say is sent in the same turn: payloads lie in buffers that
- *    are used again.
+ * 4. What a call of the core makes it say is sent in the same turn: payloads lie in buffers used again.
  * 5. A node that was fenced (its disk is not what it had promised, or it was removed) takes no part
  *    any more: it neither votes nor acknowledges nor campaigns.
  */
@@ -164,7 +163,8 @@ export class Consensus implements Service {
     // Entries would pile up in memory: the leader sends them again.
     if (this.#writer.full && message.type === "MsgApp" && message.entries.length > 0) return;
     if (this.fenced !== null) return;
-    if (/^Msg(Pre)?Vote$/.test(message.type) && this.fitness.membershipIsLost) return;
+    const asksForVote = message.type === "MsgVote" || message.type === "MsgPreVote";
+    if (asksForVote && this.fitness.membershipIsLost) return;
     this.#do(() => this.node.step(message));
     if (message.from === this.node.leader) this.history.heard();
   }
