@@ -3,9 +3,11 @@
  * does for membership. Null on a node of its own.
  */
 import type { Logger } from "../base/logger.ts";
+import { CallFailed } from "../peers/calls.ts";
 import { whoIs } from "../peers/dial.ts";
 import type { Peers } from "../peers/peers.ts";
 import type { MetCluster } from "../peers/protocol.ts";
+import { shaped } from "../peers/shapes.ts";
 import { type Cancel, delay } from "../platform/clock.ts";
 import type { Platform } from "../platform/platform.ts";
 import type { DamagedRange } from "../storage/storage.ts";
@@ -14,7 +16,7 @@ import { introduce } from "./formation.ts";
 import { FullDisk } from "./full-disk.ts";
 import { GeoKeeper } from "./geo-keeper.ts";
 import { HandOver } from "./hand-over.ts";
-import { type HeadQuestion, headPiece } from "./head.ts";
+import { headPiece } from "./head.ts";
 import type { LeaderCalls } from "./leader-calls.ts";
 import type { LeaderOperations, Provide } from "./leader-operations.ts";
 import { type Announcement, type Member, parseAddress } from "./members.ts";
@@ -30,6 +32,8 @@ import { applyPlacement, placementStatus, setPlacement } from "./placement-opera
 import type { GeoPolicies, PlacementSettings } from "./policies.ts";
 import { Repairer } from "./repairer.ts";
 import { linksOf, RttMatrix, toldRtts } from "./rtt-matrix.ts";
+import { sendersOf } from "./senders.ts";
+import { headQuestion, joinArgs, vouchArgs } from "./shapes.ts";
 import { timingOf } from "./timing.ts";
 import { nextFormat } from "./version-gate.ts";
 
@@ -178,11 +182,18 @@ export class ClusterPart {
       const known = core.state.members.get(core.driver.consensus.node.leader);
       return introduce(core.state.first, core.log.identity, caller.diskUuid, known?.peer ?? "");
     });
-    host.calls.set("join", (_caller, args) => {
-      const { announcement, history } = args as { announcement: Announcement; history?: History };
+    host.calls.set("join", (caller, args) => {
+      const { announcement, history } = shaped(joinArgs, args, "join");
+      // Whoever asks speaks for its own disk.
+      if (announcement.diskUuid !== caller.diskUuid)
+        throw new CallFailed("invalid", "A node joins with its own disk");
       return leader.onLeader("join", announcement, history ?? "all");
     });
-    host.calls.set("head", (_caller, args) => headPiece(core, args as HeadQuestion));
+    host.calls.set("head", (_caller, args) => headPiece(core, shaped(headQuestion, args, "head")));
+    host.calls.set("vouch", async (_caller, args) => {
+      const { raftId, diskUuid } = shaped(vouchArgs, args, "vouch");
+      return core.state.members.get(raftId)?.diskUuid === diskUuid;
+    });
     host.calls.set("operation", (caller, args) => {
       if (core.state.members.has(caller.raftId)) return leader.serve(args);
       throw new OperationError("invalid", "Operations are for members only");
@@ -202,6 +213,7 @@ export class ClusterPart {
     });
     this.#others = others;
     host.onOtherCluster = (met) => others.met(met);
+    host.admit(sendersOf(core, peers, platform.clock));
     this.membersChanged();
     const repairer = new Repairer(core, platform.clock, peers, logger.with({ part: "repair" }));
     this.#repairer = repairer;
@@ -233,7 +245,8 @@ export class ClusterPart {
 
   /** Whom to be linked with, as of what is applied. */
   membersChanged(): void {
-    const { core, peers } = this.#parts;
+    const { core, host, peers } = this.#parts;
+    host.senders?.membersChanged();
     const others: Member[] = [...core.state.members.values()].filter(
       ({ id }) => id !== this.#ownId,
     );
@@ -302,7 +315,7 @@ export class ClusterPart {
       memory
         .flush()
         .catch((error: Error) =>
-          logger.warn("node.json cannot be written", { reason: error.message }),
+          logger.warn("node.state cannot be written", { reason: error.message }),
         )
         .finally(() => {
           if (!this.#stopped.signal.aborted) this.#flushLater();

@@ -1,14 +1,20 @@
 /**
  * Entries that are not chunks: what operators and the syncer decide, in the log so that every
- * node and every restart decides the same. u8 kind = 2 · u8 format = 1 · JSON.
+ * node and every restart decides the same. u8 kind = 2 · u8 format = 2 · a value (base/packed.ts).
+ *
+ * What is committed is applied on every node, so decoding is total: what is no command of a type that this
+ * version knows is passed over, on all nodes alike. A type or a format that it does not know stops it.
  */
-import { decodeText, encodeText } from "../base/bytes.ts";
 import { BinraftError } from "../base/errors.ts";
+import { printable } from "../base/logger.ts";
+import { decodePacked, encodePacked } from "../base/packed.ts";
+import { commandOf, isKnownType } from "./command-shapes.ts";
 import type { Announcement } from "./members.ts";
 import type { PlacementSettings } from "./policies.ts";
 
 export const COMMAND_KIND = 2;
-const COMMAND_FORMAT = 1;
+/** 1 was JSON. */
+const COMMAND_FORMAT = 2;
 
 /** Where the binlog comes from. Passwords are references: `file:PATH` or `env:NAME`. */
 export interface SourceSettings {
@@ -70,11 +76,11 @@ export type Command =
   | { readonly type: "set-format"; readonly version: number };
 
 export function encodeCommand(command: Command): Uint8Array {
-  const json = encodeText(JSON.stringify(command));
-  const out = new Uint8Array(2 + json.length);
+  const value = encodePacked(command);
+  const out = new Uint8Array(2 + value.length);
   out[0] = COMMAND_KIND;
   out[1] = COMMAND_FORMAT;
-  out.set(json, 2);
+  out.set(value, 2);
   return out;
 }
 
@@ -91,8 +97,17 @@ export function unknownEntry(what: string): BinraftError {
   );
 }
 
-/** The bytes were proved by their CRC. Throws BinraftError for a format or a type that it does not know. */
-export function decodeCommand(payload: Uint8Array): Command {
+/** Null: nothing, whoever wrote it. Throws BinraftError for a format or a type that it does not know. */
+export function decodeCommand(payload: Uint8Array): Command | null {
   if (payload[1] !== COMMAND_FORMAT) throw unknownEntry(`a command of format ${payload[1]}`);
-  return JSON.parse(decodeText(payload.subarray(2))) as Command;
+  let value: unknown;
+  try {
+    value = decodePacked(payload.subarray(2));
+  } catch {
+    return null;
+  }
+  const type = (value as { readonly type?: unknown } | null)?.type;
+  if (typeof type !== "string") return null;
+  if (!isKnownType(type)) throw unknownEntry(`a command "${printable(type, 64)}"`);
+  return commandOf({ ...(value as object), type });
 }

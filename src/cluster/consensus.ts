@@ -10,8 +10,7 @@
  * 3. Ticks and messages never wait for the disk. Who may vote and lead with a disk that hangs, is full or
  *    is damaged, says fitness.ts; a leader that may not, or whose disk becomes full, steps down if there
  *    is another voter.
- * 4. What a call of the core makes it say is sent in the same turn: payloads lie in buffers that
- *    are used again.
+ * 4. What a call of the core makes it say is sent in the same turn: payloads lie in buffers used again.
  * 5. A node that was fenced (its disk is not what it had promised, or it was removed) takes no part
  *    any more: it neither votes nor acknowledges nor campaigns.
  */
@@ -23,6 +22,7 @@ import { isRefusal, ProposalDropped } from "../raft/errors.ts";
 import type { RawNode } from "../raft/raw-node.ts";
 import { APPEND_THREAD, type ConfState, type Message, type Snapshot } from "../raft/types.ts";
 import type { DurableLog } from "../storage/log.ts";
+import { madeOf } from "./applied-change.ts";
 import type { ConsensusParts, RaftTiming } from "./consensus-parts.ts";
 import { Fitness } from "./fitness.ts";
 import { LeaderHistory } from "./leader-history.ts";
@@ -102,7 +102,7 @@ export class Consensus implements Service {
   get unsyncedBytes(): number {
     return this.#writer.unsyncedBytes;
   }
-  /** Payload bytes that this node proposed as the leader and that are not applied yet. */
+  /** Of payloads that this node proposed as the leader and that are not applied yet. */
   get uncommittedBytes(): number {
     return this.node.raft.uncommittedSize;
   }
@@ -141,15 +141,12 @@ export class Consensus implements Service {
     this.roleChanged.wake();
   }
 
-  /**
-   * An index such that what was committed when this was called lies at or below it. Rejects with
-   * ProposalDropped when no leader confirms in time.
-   */
+  /** What was committed when this was called lies at or below it. Rejects with ProposalDropped when nobody confirms. */
   readIndex(timeoutMs: number): Promise<number> {
     return this.#barriers.begin(timeoutMs);
   }
 
-  /** The transport dropped something for a peer: it must be asked anew where it is. */
+  /** Something for a peer was dropped on the way: it must be asked anew where it is. */
   unreachable(id: number): void {
     this.#do(() => {
       this.node.reportUnreachable(id);
@@ -158,7 +155,7 @@ export class Consensus implements Service {
     });
   }
 
-  /** A message of a peer, of whatever term. What this node cannot use is ignored. */
+  /** A message of a peer, of whatever term; ignored when this node cannot use it. */
   step(message: Message): void {
     // Entries would pile up in memory: the leader sends them again.
     if (this.#writer.full && message.type === "MsgApp" && message.entries.length > 0) return;
@@ -176,14 +173,15 @@ export class Consensus implements Service {
     this.proposals++;
   }
 
-  /** A change of the members. Throws ProposalDropped. */
+  /** Throws ProposalDropped. */
   proposeConfChange(change: ConfChange): void {
     this.#do(() => this.node.proposeConfChange(change), true);
   }
 
   /** Hands leadership to a voter; given up after an election time-out. */
   transferLeader(to: number): void {
-    this.#do(() => this.node.transferLeader(to));
+    // A follower would ask its leader in that node's name.
+    if (this.node.role === "leader") this.#do(() => this.node.transferLeader(to));
   }
 
   /** To be told how far apply is: of its slices, with their payload bytes. */
@@ -341,9 +339,9 @@ export class Consensus implements Service {
     this.committed.wake();
   }
 
-  /** A change of the members that was committed, when its entry is applied. */
-  applyConfChange(change: ConfChange): ConfState {
-    const conf = this.node.applyConfChange(change);
+  /** A committed change of the members, when its entry is applied; null for one that cannot be made. */
+  applyConfChange(change: ConfChange): ConfState | null {
+    const conf = madeOf(() => this.node.applyConfChange(change));
     this.#do(() => {});
     return conf;
   }

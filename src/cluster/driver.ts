@@ -14,16 +14,19 @@ import { type Chunk, isChunk } from "../binlog/chunk.ts";
 import type { Outcome } from "../binlog/stream-state.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Crypto } from "../platform/crypto.ts";
-import { type ConfChange, decodeConfChange, isConfChange } from "../raft/conf-change.ts";
+import { type ConfChange, isConfChange } from "../raft/conf-change.ts";
 import { ProposalDropped } from "../raft/errors.ts";
 import type { ConfState, Entry, Snapshot } from "../raft/types.ts";
 import type { DurableLog } from "../storage/log.ts";
 import { EntryDamaged } from "../storage/storage.ts";
+import { confChangeOf } from "./applied-change.ts";
 import { type Command, decodeCommand, encodeCommand, isCommand, unknownEntry } from "./command.ts";
+import { commandOf } from "./command-shapes.ts";
 import { CommitTimes } from "./commit-times.ts";
 import type { Consensus } from "./consensus.ts";
 import { foldEntry, HashTrail } from "./entry-hash.ts";
 import { NodeState } from "./node-state.ts";
+import { OperationError } from "./operations.ts";
 import { chunkOf } from "./stream-reader.ts";
 
 /** Of an entry that apply passes over. */
@@ -123,8 +126,13 @@ export class Driver implements Service {
     return lastIndex;
   }
 
-  /** Resolves once the command is committed and applied here; rejects with ProposalDropped. */
+  /**
+   * Resolves once the command is committed and applied here; rejects with ProposalDropped, or with
+   * OperationError for one that no node would take.
+   */
   async command(command: Command): Promise<void> {
+    if (commandOf(command) === null)
+      throw new OperationError("invalid", `A value of "${command.type}" is out of bounds`);
     return this.#appliedAt(this.propose(encodeCommand(command)));
   }
 
@@ -279,9 +287,13 @@ export class Driver implements Service {
     this.#state.entryHash = foldEntry(this.#crc32, this.#state.entryHash, entry);
     this.hashes.note(entry.index, this.#state.entryHash);
     if (isConfChange(entry.type)) {
-      const change = decodeConfChange(entry.data);
-      this.#state.applyConfChange(entry.index, change, this.consensus.applyConfChange(change));
-      for (const observer of this.#observers) observer.confApplied?.(entry.index, this.#state.conf);
+      const change = confChangeOf(entry);
+      const conf = change === null ? null : this.consensus.applyConfChange(change);
+      if (change === null || conf === null) this.#passOver(entry, "change of the members");
+      else {
+        this.#state.applyConfChange(entry.index, change, conf);
+        for (const one of this.#observers) one.confApplied?.(entry.index, this.#state.conf);
+      }
     } else if (isChunk(entry.data)) {
       const chunk = chunkOf(entry);
       const outcome = this.#state.applyChunk(entry.index, chunk);
@@ -299,12 +311,24 @@ export class Driver implements Service {
       for (const observer of this.#observers) observer.chunkApplied?.(chunk, outcome);
     } else if (isCommand(entry.data)) {
       const command = decodeCommand(entry.data);
-      this.#state.applyCommand(entry.index, command);
-      for (const observer of this.#observers) observer.commandApplied?.(command);
-      this.advanced.wake();
+      if (command === null) this.#passOver(entry, "command");
+      else {
+        this.#state.applyCommand(entry.index, command);
+        for (const observer of this.#observers) observer.commandApplied?.(command);
+        this.advanced.wake();
+      }
     } else if (entry.data.length > 0 && entry.data[0] !== NOTHING_KIND)
       throw unknownEntry(`entry ${entry.index} of a kind ${entry.data[0]}`);
     else stream.pass(entry.index);
+  }
+
+  /** Whatever was committed is applied everywhere, and everywhere alike. */
+  #passOver({ index }: Entry, what: string): void {
+    this.#logger.error("An entry cannot be what it says, and is passed over on all nodes", {
+      entry: index,
+      what,
+    });
+    this.#state.stream.pass(index);
   }
 
   /** Another leader's entry stands where ours was to be. */

@@ -16,11 +16,11 @@
  * The disk's name is durable before this begins, so a crash in the middle leads back here, with the
  * same result.
  */
-import { concatBytes, encodeText, fromHex, toHex } from "../base/bytes.ts";
+import { concatBytes, encodeText, fromHex, MalformedBytes, toHex } from "../base/bytes.ts";
 import type { Logger } from "../base/logger.ts";
 import { printable } from "../base/logger.ts";
-import { CallFailed } from "../peers/calls.ts";
 import type { Peers } from "../peers/peers.ts";
+import { shaped } from "../peers/shapes.ts";
 import { delay } from "../platform/clock.ts";
 import { type Address, NetError } from "../platform/net.ts";
 import type { Platform } from "../platform/platform.ts";
@@ -31,12 +31,16 @@ import type { WholeList } from "./discovery.ts";
 import { type Announcement, formatAddress, type Member, parseAddress } from "./members.ts";
 import type { FirstState } from "./node-state.ts";
 import type { PeerHost } from "./peer-host.ts";
+import { freshArgs, introduction, inviteArgs, placeShape } from "./shapes.ts";
 
 const ROUND_MS = 250;
 const ASK_MS = 5_000;
 /** A fresh node that was not heard of for so long is not counted. */
 const FORGET_MS = 5_000;
 const SAY_EVERY_MS = 10_000;
+const MAX_INVITED = 16;
+/** Fresh nodes at a time. */
+const MAX_SEEN = 256;
 
 /** What an empty directory becomes. */
 export interface Place {
@@ -55,7 +59,7 @@ export interface Place {
 }
 
 /** Of a fresh node, as it tells the others. */
-interface FreshView {
+export interface FreshView {
   readonly announcement: Announcement;
   readonly expect: number | null;
   /** Disks of the fresh nodes that it sees, itself included; sorted. */
@@ -99,7 +103,7 @@ export function form(parts: FormationParts): Promise<Place> {
 class Formation {
   readonly #parts: FormationParts;
   /** Addresses of nodes that invited this one. */
-  readonly #invited: Address[] = [];
+  #invited: readonly Address[] = [];
   readonly #seen = new Map<string, { view: FreshView; atMs: number }>();
   /** Why this round came to nothing, by address. */
   readonly #troubles = new Map<string, string>();
@@ -117,13 +121,12 @@ class Formation {
   async run(): Promise<Place> {
     const { host, platform, settings } = this.#parts;
     host.calls.set("introduce", async (_caller, args) => {
-      this.#note((args as { fresh: FreshView }).fresh);
+      this.#note(shaped(freshArgs, args, "introduction").fresh);
       return { fresh: this.#view() };
     });
     host.calls.set("invite", async (_caller, args) => {
-      const address = parseAddress(String((args as { address: unknown }).address));
-      if (address === null) throw new CallFailed("invalid", "That is no address");
-      this.#invited.unshift(address);
+      const address = parseAddress(shaped(inviteArgs, args, "invitation").address)!;
+      this.#invite(address);
       return this.#parts.announcement;
     });
     try {
@@ -150,14 +153,10 @@ class Formation {
     for (const address of addresses) {
       const name = formatAddress(address);
       try {
-        const answer = (await peers.ask(
-          address,
-          "introduce",
-          { fresh: this.#view() },
-          ASK_MS,
-        )) as Introduction;
+        const told = await peers.ask(address, "introduce", { fresh: this.#view() }, ASK_MS);
+        const answer = shaped(introduction, told, "introduction");
         if ("fresh" in answer) this.#note(answer.fresh);
-        else if (answer.place !== null) return answer.place;
+        else if (answer.place !== null) return this.#own(answer.place);
         else if (settings.bootstrap) throw this.#refuse(answer.clusterId, name);
         else return await this.#join(address, answer.leader);
       } catch (error) {
@@ -201,7 +200,22 @@ class Formation {
       { announcement, history: settings.history },
       4 * ASK_MS,
     );
-    return place as Place;
+    return this.#own(shaped(placeShape, place, "place"));
+  }
+
+  /** A place is a disk's: another one's would make two nodes of one. */
+  #own(place: Place): Place {
+    const { diskUuid } = this.#parts.announcement;
+    if (place.identity.diskUuid !== diskUuid)
+      throw new MalformedBytes("a place that is another disk's", 0);
+    return place;
+  }
+
+  /** The newest is asked first. */
+  #invite(address: Address): void {
+    const name = formatAddress(address);
+    const others = this.#invited.filter((one) => formatAddress(one) !== name);
+    this.#invited = [address, ...others].slice(0, MAX_INVITED);
   }
 
   #view(): FreshView {
@@ -218,6 +232,7 @@ class Formation {
     const { announcement, platform } = { ...this.#parts, ...view };
     // One that only wants to join is none of those that form.
     if (view.expect === null || announcement.diskUuid === this.#parts.announcement.diskUuid) return;
+    if (this.#seen.size >= MAX_SEEN && !this.#seen.has(announcement.diskUuid)) return;
     this.#seen.set(announcement.diskUuid, { view, atMs: platform.clock.mono() });
   }
 

@@ -4,22 +4,25 @@
  * that needs older files is sent away without an error, since another node has them.
  *
  *   fresh node → any member   head {startsAt, offset}
- *   member → fresh node       {index, term, size, data}   `data` in hex; {size: 0} where it has none
+ *   member → fresh node       {index, term, size, data}   {size: 0} where it has none
  *
  * `startsAt` is the entry that begins the file. It is decided once, by the leader, and kept with the
  * member, so that a crash in between leads to the same. A state that gave way to another one while
  * its pieces were fetched is fetched anew. A member that has none, since the file itself is
  * purged by now, has nothing older either: the joiner begins as everybody does.
  */
-import { concatBytes, fromHex, MalformedBytes, toHex } from "../base/bytes.ts";
+import { concatBytes, MalformedBytes } from "../base/bytes.ts";
 import type { Logger } from "../base/logger.ts";
 import { printable } from "../base/logger.ts";
+import { shaped } from "../peers/shapes.ts";
 import { type Clock, delay } from "../platform/clock.ts";
 import type { Address } from "../platform/net.ts";
+import { NO_BYTES } from "../raft/types.ts";
 import type { Checkpoint } from "../storage/storage.ts";
 import { formatAddress } from "./members.ts";
 import type { NodeCore } from "./node-core.ts";
 import { NodeState } from "./node-state.ts";
+import { piece as pieceShape } from "./shapes.ts";
 
 const PIECE_BYTES = 256 * 1024;
 const MAX_BYTES = 64 * 1024 * 1024;
@@ -31,11 +34,11 @@ export interface HeadQuestion {
   readonly offset: number;
 }
 
-interface Piece {
+export interface Piece {
   readonly index: number;
   readonly term: number;
   readonly size: number;
-  readonly data: string;
+  readonly data: Uint8Array;
 }
 
 /** A member's answer. */
@@ -44,13 +47,13 @@ export async function headPiece(
   { startsAt, offset }: HeadQuestion,
 ): Promise<Piece> {
   const found = await log.checkpointBefore(startsAt);
-  if (found === null) return { index: 0, term: 0, size: 0, data: "" };
+  if (found === null) return { index: 0, term: 0, size: 0, data: NO_BYTES };
   const { index, term, data } = found;
   return {
     index,
     term,
     size: data.length,
-    data: toHex(data.subarray(offset, offset + PIECE_BYTES)),
+    data: data.subarray(offset, offset + PIECE_BYTES),
   };
 }
 
@@ -92,12 +95,13 @@ async function fetchFrom(
   let first: Piece | null = null;
   let offset = 0;
   do {
-    const piece = (await peers.ask(address, "head", { startsAt, offset }, ASK_MS)) as Piece;
+    const told = await peers.ask(address, "head", { startsAt, offset }, ASK_MS);
+    const piece = shaped(pieceShape, told, "piece");
     first ??= piece;
     if (piece.index !== first.index || piece.size !== first.size)
       throw new MalformedBytes("the state gave way to another one", offset);
     if (piece.size === 0) return null;
-    const data = fromHex(piece.data);
+    const { data } = piece;
     if (data.length === 0 || piece.size > MAX_BYTES)
       throw new MalformedBytes("a piece of the state", offset);
     parts.push(data);

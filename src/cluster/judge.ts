@@ -50,7 +50,8 @@ export function judge(
   }
   const member = members.get(hello.raftId);
   if (member === undefined) {
-    // With a higher id it came when we were away, or while we catch up: the log will tell us.
+    // With a higher id it came when we were away, or while we catch up: the log, or a member, will tell
+    // us (senders.ts). It may have a disk that was a member's under another id (refound.ts).
     if (hello.raftId > highestId) return null;
     return refusal("removed", `${who} was removed from the cluster; to use it again ${REJOIN}`);
   }

@@ -5,10 +5,8 @@
  * A member enters and leaves by the change of the configuration itself, whose context carries what
  * is to be known of it: there is no moment at which only one of both is true.
  */
-import { decodeText, encodeText, MalformedBytes } from "../base/bytes.ts";
 import type { Address } from "../platform/net.ts";
-import type { ConfChange } from "../raft/conf-change.ts";
-import { type ConfState, NO_BYTES } from "../raft/types.ts";
+import type { ConfState } from "../raft/types.ts";
 
 export interface Member {
   readonly id: number;
@@ -38,20 +36,6 @@ export function membersOf(conf: ConfState): number[] {
 
 export function isVoter(conf: ConfState, id: number): boolean {
   return conf.voters.includes(id) || conf.votersOutgoing.includes(id);
-}
-
-export function encodeContext(member: Member | null): Uint8Array {
-  return member === null ? NO_BYTES : encodeText(JSON.stringify({ member }));
-}
-
-/** The member that a change brings; null for one that brings none. */
-export function memberOf({ context }: ConfChange): Member | null {
-  if (context.length === 0) return null;
-  try {
-    return (JSON.parse(decodeText(context)) as { member: Member }).member;
-  } catch {
-    throw new MalformedBytes("the context of a change of the members", 0);
-  }
 }
 
 /** "host:port", "[v6]:port". Null when it is not one. */

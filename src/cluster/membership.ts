@@ -5,6 +5,8 @@
 import type { Logger } from "../base/logger.ts";
 import { printable } from "../base/logger.ts";
 import { CallFailed } from "../peers/calls.ts";
+import { MAX_MEMBERS } from "../peers/protocol.ts";
+import { shaped } from "../peers/shapes.ts";
 import { type Clock, delay } from "../platform/clock.ts";
 import type { Address } from "../platform/net.ts";
 import type { ConfChangeStep } from "../raft/conf-change.ts";
@@ -13,11 +15,13 @@ import type { History } from "./cluster-settings.ts";
 import { findMember } from "./find-member.ts";
 import type { Place } from "./formation.ts";
 import type { HandOver } from "./hand-over.ts";
-import { type Announcement, encodeContext, isVoter, type Member, parseAddress } from "./members.ts";
+import { encodeContext } from "./member-context.ts";
+import { type Announcement, isVoter, type Member, parseAddress } from "./members.ts";
 import type { NodeCore } from "./node-core.ts";
 import { OperationError } from "./operations.ts";
 import type { GeoPolicies } from "./policies.ts";
 import { hasHistory, isCaughtUp, lacksEntries } from "./readiness.ts";
+import { announcement } from "./shapes.ts";
 
 const JOIN_MS = 60_000;
 const LOOK_MS = 50;
@@ -65,25 +69,29 @@ export class Membership {
   }
 
   /** A fresh node wants to belong: it becomes a learner. Asked again it gets the same answer. */
-  join(announcement: Announcement, history: History): Promise<Place> {
+  join(joins: Announcement, history: History): Promise<Place> {
     return this.#alone(async () => {
       const { core, logger } = this.#parts;
       const { state } = core;
-      let member = [...state.members.values()].find(
-        (one) => one.diskUuid === announcement.diskUuid,
-      );
+      let member = [...state.members.values()].find((one) => one.diskUuid === joins.diskUuid);
       if (member === undefined) {
-        const named = [...state.members.values()].find((one) => one.name === announcement.name);
+        const named = [...state.members.values()].find((one) => one.name === joins.name);
         if (named !== undefined) {
           logger.warn(
             "A node joins under the name of a member whose disk is another: the old member stays until it is removed",
-            { name: announcement.name, old: named.id },
+            { name: joins.name, old: named.id },
           );
         }
+        if (state.members.size >= MAX_MEMBERS)
+          throw new OperationError(
+            "conflict",
+            `The cluster has ${state.members.size} members, which is the most`,
+            "remove those that are gone for good: binraft member remove",
+          );
         const { file, files } = state.stream;
         const startsAt = history === "from-now" && file !== files[0] ? file!.startEntry : 0;
         member = {
-          ...announcement,
+          ...joins,
           id: state.highestId + 1,
           server: "running",
           ...(startsAt > 0 ? { startsAt } : {}),
@@ -113,7 +121,8 @@ export class Membership {
       throw new OperationError("invalid", `"${printable(peerAddress, 64)}" is no HOST:PORT`);
     let invited: Announcement;
     try {
-      invited = (await ask(address, "invite", { address: ownPeer }, 5_000)) as Announcement;
+      const told = await ask(address, "invite", { address: ownPeer }, 5_000);
+      invited = shaped(announcement, told, "announcement");
     } catch (error) {
       const text = printable((error as Error).message, 256);
       const isMember = error instanceof CallFailed && error.kind === "invalid";

@@ -2,11 +2,13 @@
  * All that apply has built: the stream's fold and the replicated settings. One value goes into a
  * checkpoint and comes back at start.
  */
-import { ByteReader, ByteWriter, decodeText, encodeText } from "../base/bytes.ts";
+import { ByteReader, ByteWriter } from "../base/bytes.ts";
+import { decodePacked, encodePacked } from "../base/packed.ts";
 import type { Chunk } from "../binlog/chunk.ts";
 import { decodeStreamState, encodeStreamState } from "../binlog/stream-checkpoint.ts";
 import { type Outcome, StreamState } from "../binlog/stream-state.ts";
 import { GtidSet } from "../gtid/gtid-set.ts";
+import { shaped } from "../peers/shapes.ts";
 import type { ConfChange } from "../raft/conf-change.ts";
 import type { ConfState } from "../raft/types.ts";
 import {
@@ -16,11 +18,15 @@ import {
   type SourceSettings,
   unknownEntry,
 } from "./command.ts";
-import { type Member, memberOf, membersOf } from "./members.ts";
+import { memberOf } from "./member-context.ts";
+import { type Member, membersOf } from "./members.ts";
 import type { PlacementSettings } from "./policies.ts";
+import { savedState } from "./state-shape.ts";
 import { mustKnowFormat } from "./version-gate.ts";
 
 const MOST_MET = 16;
+/** 1 had no number of its own, and JSON. */
+const STATE_FORMAT = 2;
 
 export interface Settings {
   source: SourceSettings | null;
@@ -143,7 +149,7 @@ export class NodeState {
         stream.purgeBefore(index, command.firstKept);
         return;
       case "set-source":
-        settings.source = completed(command.source);
+        settings.source = command.source;
         break;
       case "set-syncer":
         settings.syncer = command.wanted;
@@ -188,73 +194,48 @@ export class NodeState {
     if (known !== null) this.members.set(id, { ...known, ...change, id });
   }
 
-  /** u32 length · settings and configuration as JSON · the stream's state. */
+  /** u8 format · u32 length · settings and configuration as a value · the stream's state. */
   encode(): Uint8Array {
-    const settings = encodeText(
-      JSON.stringify({
-        ...this.settings,
-        accounts: [...this.settings.accounts],
-        conf: this.conf,
-        first: this.first,
-        members: [...this.members.values()],
-        highestId: this.highestId,
-        formatVersion: this.formatVersion,
-        entryHash: this.entryHash,
-        startsAt: this.startsAt,
-        heartbeatMs: this.heartbeatMs,
-      }),
-    );
+    const settings = encodePacked({
+      ...this.settings,
+      accounts: [...this.settings.accounts],
+      conf: this.conf,
+      first: this.first,
+      members: [...this.members.values()],
+      highestId: this.highestId,
+      formatVersion: this.formatVersion,
+      entryHash: this.entryHash,
+      startsAt: this.startsAt,
+      heartbeatMs: this.heartbeatMs,
+    });
     const stream = encodeStreamState(this.stream);
-    const writer = new ByteWriter(4 + settings.length + stream.length);
-    return writer.u32(settings.length).raw(settings).raw(stream).finish();
+    const writer = new ByteWriter(5 + settings.length + stream.length);
+    return writer.u8(STATE_FORMAT).u32(settings.length).raw(settings).raw(stream).finish();
   }
 
+  /** Throws MalformedBytes, or an Error for what another version wrote. */
   static decode(bytes: Uint8Array): NodeState {
     const reader = new ByteReader(bytes);
-    const saved = JSON.parse(decodeText(reader.take(reader.u32("settings length")))) as Saved;
-    // Of a log that was begun before there were clusters.
-    const state = new NodeState(saved.first ?? { conf: saved.conf, members: [] });
+    const format = reader.u8("state format");
+    if (format !== STATE_FORMAT) throw unknownEntry(`a state of format ${format}`);
+    const value = decodePacked(reader.take(reader.u32("settings length"), "settings"));
+    const saved = shaped(savedState, value, "state");
+    const state = new NodeState(saved.first);
     state.conf = saved.conf;
     state.members.clear();
-    for (const member of saved.members ?? []) state.members.set(member.id, member);
-    state.highestId = saved.highestId ?? Math.max(0, ...membersOf(saved.conf));
-    state.formatVersion = saved.formatVersion ?? 1;
-    state.entryHash = saved.entryHash ?? 0;
-    state.startsAt = saved.startsAt ?? 0;
-    state.heartbeatMs = saved.heartbeatMs ?? 0;
-    const { syncer, retention = null, placement = null } = saved;
-    const { stoppedBecause = null, metClusters = [] } = saved;
-    const source = saved.source === null ? null : completed(saved.source);
+    for (const member of saved.members) state.members.set(member.id, member);
+    state.highestId = saved.highestId;
+    state.formatVersion = saved.formatVersion;
+    state.entryHash = saved.entryHash;
+    state.startsAt = saved.startsAt;
+    state.heartbeatMs = saved.heartbeatMs;
+    const { source, syncer, stoppedBecause, metClusters, retention, placement } = saved;
     const accounts = new Map(saved.accounts);
     const stopped = { stoppedBecause, metClusters };
     state.settings = { source, syncer, ...stopped, accounts, retention, placement };
     state.stream = decodeStreamState(reader.rest());
     return state;
   }
-}
-
-/** One that was set by an older version lacks what is newer. */
-function completed(source: SourceSettings): SourceSettings {
-  const { region = null, keepConnection = true } = source as Partial<SourceSettings>;
-  return { ...source, keepConnection, region };
-}
-
-interface Saved {
-  readonly source: SourceSettings | null;
-  readonly syncer: "running" | "stopped";
-  readonly stoppedBecause?: string | null;
-  readonly metClusters?: readonly string[];
-  readonly accounts: readonly [string, AccountSettings][];
-  readonly conf: ConfState;
-  readonly retention?: RetentionSettings | null;
-  readonly placement?: PlacementSettings | null;
-  readonly heartbeatMs?: number;
-  readonly first?: FirstState;
-  readonly members?: readonly Member[];
-  readonly highestId?: number;
-  readonly formatVersion?: number;
-  readonly entryHash?: number;
-  readonly startsAt?: number;
 }
 
 /** One that has not announced itself. */

@@ -2,19 +2,31 @@
  * What this node is to its peers: who it says it is, whom it takes, and what it does with what they
  * send (contract: peers/peers.ts). Before it has a place in a cluster it only answers calls.
  */
+import { MalformedBytes } from "../base/bytes.ts";
 import type { Logger } from "../base/logger.ts";
 import { CallFailed } from "../peers/calls.ts";
 import type { PeerCredentials } from "../peers/handshake.ts";
 import type { PeersHost } from "../peers/host.ts";
 import { packMethods } from "../peers/packing.ts";
-import { type Hello, type MetCluster, PROTOCOL_VERSION, type Refusal } from "../peers/protocol.ts";
+import {
+  type Hello,
+  type MetCluster,
+  Nonsense,
+  PROTOCOL_VERSION,
+  type Refusal,
+} from "../peers/protocol.ts";
+import { shaped } from "../peers/shapes.ts";
 import type { Platform } from "../platform/platform.ts";
 import type { Entry, Message } from "../raft/types.ts";
 import type { ClusterSettings } from "./cluster-settings.ts";
 import { judge } from "./judge.ts";
+import { meaningOf, standingOf } from "./message-edge.ts";
 import type { NodeCore } from "./node-core.ts";
 import type { PeerMemory, Shown } from "./peer-memory.ts";
 import type { ToldRtts } from "./rtt-matrix.ts";
+import type { Senders } from "./senders.ts";
+import { peerStatus } from "./shapes.ts";
+import { snapshotTrouble } from "./snapshot-check.ts";
 
 const FETCH_BYTES = 1024 * 1024;
 /** Reasons that are not said again. */
@@ -66,6 +78,17 @@ export class PeerHost implements PeersHost {
   /** A node of another cluster, that knows our secret, was met. */
   onOtherCluster: (met: MetCluster) => void = () => {};
 
+  /** Null until this node runs: before that nobody's messages are taken. */
+  senders: Senders | null = null;
+  /** The disks of those that are linked, by their own word. */
+  readonly #disks = new Map<number, string>();
+  /** What came and was passed over, by reason; and what ended a link. */
+  readonly passedOver: { stranger: number; useless: number; nonsense: number } = {
+    stranger: 0,
+    useless: 0,
+    nonsense: 0,
+  };
+
   readonly #told = new Set<string>();
 
   constructor(parts: PeerHostParts) {
@@ -75,6 +98,14 @@ export class PeerHost implements PeersHost {
   /** The node has a place and a log from now on. */
   adopt(core: NodeCore): void {
     this.#core = core;
+    const { members } = core.state;
+    this.#parts.memory.isMember = (uuid) =>
+      [...members.values()].some(({ diskUuid }) => diskUuid === uuid);
+  }
+
+  /** From now on Raft messages are taken, of whom these let in. */
+  admit(senders: Senders): void {
+    this.senders = senders;
   }
 
   get raftId(): number {
@@ -148,7 +179,12 @@ export class PeerHost implements PeersHost {
     return (hello.region ?? region) !== region;
   }
 
-  remember(hello: Hello): Promise<void> {
+  async remember(hello: Hello): Promise<void> {
+    const { raftId, diskUuid } = hello;
+    this.#disks.set(raftId, diskUuid);
+    const members = [...(this.#core?.state.members.values() ?? [])];
+    // What is known of a member's disk is not for somebody else to say.
+    if (members.some((one) => one.diskUuid === diskUuid && one.id !== raftId)) return;
     return this.#parts.memory.greet(hello);
   }
 
@@ -165,7 +201,7 @@ export class PeerHost implements PeersHost {
       full: core.log.full,
       // One that joined from now has less than the cluster keeps, and was told of no purge.
       keptFrom: core.state.startsAt > 0 ? 0 : (core.state.stream.files[0]?.startEntry ?? 0),
-      neededFrom: this.neededFrom(),
+      neededFrom: Math.min(this.neededFrom(), Number.MAX_SAFE_INTEGER),
       hash: core.driver.hashes.newest(),
       rtts: this.rtts(),
     };
@@ -173,9 +209,10 @@ export class PeerHost implements PeersHost {
 
   onStatus(raftId: number, given: unknown): void {
     const core = this.#core;
-    const status = given as PeerStatus | null;
+    const status = shaped(peerStatus, given, "status");
     const member = core?.state.members.get(raftId);
-    if (core === null || status === null || !Number.isSafeInteger(status.lastIndex)) return;
+    // What is done with it (space, purges, how far members are) is for members.
+    if (core === null || this.senders?.isMember(raftId) !== true) return;
     const hadSpace = this.hasSpace(raftId);
     this.statuses.set(raftId, status);
     // Who pulls may have waited for just this.
@@ -198,18 +235,45 @@ export class PeerHost implements PeersHost {
   }
 
   onMessage(message: Message): void {
-    this.#core?.driver.consensus.step(message);
+    const core = this.#core;
+    const { senders } = this;
+    if (core === null || senders === null) return;
+    if (!senders.counts(message.from, this.#disks.get(message.from) ?? "")) {
+      this.passedOver.stranger++;
+      return;
+    }
+    const { consensus } = core.driver;
+    const meaning = meaningOf(message, standingOf(consensus.node));
+    const nonsense =
+      typeof meaning === "object"
+        ? meaning.nonsense
+        : snapshotTrouble(message, consensus.node.commit);
+    if (nonsense !== null) {
+      this.passedOver.nonsense++;
+      throw new Nonsense(nonsense);
+    }
+    if (meaning === "drop") {
+      this.passedOver.useless++;
+      return;
+    }
+    senders.note(message);
+    consensus.step(message);
   }
 
   onDropped(raftId: number): void {
     this.#core?.driver.consensus.unreachable(raftId);
   }
 
-  onCall(caller: Hello, method: string, args: unknown): Promise<unknown> {
+  async onCall(caller: Hello, method: string, args: unknown): Promise<unknown> {
     const handler = this.calls.get(method);
     if (handler === undefined)
       throw new CallFailed("invalid", `This node knows no call "${method}"`);
-    return handler(caller, args);
+    try {
+      return await handler(caller, args);
+    } catch (error) {
+      if (error instanceof MalformedBytes) throw new CallFailed("invalid", error.message);
+      throw error;
+    }
   }
 
   onGuest(hello: Hello): void {

@@ -21,7 +21,8 @@ import { openLog } from "../storage/open.ts";
 import { LogCorrupt, type Salvage } from "../storage/storage.ts";
 import { BackupReader } from "./backup.ts";
 import { encodeCommand } from "./command.ts";
-import { type Announcement, encodeContext, type Member, membersOf } from "./members.ts";
+import { encodeContext } from "./member-context.ts";
+import { type Announcement, type Member, membersOf } from "./members.ts";
 import { type NodeCore, openCore } from "./node-core.ts";
 import { PeerMemory } from "./peer-memory.ts";
 

@@ -91,7 +91,7 @@ async function link(options: StartOptions, settings: ClusterSettings): Promise<L
     memory = await PeerMemory.open(disk, platform.crypto.crc32, () => known ?? random(16));
     if (known !== null && memory.diskUuid !== known) {
       throw new LogCorrupt(
-        `"node.json" and the log in "${disk.root}" are of two different disks: a part of the directory was ` +
+        `"node.state" and the log in "${disk.root}" are of two different disks: a part of the directory was ` +
           "copied. Move it away and start with an empty one, which joins as a new learner",
       );
     }

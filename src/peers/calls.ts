@@ -16,7 +16,11 @@ export class CallFailed extends Error {
   }
 }
 
+/** A call is answered with a value, a fetch with entries. */
+export type AnswerKind = "value" | "entries";
+
 interface Pending {
+  readonly kind: AnswerKind;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: Error) => void;
   readonly cancel: Cancel;
@@ -32,7 +36,12 @@ export class PendingCalls {
   }
 
   /** `send` gets the number that the answer will have. Rejects with CallFailed. */
-  ask(usable: boolean, timeoutMs: number, send: (number: number) => void): Promise<unknown> {
+  ask(
+    kind: AnswerKind,
+    usable: boolean,
+    timeoutMs: number,
+    send: (number: number) => void,
+  ): Promise<unknown> {
     if (!usable || this.#pending.size >= MAX_PENDING) {
       return Promise.reject(new CallFailed("unavailable", "The link to that node is not usable"));
     }
@@ -41,20 +50,21 @@ export class PendingCalls {
     return new Promise((resolve, reject) => {
       const cancel = this.#clock.after(timeoutMs, () => {
         const late = `That node did not answer within ${timeoutMs} ms: what was asked for may still happen`;
-        this.settle(number, null, new CallFailed("unavailable", late));
+        this.settle(null, number, null, new CallFailed("unavailable", late));
       });
-      this.#pending.set(number, { resolve, reject, cancel });
+      this.#pending.set(number, { kind, resolve, reject, cancel });
       try {
         send(number);
       } catch (error) {
-        this.settle(number, null, error as Error);
+        this.settle(null, number, null, error as Error);
       }
     });
   }
 
-  settle(number: number, value: unknown, error: Error | null): void {
+  /** `kind` is null for a failure. What comes late, or is no answer to what was asked, is passed over. */
+  settle(kind: AnswerKind | null, number: number, value: unknown, error: Error | null): void {
     const pending = this.#pending.get(number);
-    if (pending === undefined) return;
+    if (pending === undefined || (kind !== null && kind !== pending.kind)) return;
     this.#pending.delete(number);
     pending.cancel();
     if (error === null) pending.resolve(value);
@@ -64,6 +74,6 @@ export class PendingCalls {
   /** No answer will come any more. */
   end(): void {
     const gone = new CallFailed("unavailable", "The link to that node ended");
-    for (const number of [...this.#pending.keys()]) this.settle(number, null, gone);
+    for (const number of [...this.#pending.keys()]) this.settle(null, number, null, gone);
   }
 }

@@ -50,10 +50,15 @@ export async function accept(
   host: PeersHost,
   conn: Conn,
   buffers: FrameBuffers,
+  signal: AbortSignal,
 ): Promise<PeerLink> {
   const credentials = await host.credentials().catch((error: unknown) => {
     conn.destroy();
     throw error;
   });
-  return new PeerLink(platform, await secure(platform, conn, "server", credentials), buffers);
+  return new PeerLink(
+    platform,
+    await secure(platform, conn, "server", credentials, signal),
+    buffers,
+  );
 }

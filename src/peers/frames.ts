@@ -1,13 +1,6 @@
 /** Frames out of a byte stream, and memory for those on their way out (layout and caps: protocol.ts). */
 import { BufferPool } from "../base/buffer-pool.ts";
-import {
-  concatBytes,
-  decodeText,
-  encodeText,
-  MalformedBytes,
-  readU32,
-  writeU32,
-} from "../base/bytes.ts";
+import { concatBytes, MalformedBytes, readU32, writeU32 } from "../base/bytes.ts";
 import { FRAME_CAPS, type FrameKind } from "./protocol.ts";
 
 export const FRAME_HEAD_BYTES = 5;
@@ -123,20 +116,7 @@ function bodyLength(head: Uint8Array): number {
   return length;
 }
 
-export function encodeJson(value: unknown): Uint8Array {
-  return encodeText(JSON.stringify(value));
-}
-
-/** Of an authenticated peer; the shape is for the caller to check. Throws MalformedBytes. */
-export function decodeJson(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(decodeText(bytes));
-  } catch {
-    throw new MalformedBytes("JSON", 0);
-  }
-}
-
-/** A number and JSON behind it. */
+/** A number and what is behind it. */
 export function numbered(number: number, ...parts: readonly Uint8Array[]): Uint8Array {
   const head = new Uint8Array(4);
   writeU32(head, 0, number);

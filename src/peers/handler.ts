@@ -4,7 +4,7 @@ import { CallFailed } from "./calls.ts";
 import type { PeersHost } from "./host.ts";
 import type { LinkHandler } from "./link.ts";
 import type { Peer } from "./peer.ts";
-import type { Hello } from "./protocol.ts";
+import { type Hello, Nonsense } from "./protocol.ts";
 
 /** `caller` is null on a link that only asks; `peer` on that of a node that is no member. */
 export function linkHandler(
@@ -17,14 +17,18 @@ export function linkHandler(
     onRaft: (message) => {
       if (peer?.stop.signal.aborted) return;
       if (peer === null || message.from !== peer.member.raftId || message.to !== host.raftId)
-        throw new Error(`A Raft message of node ${message.from} on a link that is not its own`);
+        throw new Nonsense(
+          `a Raft message of node ${message.from} for node ${message.to} on a link that is not theirs`,
+        );
       host.onMessage(message);
     },
     onStatus: (status) => {
-      if (peer === null) throw new Error("A status of a node that is no member");
-      const { echoMs, heldMs, report } = status as Record<string, unknown>;
-      if (typeof echoMs === "number" && typeof heldMs === "number")
-        peer.rtt.echoed(echoMs, Math.max(0, clock.mono() - echoMs - heldMs));
+      if (peer === null) throw new Nonsense("a status of a node that is no member");
+      const { echoMs, heldMs, report } = status;
+      const nowMs = clock.mono();
+      // What we have not said yet nobody echoes.
+      if (echoMs !== undefined && heldMs !== undefined && echoMs <= nowMs)
+        peer.rtt.echoed(echoMs, Math.max(0, nowMs - echoMs - heldMs));
       host.onStatus(peer.member.raftId, report);
     },
     onCall: (method, args) => {

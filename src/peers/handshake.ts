@@ -58,10 +58,13 @@ export async function secure(
   conn: Conn,
   role: "client" | "server",
   credentials: PeerCredentials,
+  signal?: AbortSignal,
 ): Promise<Conn> {
   assert(credentials.ca !== null || credentials.secrets.length > 0, "peers prove themselves");
   let current = conn;
-  const cancel = platform.clock.after(HANDSHAKE_MS, () => current.destroy());
+  const end = (): void => current.destroy();
+  const cancel = platform.clock.after(HANDSHAKE_MS, end);
+  signal?.addEventListener("abort", end, { once: true });
   try {
     current = await startTls(conn, role, credentials);
     await prove(platform, current, role, credentials);
@@ -71,6 +74,7 @@ export async function secure(
     throw error;
   } finally {
     cancel();
+    signal?.removeEventListener("abort", end);
   }
 }
 

@@ -20,16 +20,18 @@ export interface PeersHost {
   remember(hello: Hello): Promise<void>;
   /** What a link of a member is told once a second. */
   status(): unknown;
+  /** Throws MalformedBytes or Nonsense, which ends the link, for one that cannot be. */
   onStatus(raftId: number, status: unknown): void;
+  /** The same. What this node does not want now is passed over. */
   onMessage(message: Message): void;
   /** A message was dropped; what it held must be sent again. */
   onDropped(raftId: number): void;
-  /** `caller` is 0 for a node that is no member yet. */
+  /** `raftId` of the caller is 0 for a node that is no member yet. */
   onCall(caller: Hello, method: string, args: unknown): Promise<unknown>;
   /** A node asks that is no member, or asks as if it was none. */
   onGuest(hello: Hello): void;
   onFetch(first: number, last: number): Promise<readonly Entry[]>;
-  /** A member does not take us for who we are. */
+  /** Who answers at the address of a member, to which we went ourselves, does not take us for who we are. */
   onRefused(raftId: number, refusal: Refusal): void;
   /** A link of a member began or ended. */
   onLinkChange(raftId: number): void;

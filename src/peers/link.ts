@@ -2,16 +2,15 @@
  * One link to a node that has proved itself: frames both ways, calls with answers, and the end when
  * nothing is heard any more (contract: protocol.ts).
  */
-import { ByteWriter, concatBytes, MalformedBytes, readU32 } from "../base/bytes.ts";
+import { ByteReader, ByteWriter, concatBytes, MalformedBytes, readU32 } from "../base/bytes.ts";
 import { printable } from "../base/logger.ts";
+import { decodePacked, encodePacked } from "../base/packed.ts";
 import type { Conn } from "../platform/net.ts";
 import type { Platform } from "../platform/platform.ts";
 import type { Entry, Message } from "../raft/types.ts";
 import { message } from "../raft/types.ts";
-import { CallFailed, PendingCalls } from "./calls.ts";
+import { type AnswerKind, CallFailed, PendingCalls } from "./calls.ts";
 import {
-  decodeJson,
-  encodeJson,
   FRAME_HEAD_BYTES,
   type Frame,
   type FrameBuffers,
@@ -20,19 +19,31 @@ import {
   numbered,
   writeFrameHead,
 } from "./frames.ts";
-import { helloOf, refusalOf } from "./hello.ts";
+import { entriesTrouble, nonsenseIn } from "./message-check.ts";
 import { decodeMessage, encodeMessage, messageBytes, writeMessage } from "./message-codec.ts";
 import { type Packer, unpack } from "./packing.ts";
-import { FRAME_CAPS, FrameKind, type Hello, LinkRefused, type Refusal } from "./protocol.ts";
+import {
+  FRAME_CAPS,
+  FrameKind,
+  type Hello,
+  LinkRefused,
+  MAX_INDEX,
+  MAX_TERM,
+  Nonsense,
+  type Refusal,
+} from "./protocol.ts";
+import { callOf, failureOf, helloOf, refusalOf, type StatusFrame, statusOf } from "./shapes.ts";
 
 const HELLO_MS = 10_000;
 /** Of the other side's calls that are being answered. */
 const MAX_SERVED = 64;
+/** Of a call or a fetch, and of what answers it. */
+const NUMBER_BYTES = 4;
 
 /** What a node does with what comes over its links. */
 export interface LinkHandler {
   readonly onRaft: (message: Message) => void;
-  readonly onStatus: (status: unknown) => void;
+  readonly onStatus: (status: StatusFrame) => void;
   /** Rejections go back to the caller as they are (CallFailed). */
   readonly onCall: (method: string, args: unknown) => Promise<unknown>;
   readonly onFetch: (first: number, last: number) => Promise<readonly Entry[]>;
@@ -99,14 +110,14 @@ export class PeerLink {
   }
 
   sendHello(hello: Hello): void {
-    this.#send(FrameKind.HELLO, encodeJson(hello));
+    this.#send(FrameKind.HELLO, encodePacked(hello));
   }
 
   /** Tells why, and ends the link. */
   refuse(refusal: Refusal): void {
     this.ended ??= new Error(refusal.message);
     this.#isRefusing = true;
-    this.#send(FrameKind.REFUSE, encodeJson(refusal));
+    this.#send(FrameKind.REFUSE, encodePacked(refusal));
     this.#conn.end();
   }
 
@@ -160,15 +171,21 @@ export class PeerLink {
   #onFrame({ kind, body }: Frame): void {
     const handler = this.#handler!;
     switch (kind) {
-      case FrameKind.RAFT:
-        handler.onRaft(decodeMessage(body, handler.own));
+      case FrameKind.RAFT: {
+        const message = decodeMessage(body, handler.own);
+        const nonsense = nonsenseIn(message);
+        if (nonsense !== null) throw new Nonsense(nonsense);
+        handler.onRaft(message);
         return;
+      }
       case FrameKind.STATUS:
-        this.#onStatus(decodeJson(body));
+        this.#onStatus(statusOf(body));
         return;
-      case FrameKind.CALL:
-        this.#serve(numberOf(body), () => this.#answerCall(decodeJson(body.subarray(4))));
+      case FrameKind.CALL: {
+        const { method, args } = callOf(body.subarray(NUMBER_BYTES));
+        this.#serve(numberOf(body), () => this.#answerCall(method, args));
         return;
+      }
       case FrameKind.FETCH:
         this.#serve(numberOf(body), this.#fetched(body));
         return;
@@ -176,11 +193,7 @@ export class PeerLink {
         this.#answered(body);
         return;
       case FrameKind.ENTRIES:
-        this.#asked.settle(
-          numberOf(body),
-          decodeMessage(body.subarray(4), handler.own).entries,
-          null,
-        );
+        this.#asked.settle("entries", numberOf(body), entriesOf(body, handler.own), null);
         return;
       case FrameKind.PACKED:
         this.#onFrame(unpack(this.#platform.compress, body));
@@ -193,9 +206,8 @@ export class PeerLink {
     }
   }
 
-  #onStatus(status: unknown): void {
-    const { sentMs } = status as { sentMs?: unknown };
-    this.echo.askedMs = typeof sentMs === "number" ? sentMs : null;
+  #onStatus(status: StatusFrame): void {
+    this.echo.askedMs = status.sentMs;
     this.echo.heldSinceMs = this.heardMs;
     this.#handler!.onStatus(status);
   }
@@ -211,7 +223,7 @@ export class PeerLink {
       } catch (error) {
         this.#send(
           FrameKind.ANSWER,
-          numbered(number, Uint8Array.of(1), encodeJson(failureOf(error))),
+          numbered(number, Uint8Array.of(1), encodePacked(toldFailure(error))),
         );
       } finally {
         this.#served--;
@@ -221,17 +233,20 @@ export class PeerLink {
     void answer();
   }
 
-  async #answerCall(call: unknown): Promise<{ kind: FrameKind; body: Uint8Array }> {
-    const { method, args } = call as { method: unknown; args: unknown };
-    if (typeof method !== "string") throw new MalformedBytes("a call without a method", 0);
+  async #answerCall(method: string, args: unknown): Promise<{ kind: FrameKind; body: Uint8Array }> {
     const result = (await this.#handler!.onCall(method, args)) ?? null;
-    return { kind: FrameKind.ANSWER, body: concatBytes([Uint8Array.of(0), encodeJson(result)]) };
+    const body = concatBytes([Uint8Array.of(0), encodePacked(result)]);
+    if (body.length + NUMBER_BYTES > FRAME_CAPS[FrameKind.ANSWER])
+      throw new CallFailed("internal", "The answer is too large");
+    return { kind: FrameKind.ANSWER, body };
   }
 
   #fetched(body: Uint8Array): () => Promise<{ kind: FrameKind; body: Uint8Array }> {
-    if (body.length !== 20) throw new MalformedBytes("a fetch", 0);
-    const view = new DataView(body.buffer, body.byteOffset);
-    const [first, last] = [Number(view.getBigUint64(4, true)), Number(view.getBigUint64(12, true))];
+    const reader = new ByteReader(body, NUMBER_BYTES);
+    const [first, last] = [reader.u64n("first"), reader.u64n("last")];
+    reader.expectEnd("fetch");
+    if (first < 1 || last < first || last > MAX_INDEX)
+      throw new MalformedBytes(`a fetch from ${first} to ${last}`, 0);
     return async () => {
       const entries = await this.#handler!.onFetch(first, last);
       return {
@@ -258,14 +273,14 @@ export class PeerLink {
     this.#conn.write([frame], () => this.#buffers.give(frame));
   }
 
-  sendStatus(status: unknown): void {
-    this.#send(FrameKind.STATUS, encodeJson(status));
+  sendStatus(status: StatusFrame): void {
+    this.#send(FrameKind.STATUS, encodePacked(status));
   }
 
   /** Rejects with CallFailed: of the other side, or `unavailable` when the link ends or time is up. */
   call(method: string, args: unknown, timeoutMs: number): Promise<unknown> {
-    return this.#ask(timeoutMs, (number) => {
-      const body = numbered(number, encodeJson({ method, args }));
+    return this.#ask("value", timeoutMs, (number) => {
+      const body = numbered(number, encodePacked({ method, args }));
       if (body.length > FRAME_CAPS[FrameKind.CALL])
         throw new CallFailed("invalid", "The request is too large");
       this.#send(FrameKind.CALL, body);
@@ -274,43 +289,54 @@ export class PeerLink {
 
   /** Committed entries, from `first` on up to `last` or as many as fit; rejects as `call`. */
   async entries(first: number, last: number, timeoutMs: number): Promise<readonly Entry[]> {
-    const answer = await this.#ask(timeoutMs, (number) => {
+    const answer = await this.#ask("entries", timeoutMs, (number) => {
       const body = new Uint8Array(16);
       const view = new DataView(body.buffer);
       view.setBigUint64(0, BigInt(first), true);
       view.setBigUint64(8, BigInt(last), true);
       this.#send(FrameKind.FETCH, numbered(number, body));
     });
-    return answer as readonly Entry[];
+    const entries = answer as readonly Entry[];
+    if (entries.some(({ index }, at) => index !== first + at || index > last))
+      throw new CallFailed("unavailable", "That node sent other entries than it was asked for");
+    return entries;
   }
 
-  #ask(timeoutMs: number, send: (number: number) => void): Promise<unknown> {
-    return this.#asked.ask(this.ended === null, timeoutMs, send);
+  #ask(kind: AnswerKind, timeoutMs: number, send: (number: number) => void): Promise<unknown> {
+    return this.#asked.ask(kind, this.ended === null, timeoutMs, send);
   }
 
   #answered(body: Uint8Array): void {
-    const failed = body[4] === 1;
-    const value = decodeJson(body.subarray(5));
-    if (!failed) {
-      this.#asked.settle(numberOf(body), value, null);
+    const number = numberOf(body);
+    const flag = body[NUMBER_BYTES]!;
+    const answer = body.subarray(NUMBER_BYTES + 1);
+    if (flag > 1) throw new MalformedBytes(`an answer of kind ${flag}`, NUMBER_BYTES);
+    if (flag === 0) {
+      this.#asked.settle("value", number, decodePacked(answer), null);
       return;
     }
-    const { kind, message: text, next } = value as Record<string, unknown>;
-    const error = new CallFailed(
-      String(kind),
-      printable(String(text), 4096),
-      printable(String(next), 4096),
-    );
-    this.#asked.settle(numberOf(body), null, error);
+    const { kind, message: text, next } = failureOf(answer);
+    const error = new CallFailed(printable(kind, 64), printable(text, 4096), printable(next, 4096));
+    this.#asked.settle(null, number, null, error);
   }
 }
 
 function numberOf(body: Uint8Array): number {
-  if (body.length < 5) throw new MalformedBytes("a frame without a number", 0);
+  if (body.length <= NUMBER_BYTES) throw new MalformedBytes("a frame without a number", 0);
   return readU32(body, 0);
 }
 
-function failureOf(error: unknown): { kind: string; message: string; next: string } {
+function entriesOf(body: Uint8Array, own: (payload: Uint8Array) => Uint8Array): readonly Entry[] {
+  const { index, entries, snapshot } = decodeMessage(body.subarray(NUMBER_BYTES), own);
+  const nonsense =
+    snapshot === null
+      ? entriesTrouble(entries, { index, logTerm: 0, term: MAX_TERM })
+      : "entries with a snapshot";
+  if (nonsense !== null) throw new Nonsense(nonsense);
+  return entries;
+}
+
+function toldFailure(error: unknown): { kind: string; message: string; next: string } {
   const {
     kind,
     message: text,
@@ -318,7 +344,7 @@ function failureOf(error: unknown): { kind: string; message: string; next: strin
   } = error as { kind?: unknown; message: string; next?: unknown };
   return {
     kind: typeof kind === "string" ? kind : "internal",
-    message: text,
-    next: typeof next === "string" ? next : "",
+    message: printable(String(text), 4096),
+    next: typeof next === "string" ? printable(next, 4096) : "",
   };
 }

@@ -20,10 +20,10 @@ import {
   NO_BYTES,
   type Snapshot,
 } from "../raft/types.ts";
+import { MAX_MEMBERS } from "./protocol.ts";
 
 const FORMAT = 1;
 const MAX_CONTEXT_BYTES = 256;
-const MAX_MEMBERS = 1024;
 
 /** By number; numbers are never reused. */
 const TYPES: readonly MessageType[] = [
@@ -85,7 +85,7 @@ export function decodeMessage(
   if (format !== FORMAT) reader.fail(`message format ${format}; this binraft knows ${FORMAT}`);
   const number = reader.u8("type");
   const type = TYPES[number - 1] ?? reader.fail(`message type ${number}`);
-  const reject = reader.u8("reject") === 1;
+  const reject = readFlag(reader, "reject");
   const n = (what: string): number => reader.u64n(what);
   const head = { from: n("from"), to: n("to"), term: n("term"), logTerm: n("log term") };
   const places = { index: n("index"), commit: n("commit"), vote: n("vote") };
@@ -93,7 +93,7 @@ export function decodeMessage(
   const known = { index: n("known index"), term: n("known term") };
   const context = readBytes(reader, "context", MAX_CONTEXT_BYTES).slice();
   const entries = readEntries(reader, places.index, own);
-  const snapshot = reader.u8("snapshot") === 0 ? null : readSnapshot(reader);
+  const snapshot = readFlag(reader, "snapshot") ? readSnapshot(reader) : null;
   reader.expectEnd("message");
   return {
     type,
@@ -107,6 +107,12 @@ export function decodeMessage(
     snapshot,
     responses: [],
   };
+}
+
+function readFlag(reader: ByteReader, what: string): boolean {
+  const flag = reader.u8(what);
+  if (flag > 1) reader.fail(`${what} ${flag}`);
+  return flag === 1;
 }
 
 function readBytes(reader: ByteReader, what: string, most: number): Uint8Array {
@@ -151,7 +157,7 @@ function readSnapshot(reader: ByteReader): Snapshot {
     learners: readIds(reader),
     votersOutgoing: readIds(reader),
     learnersNext: readIds(reader),
-    autoLeave: reader.u8("auto leave") === 1,
+    autoLeave: readFlag(reader, "auto leave"),
   };
   return {
     index,

@@ -1,4 +1,5 @@
 /** What is known of one peer: who it is, the link to it, and what went over it. */
+import { type Clock, delay } from "../platform/clock.ts";
 import type { Address } from "../platform/net.ts";
 import type { PeerLink } from "./link.ts";
 import type { Hello, Refusal } from "./protocol.ts";
@@ -15,6 +16,10 @@ export interface PeerMember {
 export interface Peer {
   member: PeerMember;
   link: PeerLink | null;
+  /** It refused us on a link that it had dialled: we ask at its own address. */
+  mustAsk: boolean;
+  /** Ends the waiting for its dialling. */
+  ask: () => void;
   /** Of the process at the other end. */
   nonce: string;
   /** Why there is no link; a sentence. */
@@ -51,6 +56,8 @@ export function newPeer(member: PeerMember): Peer {
   return {
     member,
     link: null,
+    mustAsk: false,
+    ask: () => {},
     nonce: "",
     trouble: "Not connected yet",
     stop: new AbortController(),
@@ -76,6 +83,25 @@ export function reportOf(peer: Peer): PeerReport {
     queuedBytes: link?.queuedBytes ?? 0,
     rtt: rtt.value,
   };
+}
+
+/** Waits until it has dialled, may be asked itself, or is not wanted any more. */
+export async function patience(clock: Clock, peer: Peer, patienceMs: number): Promise<void> {
+  if (peer.mustAsk && peer.member.address === null) peer.mustAsk = false;
+  if (peer.mustAsk) return;
+  const { signal } = peer.stop;
+  const early = new AbortController();
+  peer.ask = () => early.abort();
+  signal.addEventListener("abort", peer.ask, { once: true });
+  await delay(clock, patienceMs, signal.aborted ? signal : early.signal);
+  signal.removeEventListener("abort", peer.ask);
+  peer.ask = () => {};
+}
+
+/** It refused us where it had dialled. */
+export function askSoon(peer: Peer): void {
+  peer.mustAsk = true;
+  peer.ask();
 }
 
 /** Another node answers at a member's address, or the member before it has read its place. */

@@ -6,34 +6,37 @@
  * member is replaced by a newer one; of a fresh node nothing is kept, it may only call.
  */
 import { backoffMs } from "../base/backoff.ts";
-import { BinraftError } from "../base/errors.ts";
-import type { Logger } from "../base/logger.ts";
-import { printable } from "../base/logger.ts";
+import { MalformedBytes } from "../base/bytes.ts";
+import { type LogFields, type Logger, printable } from "../base/logger.ts";
 import type { Service } from "../base/service.ts";
 import { delay } from "../platform/clock.ts";
-import type { Address, Conn, Listener } from "../platform/net.ts";
+import type { Address, Listener } from "../platform/net.ts";
 import type { Platform } from "../platform/platform.ts";
 import type { Entry, Message } from "../raft/types.ts";
 import { CallFailed } from "./calls.ts";
-import { accept, dial } from "./dial.ts";
+import { dial } from "./dial.ts";
 import { FrameBuffers } from "./frames.ts";
 import { linkHandler } from "./handler.ts";
 import { ProofFailed } from "./handshake.ts";
 import type { PeersHost } from "./host.ts";
+import { LineBudget } from "./line-budget.ts";
 import type { PeerLink } from "./link.ts";
 import { packerFor } from "./packing.ts";
 import {
+  askSoon,
   besides,
   elsewhere,
   newPeer,
   type Peer,
   type PeerMember,
   type PeerReport,
+  patience,
   QUEUE_BYTES,
   reportOf,
   tellStatus,
 } from "./peer.ts";
-import { type Hello, LinkRefused } from "./protocol.ts";
+import { type Hello, LinkRefused, Nonsense } from "./protocol.ts";
+import { Reception } from "./reception.ts";
 
 /** One that is away, or starts, is there any moment: until it is linked the cluster stands one failure less. */
 const BACKOFF = { baseMs: 50, maxMs: 250 };
@@ -44,16 +47,14 @@ const PATIENCE_MS = 3_000;
 const STATUS_MS = 1_000;
 /** A link on which so many statuses did not come is dead. */
 const SILENT_STATUSES = 3;
-/** Connections that have not proved themselves yet. */
-const MAX_PENDING = 64;
 /** How long a member that was removed may still be answered what it asked: to remove it, perhaps. */
 const LINGER_MS = 1_000;
-/** Links of fresh nodes. */
-const MAX_GUESTS = 32;
+/** Of nodes that are above all ids which are known here: all that may have come while this one was away. */
+const MAX_UNKNOWN = 32;
 
 class NotTaken extends Error {}
 /** Failures that time alone does not mend; NotTaken: this node refuses the other one. */
-const NOT_AWAY = [LinkRefused, ProofFailed, NotTaken];
+const NOT_AWAY = [LinkRefused, ProofFailed, NotTaken, Nonsense, MalformedBytes];
 
 export class Peers implements Service {
   readonly #platform: Platform;
@@ -65,8 +66,7 @@ export class Peers implements Service {
   readonly #dials = new Set<Promise<void>>();
   readonly #open = new Set<PeerLink>();
   readonly #buffers = new FrameBuffers();
-  #pending = 0;
-  #guests = 0;
+  readonly #lines: LineBudget;
   #listener: Listener | null = null;
   #signal: AbortSignal | null = null;
 
@@ -75,6 +75,7 @@ export class Peers implements Service {
     this.#logger = logger;
     this.#listenAddress = listen;
     this.#host = host;
+    this.#lines = new LineBudget(platform.clock);
   }
 
   get address(): Address | null {
@@ -83,9 +84,21 @@ export class Peers implements Service {
 
   /** Rejects with NetError when it cannot listen. */
   async listen(): Promise<void> {
-    this.#listener = await this.#platform.net.listen(this.#listenAddress, (conn) =>
-      this.#accept(conn),
-    );
+    const reception = new Reception({
+      platform: this.#platform,
+      host: this.#host,
+      logger: this.#logger,
+      buffers: this.#buffers,
+      open: this.#open,
+      warn: (message, fields) => this.#warn(message, fields),
+      peerOf: (hello) => this.#peerOf(hello),
+      serveMember: (link, hello, peer) => this.#serveMember(link, hello, peer, false),
+      drop: (peer) => this.#drop(peer),
+    });
+    this.#listener = await this.#platform.net.listen(this.#listenAddress, (conn) => {
+      if (this.#signal?.aborted === true) conn.destroy();
+      else reception.accept(conn);
+    });
   }
 
   /** To be called after `listen`; ends all links when the signal says so. */
@@ -228,10 +241,11 @@ export class Peers implements Service {
       let backoff = BACKOFF;
       try {
         const { address } = peer.member;
+        peer.mustAsk = false;
         const { link, hello } = await dial(this.#platform, this.#host, address!, this.#buffers);
-        await this.#serveMember(link, hello, peer);
+        await this.#serveMember(link, hello, peer, true);
       } catch (error) {
-        this.#note(peer, error as Error);
+        this.#note(peer, error as Error, true);
         if (NOT_AWAY.some((kind) => error instanceof kind)) backoff = REFUSED_BACKOFF;
       }
       // One that held for a while begins anew at once.
@@ -244,78 +258,44 @@ export class Peers implements Service {
   async #isOursToDial(peer: Peer, signal: AbortSignal): Promise<boolean> {
     const { clock } = this.#platform;
     const { raftId, address } = peer.member;
-    if (peer.link === null && address !== null && raftId > this.#host.raftId) return true;
-    await delay(clock, PATIENCE_MS, signal);
+    const isOurs = raftId > this.#host.raftId || peer.mustAsk;
+    if (peer.link === null && address !== null && isOurs) return true;
+    await patience(clock, peer, PATIENCE_MS);
     return peer.link === null && peer.member.address !== null && !signal.aborted;
   }
 
-  #note(peer: Peer, error: Error): void {
+  #note(peer: Peer, error: Error, isDialled: boolean): void {
     const trouble = printable(error.message, 512);
     if (trouble !== peer.trouble) {
-      this.#logger.warn("No link to a node", {
+      this.#warn("No link to a node", {
         node: peer.member.name,
         id: peer.member.raftId,
         reason: trouble,
       });
     }
     peer.trouble = trouble;
-    if (error instanceof LinkRefused) this.#host.onRefused(peer.member.raftId, error.refusal);
+    if (!(error instanceof LinkRefused)) return;
+    // Who dialled us proved the secret, and no place in the cluster (protocol.ts, 7).
+    if (isDialled) this.#host.onRefused(peer.member.raftId, error.refusal);
+    else askSoon(peer);
   }
 
-  #accept(conn: Conn): void {
-    if (this.#pending >= MAX_PENDING || this.#signal?.aborted === true) {
-      conn.destroy();
-      return;
-    }
-    this.#pending++;
-    let waiting = true;
-    const proved = (): void => {
-      if (waiting) this.#pending--;
-      waiting = false;
-    };
-    this.#welcome(conn, proved)
-      .catch((error: Error) => {
-        const fields = { address: conn.peer, reason: printable(error.message, 512) };
-        if (error instanceof ProofFailed || error instanceof BinraftError)
-          this.#logger.warn("A connection to the peer port was refused", fields);
-        else this.#logger.debug("A connection to the peer port ended", fields);
-      })
-      .finally(proved);
+  /** What others make this node say; bounded, however often they do. */
+  #warn(message: string, fields: LogFields): void {
+    const unsaid = this.#lines.take();
+    if (unsaid === null) return;
+    this.#logger.warn(message, unsaid === 0 ? fields : { ...fields, unsaid });
   }
 
-  async #welcome(conn: Conn, proved: () => void): Promise<void> {
-    const link = await accept(this.#platform, this.#host, conn, this.#buffers);
-    this.#open.add(link);
-    try {
-      const hello = await link.receiveHello();
-      proved();
-      if (hello.raftId === 0 || this.#host.raftId === 0) return await this.#serveGuest(link, hello);
-      const refusal = this.#host.judge(hello);
-      if (refusal !== null) return link.refuse(refusal);
-      link.sendHello(this.#host.hello());
-      const { raftId, name } = hello;
-      const peer = this.#peers.get(raftId) ?? this.#add({ raftId, name, address: null });
-      await this.#serveMember(link, hello, peer);
-    } finally {
-      this.#open.delete(link);
-      link.close();
-    }
+  /** Null: too many say that they are members of which this node knows nothing. */
+  #peerOf({ raftId, name }: Hello): Peer | null {
+    const known = this.#peers.get(raftId);
+    if (known !== undefined) return known;
+    const unknown = [...this.#peers.values()].filter(({ member }) => member.address === null);
+    return unknown.length < MAX_UNKNOWN ? this.#add({ raftId, name, address: null }) : null;
   }
 
-  /** A node without a place in the cluster: it may call. */
-  async #serveGuest(link: PeerLink, hello: Hello): Promise<void> {
-    if (this.#guests >= MAX_GUESTS) return;
-    this.#guests++;
-    try {
-      this.#host.onGuest(hello);
-      if (hello.raftId === 0 || this.#host.raftId === 0) link.sendHello(this.#host.hello());
-      await link.run(linkHandler(this.#host, this.#platform.clock, hello));
-    } finally {
-      this.#guests--;
-    }
-  }
-
-  async #serveMember(link: PeerLink, hello: Hello, peer: Peer): Promise<void> {
+  async #serveMember(link: PeerLink, hello: Hello, peer: Peer, isDialled: boolean): Promise<void> {
     const refusal =
       hello.raftId === peer.member.raftId
         ? (this.#host.judge(hello) ?? besides(peer, hello))
@@ -345,6 +325,13 @@ export class Peers implements Service {
     peer.link = null;
     this.#host.onLinkChange(peer.member.raftId);
     const error = link.ended ?? new Error(peer.trouble || "The connection ended");
-    this.#note(peer, error);
+    this.#note(peer, error, isDialled);
+  }
+
+  /** It came by itself, went again, and the log did not name it meanwhile. */
+  #drop(peer: Peer): void {
+    const { raftId } = peer.member;
+    if (this.#peers.get(raftId) === peer) this.#peers.delete(raftId);
+    peer.stop.abort();
   }
 }

@@ -44,8 +44,9 @@ import type { HardState } from "../raft/types.ts";
 /**
  * 1: the CRC of a batch covered its headers with their own CRCs, which says nothing of them.
  * 2: a batch did not say of which term the entry before it was, nor where the members last changed.
+ * 3: commands and what a checkpoint holds of the settings were JSON.
  */
-export const FORMAT = 3;
+export const FORMAT = 4;
 export const SECTOR_BYTES = 512;
 export const SEGMENT_HEADER_BYTES = 8192;
 const HEADER_COPY_BYTES = 4096;

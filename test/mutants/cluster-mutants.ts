@@ -6,6 +6,7 @@ const MEMORY = "src/cluster/peer-memory.ts";
 const OTHERS = "src/cluster/other-clusters.ts";
 
 const onCores = patch("cores");
+const atTheEdge = patch("tests", "test/{unit/cluster/{peer-host,senders},fuzz/peers/core}.test.ts");
 const onNodes = patch("nodes");
 const inJudge = patch("tests", "test/unit/cluster/{judge,peer-memory}.test.ts");
 const inFormation = patch("tests", "test/unit/{geo/fly-discovery,cluster/formation}.test.ts");
@@ -101,8 +102,8 @@ export const CLUSTER_MUTANTS: readonly Mutant[] = [
   inJudge(
     "peer memory: starts are not counted",
     MEMORY,
-    "boots: (saved?.boots ?? 0) + 1,",
-    "boots: saved?.boots ?? 1,",
+    "boots: (known?.boots ?? 0) + 1,",
+    "boots: known?.boots ?? 1,",
   ),
   inJudge(
     "peer memory: a vote without an entry is not remembered",
@@ -139,5 +140,35 @@ export const CLUSTER_MUTANTS: readonly Mutant[] = [
     OTHERS,
     "if (!signal.aborted) await this.#look(signal);",
     "",
+  ),
+  atTheEdge(
+    "edge: a heartbeat commits what this node does not have",
+    "src/cluster/message-edge.ts",
+    "m.term >= own.term && m.commit > own.lastIndex",
+    "m.term < 0 && m.commit > own.lastIndex",
+  ),
+  atTheEdge(
+    "edge: a stranger's Raft messages count",
+    "src/cluster/senders.ts",
+    "if (leaderSilentMs() <= PATIENCE_ELECTIONS * electionMs()) return false;",
+    "if (leaderSilentMs() < 0) return false;",
+  ),
+  atTheEdge(
+    "edge: who is behind follows an unknown leader for one message",
+    "src/cluster/senders.ts",
+    "    this.#admit(raftId, diskUuid);\n    return true;",
+    "    return true;",
+  ),
+  atTheEdge(
+    "edge: whoever calls us can take this node out",
+    "src/peers/peers.ts",
+    "if (isDialled) this.#host.onRefused",
+    "if (peer !== null) this.#host.onRefused",
+  ),
+  atTheEdge(
+    "edge: a join is replicated as it comes",
+    "src/cluster/cluster-part.ts",
+    'shaped(joinArgs, args, "join")',
+    "args as ReturnType<typeof joinArgs.parse>",
   ),
 ];

@@ -20,10 +20,12 @@
  *   npm run soak -- runtimes               the end-to-end tests on Bun and on Deno
  *   npm run soak -- wan --minutes 30       three regions: a time without faults, regions and a learner cut off,
  *                                          the source's fail-over; --away 10 (minutes), --cut 30 (seconds)
+ *   npm run soak -- meaning --frames 1000000   frames with hostile values against three nodes; --from SEED
  *   npm run soak -- package                the package, packed and installed by npm: node and demo on each runtime
  *   npm run soak -- start --gib 10         how long a killed node with so much log takes to serve
  */
 import { parseArgs } from "node:util";
+import { meaningRounds } from "../fuzz/peers/meaning.ts";
 import { longRun } from "../sim/long-run.ts";
 import { longNodeRun } from "../sim/nodes/long-run.ts";
 import { clusterRounds } from "../support/cluster-rounds.ts";
@@ -51,6 +53,7 @@ const { values, positionals } = parseArgs({
     away: { type: "string", default: "10" },
     cut: { type: "string", default: "30" },
     flips: { type: "string", default: "500" },
+    frames: { type: "string", default: "1000000" },
     from: { type: "string", default: "1" },
     without: { type: "boolean", default: false },
   },
@@ -108,6 +111,8 @@ const PARTS: Readonly<Record<string, () => Promise<string>>> = {
   sectors: async () =>
     JSON.stringify(await flipRounds(rounds(300), Number(values.from), say, "sector")),
   runtimes: async () => JSON.stringify(await e2eOnRuntimes(["bun", "deno"], say)),
+  meaning: async () =>
+    JSON.stringify(await meaningRounds(Number(values.frames), Number(values.from), say), null, 1),
   package: async () => JSON.stringify(await packageRounds(say)),
   start: async () => {
     const gib = Number(values.gib ?? "10");

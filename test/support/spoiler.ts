@@ -16,7 +16,7 @@ const PLACES = [
   "last batch",
   "segment header",
   "manifest",
-  "node.json",
+  "node.state",
 ] as const;
 export type Place = (typeof PLACES)[number];
 const WEIGHTS: Readonly<Record<Place, number>> = {
@@ -25,7 +25,7 @@ const WEIGHTS: Readonly<Record<Place, number>> = {
   "last batch": 4,
   "segment header": 1,
   manifest: 1,
-  "node.json": 1,
+  "node.state": 1,
 };
 
 export interface Flip {
@@ -68,7 +68,7 @@ export class Spoiler {
       "last batch": `log/${active}`,
       "segment header": `log/${segments[random.below(segments.length)]}`,
       manifest: `MANIFEST.${random.below(2)}`,
-      "node.json": "node.json",
+      "node.state": "node.state",
     };
     const file = path.join(node.dataDir, names[place]);
     const bytes = await readFile(file);

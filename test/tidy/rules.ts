@@ -51,13 +51,15 @@ export const IMPURE_FILES: ReadonlySet<string> = new Set([
 ]);
 
 /** Package → where in src it may be imported. */
-export const LIBRARIES: Readonly<Record<string, string>> = {
+export const LIBRARIES: Readonly<Record<string, string | readonly string[]>> = {
   commander: "src/cli/",
   "@logtape/logtape": "src/cli/logger.ts",
   hono: "src/admin/",
   "@hono/zod-openapi": "src/admin/",
   "prom-client": "src/admin/metrics/",
-  zod: "src/config/",
+  // Where a value comes in: a file of ours, a node, an entry of the log.
+  zod: ["src/config/", "src/peers/", "src/cluster/"],
+  msgpackr: "src/base/packed.ts",
   "smol-toml": "src/config/",
 };
 

@@ -21,7 +21,7 @@ export const DATA_DIR = "data";
 export const MYSQL_PORT = 3307;
 export const PEER_PORT = 4306;
 export const ACCOUNT = { user: "repl", password: "replica-secret" };
-const SECRET = "a secret of the simulated cluster";
+export const SECRET = "a secret of the simulated cluster";
 
 /** So little that a reader soon meets the disk, and memory that it read into is used again at once. */
 const MEMORY = { hotBytes: 128 * 1024, blockBytes: 3 * 1024 * 1024 };

@@ -68,7 +68,7 @@ test("distances: what was decided outlives a restart, and nobody is elected for 
   const [follower] = world.followers();
   for (let i = 0; i < 5; i++)
     await world.run(() =>
-      running(world.leader()).setAccount(`a${i}`, { sha2: "ab", native: null }),
+      running(world.leader()).setAccount(`a${i}`, { sha2: "ab".repeat(32), native: null }),
     );
   const known = (): number => running(follower!).core.log.hardState.commit;
   const all = running(world.leader()).status().raft.commit;

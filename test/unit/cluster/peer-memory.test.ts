@@ -3,7 +3,6 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CRASH_OUTCOMES, FileImage } from "../../../runtime/memory/disk-image.ts";
 import { World } from "../../../runtime/memory/world.ts";
-import { decodeText, encodeText } from "../../../src/base/bytes.ts";
 import type { Place } from "../../../src/cluster/formation.ts";
 import { isBefore, PeerMemory } from "../../../src/cluster/peer-memory.ts";
 import type { Hello } from "../../../src/peers/protocol.ts";
@@ -13,7 +12,7 @@ import { nodeCrc32 } from "../../support/crc.ts";
 
 const PEER = "d2".repeat(16);
 const OTHER = "d3".repeat(16);
-const FILE = "node.json";
+const FILE = "node.state";
 
 class MemoryWorld {
   readonly world: World = new World(7);
@@ -166,7 +165,7 @@ test("peer memory: its place is kept until the log says it", async () => {
   };
   const place: Place = {
     identity,
-    first: { conf: EMPTY_CONF_STATE, members: [] },
+    first: { conf: { ...EMPTY_CONF_STATE, voters: [1, 2, 3] }, members: [] },
     startsAt: 0,
     peers: [],
   };
@@ -238,7 +237,7 @@ test("peer memory: any changed byte, and any length that is left of it, is refus
     world.put(bytes);
     await assert.rejects(world.reopen(), (error: Error) => {
       assert.ok(error instanceof LogCorrupt, `${what}: ${error.stack}`);
-      assert.match(error.message, /"node\.json" in "data" is damaged/, what);
+      assert.match(error.message, /"node\.state" in "data" is damaged/, what);
       assert.match(error.message, /move the directory away/, what);
       return true;
     });
@@ -260,14 +259,11 @@ test("peer memory: any changed byte, and any length that is left of it, is refus
 test("peer memory: another format is refused by its number", async () => {
   const world = new MemoryWorld();
   await world.open();
-  const text = decodeText(world.bytes());
-  const json = encodeText(
-    text.slice(0, text.indexOf("\n") + 1).replace('"format":1', '"format":2'),
-  );
-  world.put(
-    Buffer.concat([json, encodeText(`${nodeCrc32(json).toString(16).padStart(8, "0")}\n`)]),
-  );
-  await assert.rejects(world.reopen(), /has format 2; this binraft knows 1: use a newer one/);
+  const bytes = world.bytes().slice();
+  bytes[12] = 3;
+  new DataView(bytes.buffer).setUint32(8, nodeCrc32(bytes.subarray(12)), true);
+  world.put(bytes);
+  await assert.rejects(world.reopen(), /has format 3; this binraft knows 2: use a newer one/);
 });
 
 test("peer memory: a full disk keeps in memory what it is told, and writes it when there is space", async () => {

@@ -11,9 +11,9 @@ import { tempDir } from "../../support/temp-dir.ts";
 import { waitFor } from "../../support/wait-for.ts";
 
 /** Each has a folder in test/fixtures/data-dirs. */
-const KEPT = [3] as const;
+const KEPT = [4] as const;
 /** Directories of these are kept to show that they are refused. */
-const REFUSED = [2] as const;
+const REFUSED = [2, 3] as const;
 const FORMAT_AT = 8;
 const HEADER_COPIES = [0, 4096];
 
@@ -58,7 +58,9 @@ for (const format of REFUSED) {
     await copyDataDir(format, dir.path);
     await assert.rejects(
       LocalNode.start({ dataDir: dir.path }),
-      /manifest of format 2; this binraft knows format 3: .*start with an empty one/,
+      new RegExp(
+        `manifest of format ${format}; this binraft knows format 4: .*start with an empty one`,
+      ),
     );
   });
 }
