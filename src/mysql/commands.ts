@@ -81,6 +81,21 @@ export type Command =
   | BinlogDumpGtid
   | RegisterReplica;
 
+/** A GTID dump with its set still in bytes. */
+export type GtidDumpHead = Omit<BinlogDumpGtid, "gtids"> & { readonly set: Uint8Array };
+
+/** Of a payload that begins with COM_BINLOG_DUMP_GTID: for a caller that decodes the set in steps. */
+export function decodeGtidDumpHead(payload: Uint8Array): GtidDumpHead {
+  try {
+    const reader = new ByteReader(payload);
+    reader.u8("command");
+    return readGtidDumpHead(reader);
+  } catch (error) {
+    if (error instanceof MalformedBytes) throw malformedPacket();
+    throw error;
+  }
+}
+
 export function decodeCommand(payload: Uint8Array, capabilities: number): Command {
   try {
     return decode(new ByteReader(payload), capabilities);
@@ -147,13 +162,18 @@ function decodeDump(reader: ByteReader): BinlogDump {
 }
 
 function decodeDumpGtid(reader: ByteReader): BinlogDumpGtid {
+  const { set, ...head } = readGtidDumpHead(reader);
+  return { ...head, gtids: decodeGtidSet(set) };
+}
+
+function readGtidDumpHead(reader: ByteReader): GtidDumpHead {
   const flags = reader.u16("flags");
   const serverId = reader.u32("server id");
   const file = readFileName(reader, reader.u32("file name length"));
   const position = reader.u64("position");
   // Bytes behind the set are ignored, as a real server does.
-  const gtids = decodeGtidSet(reader.take(reader.u32("GTID set length"), "GTID set"));
-  return { kind: "binlog-dump-gtid", flags, serverId, file, position, gtids };
+  const set = reader.take(reader.u32("GTID set length"), "GTID set");
+  return { kind: "binlog-dump-gtid", flags, serverId, file, position, set };
 }
 
 /** npm clients send the name with a NUL at its end, which no server minds. */

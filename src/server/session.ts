@@ -4,26 +4,35 @@
  */
 import { encodeText, MalformedBytes } from "../base/bytes.ts";
 import { type Logger, printable } from "../base/logger.ts";
+import { decodeGtidSetInSteps, INTERVALS_PER_STEP, MalformedGtidSet } from "../gtid/binary.ts";
 import {
   type BinlogDump,
   type BinlogDumpGtid,
+  COM_BINLOG_DUMP_GTID,
   type Command,
   decodeCommand,
+  decodeGtidDumpHead,
   type RegisterReplica,
 } from "../mysql/commands.ts";
 import { ConnectionLost, type PacketConnection } from "../mysql/connection.ts";
 import {
+  isMalformed,
   MysqlError,
+  malformedGtidSet,
   otherError,
   packetsOutOfOrder,
   packetTooLarge,
   unknownCommand,
   unknownThread,
 } from "../mysql/errors.ts";
-import { PacketTooLarge } from "../mysql/packet.ts";
+import { PacketTooLarge, PayloadRefused } from "../mysql/packet.ts";
 import { encodeErr, encodeOk, encodeResultEnd } from "../mysql/response.ts";
 import { encodeResultSet } from "../mysql/result-set.ts";
 import type { ServerLogin } from "../mysql/server-handshake.ts";
+import { delay } from "../platform/clock.ts";
+import { sendAnswer } from "./answers.ts";
+import type { ClientShare } from "./client-budget.ts";
+import { CommandInput } from "./command-input.ts";
 import { Dump, type StopReason } from "./dump.ts";
 import { dumpOptions } from "./dump-options.ts";
 import type { ServerShared } from "./shared.ts";
@@ -34,9 +43,14 @@ import {
   type StatementContext,
 } from "./statements.ts";
 import { UserVariables } from "./user-variables.ts";
+import { Work } from "./work.ts";
 
 /** What a client may send while it dumps: COM_QUIT, and ACKs of clients that believe in semi-sync. */
 const MAX_DUMP_INPUT_BYTES = 16 * 1024 * 1024;
+/** What a connection costs before it has said anything. */
+const CONNECTION_BYTES = 16 * 1024;
+/** A GTID set in memory, for each byte that was sent of it. */
+const SET_BYTES_PER_BYTE = 4;
 
 export class ClientSession {
   readonly id: number;
@@ -44,7 +58,9 @@ export class ClientSession {
   readonly #shared: ServerShared;
   readonly #connection: PacketConnection;
   readonly #logger: Logger;
-  readonly #user = new UserVariables();
+  readonly #share: ClientShare;
+  readonly #input: CommandInput;
+  readonly #user: UserVariables;
   readonly #closed = new AbortController();
   #database: string;
   #replica: RegisterReplica | null = null;
@@ -55,11 +71,22 @@ export class ClientSession {
   #stopping = false;
   #busy = false;
 
-  constructor(id: number, login: ServerLogin, connection: PacketConnection, shared: ServerShared) {
+  constructor(
+    id: number,
+    login: ServerLogin,
+    connection: PacketConnection,
+    share: ClientShare,
+    shared: ServerShared,
+  ) {
     this.id = id;
     this.login = login;
     this.#shared = shared;
     this.#connection = connection;
+    this.#share = share;
+    this.#user = new UserVariables(share);
+    const { idleTimeoutMs, commandTimeoutMs } = shared;
+    const times = { clock: shared.platform.clock, idleTimeoutMs, commandTimeoutMs };
+    this.#input = new CommandInput(connection, share, shared.turns, times);
     this.#database = printable(login.database, 64);
     this.#sinceMs = shared.platform.clock.mono();
     this.#logger = shared.logger.with({
@@ -76,8 +103,11 @@ export class ClientSession {
 
   async run(): Promise<void> {
     try {
+      this.#share.hold(CONNECTION_BYTES);
       while (!this.#closed.signal.aborted && !this.#stopping) {
         if (!(await this.#turn())) return;
+        // Pipelined commands are answered one in each turn of the event loop.
+        await this.#shared.turns.soon();
       }
     } catch (error) {
       this.#fail(error);
@@ -89,17 +119,19 @@ export class ClientSession {
   /** One command. False when it was the last. */
   async #turn(): Promise<boolean> {
     const payload = await this.#readCommand();
+    if (payload === null) return true;
     this.#busy = true;
     this.#sinceMs = this.#shared.platform.clock.mono();
     this.#shared.counters.commands++;
     try {
-      const command = decodeCommand(payload, this.login.capabilities);
-      return await this.#run(command);
+      await this.#waitForTurn();
+      return await this.#run(await this.#decode(payload));
     } catch (error) {
       if (!(error instanceof MysqlError)) throw error;
       this.#connection.writePacket(encodeErr(error));
-      return true;
+      return !isMalformed(error);
     } finally {
+      this.#input.release();
       this.#busy = false;
       this.#command = "Sleep";
       this.#info = null;
@@ -107,13 +139,46 @@ export class ClientSession {
     }
   }
 
-  async #readCommand(): Promise<Uint8Array> {
-    const { clock } = this.#shared.platform;
-    const cancel = clock.after(this.#shared.idleTimeoutMs, () => this.#connection.destroy());
+  /** Null when it was refused for its length, which the client was told. */
+  async #readCommand(): Promise<Uint8Array | null> {
     try {
-      return await this.#connection.readCommand();
+      return await this.#input.read();
+    } catch (error) {
+      if (!(error instanceof PayloadRefused)) throw error;
+      const { reason } = error;
+      const told = reason instanceof MysqlError ? reason : packetTooLarge();
+      this.#connection.writePacket(encodeErr(told));
+      this.#input.release();
+      return null;
+    }
+  }
+
+  /** An account that has spent too much lately waits before its next command. */
+  async #waitForTurn(): Promise<void> {
+    const waitMs = this.#shared.rates.delayMs(this.login.account.name);
+    if (waitMs > 0) await delay(this.#shared.platform.clock, waitMs, this.#closed.signal);
+  }
+
+  async #decode(payload: Uint8Array): Promise<Command> {
+    if (payload[0] !== COM_BINLOG_DUMP_GTID) return decodeCommand(payload, this.login.capabilities);
+    const { set, ...head } = decodeGtidDumpHead(payload);
+    // For as long as the dump lives, which needs the set.
+    this.#share.hold(SET_BYTES_PER_BYTE * set.length);
+    const work = new Work(this.login.account.name, this.#shared.turns);
+    try {
+      const steps = decodeGtidSetInSteps(set);
+      for (;;) {
+        const step = steps.next();
+        if (step.done) return { ...head, gtids: step.value };
+        work.spend(INTERVALS_PER_STEP);
+        await this.#shared.turns.next();
+      }
+    } catch (error) {
+      if (error instanceof MalformedGtidSet) throw malformedGtidSet();
+      throw error;
     } finally {
-      cancel();
+      this.#shared.rates.charge(this.login.account.name, work.spentUnits);
+      this.#input.release();
     }
   }
 
@@ -177,17 +242,28 @@ export class ClientSession {
 
   async #query(sql: string): Promise<void> {
     this.#info = printable(sql, 400);
-    const result = await runStatement(sql, this.#context());
-    if (result === null) {
-      this.#ok();
-      return;
+    const shared = this.#shared;
+    const work = new Work(this.login.account.name, shared.turns);
+    try {
+      const result = await runStatement(sql, this.#context(work));
+      if (result === null) {
+        this.#ok();
+        return;
+      }
+      const { columns, rows } = result;
+      await this.#answer(encodeResultSet(columns, rows, this.login.capabilities));
+    } finally {
+      shared.rates.charge(this.login.account.name, work.spentUnits);
     }
-    const { columns, rows } = result;
-    const packets = encodeResultSet(columns, rows, this.login.capabilities);
-    if (!this.#connection.writePackets(packets)) await this.#connection.drained();
   }
 
-  #context(): StatementContext {
+  #answer(packets: readonly Uint8Array[]): Promise<void> {
+    const { turns, platform, writeTimeoutMs } = this.#shared;
+    const times = { clock: platform.clock, writeTimeoutMs };
+    return sendAnswer(this.#connection, packets, { share: this.#share, turns, times });
+  }
+
+  #context(work: Work): StatementContext {
     const shared = this.#shared;
     const { platform, logger, stream, formats } = shared;
     return {
@@ -202,6 +278,8 @@ export class ClientSession {
       host: hostOf(this.#connection.peer),
       database: this.#database,
       user: this.#user,
+      work,
+      share: this.#share,
       useDatabase: (name) => {
         this.#database = printable(name, 64);
       },
@@ -248,6 +326,11 @@ export class ClientSession {
     const refusal = this.#shared.refusal();
     if (refusal !== null) throw otherError(refusal);
     this.#shared.checkServerId(command.serverId);
+    this.#shared.registry.checkOwner({
+      uuid: printable(this.#user.replicaUuid, 64),
+      account: this.login.account.name,
+      address: this.#connection.peer,
+    });
     this.#replica = command;
     this.#ok();
   }
@@ -269,6 +352,7 @@ export class ClientSession {
         signal: shared.signal,
         formats: shared.formats,
         copies: shared.copies,
+        turns: shared.turns,
         writeTimeoutMs: shared.writeTimeoutMs,
         confirmMissing: (what) => shared.confirmMissing(what),
       },
@@ -277,6 +361,7 @@ export class ClientSession {
     this.#command = command.kind === "binlog-dump" ? "Binlog Dump" : "Binlog Dump GTID";
     shared.counters.dumps++;
     try {
+      this.#input.beginDump();
       void this.#watchInput();
       await shared.registry.enter(
         {
@@ -364,6 +449,7 @@ export class ClientSession {
 
   #fail(error: unknown): void {
     if (error instanceof PacketTooLarge) this.#lastWords(packetTooLarge());
+    else if (error instanceof MysqlError) this.#lastWords(error);
     else if (error instanceof MalformedBytes) this.#lastWords(packetsOutOfOrder());
     else if (!(error instanceof ConnectionLost) && !this.#closed.signal.aborted) {
       const message = error instanceof Error ? error.message : String(error);

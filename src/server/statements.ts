@@ -7,6 +7,7 @@
 import type { Logger } from "../base/logger.ts";
 import { type MysqlError, missingPrivilege } from "../mysql/errors.ts";
 import type { Platform } from "../platform/platform.ts";
+import type { ClientShare } from "./client-budget.ts";
 import type { FileFormats } from "./file-formats.ts";
 import { runSelect, type SelectResult } from "./select.ts";
 import { runSet } from "./set.ts";
@@ -15,6 +16,7 @@ import { SqlCursor } from "./sql.ts";
 import type { BinlogStream } from "./stream.ts";
 import type { UserVariables } from "./user-variables.ts";
 import type { VariableContext } from "./variables.ts";
+import type { Work } from "./work.ts";
 
 /** A row of SHOW PROCESSLIST. */
 export interface ProcessInfo {
@@ -49,6 +51,10 @@ export interface StatementContext {
   readonly host: string;
   readonly database: string;
   readonly user: UserVariables;
+  /** What this statement has cost so far. */
+  readonly work: Work;
+  /** What this client holds. */
+  readonly share: Pick<ClientShare, "hold" | "release">;
   useDatabase(name: string): void;
   variables(): Promise<VariableContext>;
   /** Of SHOW STATUS: name and value. */

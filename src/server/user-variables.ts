@@ -5,6 +5,7 @@
  */
 import type { Checksum } from "../binlog/control-events.ts";
 import { otherError } from "../mysql/errors.ts";
+import type { ClientShare } from "./client-budget.ts";
 
 const MAX_VARIABLES = 64;
 const MAX_VALUE_LENGTH = 64 * 1024;
@@ -12,8 +13,16 @@ const MAX_VALUE_LENGTH = 64 * 1024;
 const MIN_HEARTBEAT_MS = 10;
 const MAX_HEARTBEAT_MS = 24 * 60 * 60 * 1000;
 
+/** Beside its text: the entry and its name. */
+const ENTRY_BYTES = 256;
+
 export class UserVariables {
   readonly #values = new Map<string, string | null>();
+  readonly #share: Pick<ClientShare, "hold" | "release">;
+
+  constructor(share: Pick<ClientShare, "hold" | "release">) {
+    this.#share = share;
+  }
 
   get(name: string): string | null {
     return this.#values.get(name.toLowerCase()) ?? null;
@@ -27,10 +36,14 @@ export class UserVariables {
     if (key.length > 64 || (value?.length ?? 0) > MAX_VALUE_LENGTH) {
       throw otherError("User variable is too long");
     }
+    const before = this.#values.has(key) ? heldBytes(this.#values.get(key) ?? null) : 0;
+    this.#share.hold(heldBytes(value) - before);
+    this.#share.release(before - heldBytes(value));
     this.#values.set(key, value);
   }
 
   clear(): void {
+    for (const value of this.#values.values()) this.#share.release(heldBytes(value));
     this.#values.clear();
   }
 
@@ -62,4 +75,8 @@ export class UserVariables {
   get isMariadb(): boolean {
     return this.get("mariadb_slave_capability") !== null;
   }
+}
+
+function heldBytes(value: string | null): number {
+  return ENTRY_BYTES + 2 * (value?.length ?? 0);
 }
