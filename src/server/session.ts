@@ -164,7 +164,7 @@ export class ClientSession {
     const { set, ...head } = decodeGtidDumpHead(payload);
     // For as long as the dump lives, which needs the set.
     this.#share.hold(SET_BYTES_PER_BYTE * set.length);
-    const work = new Work(this.login.account.name, this.#shared.turns);
+    const work = new Work(this.login.account.name, this.#shared.turns, this.#share);
     try {
       const steps = decodeGtidSetInSteps(set);
       for (;;) {
@@ -243,7 +243,7 @@ export class ClientSession {
   async #query(sql: string): Promise<void> {
     this.#info = printable(sql, 400);
     const shared = this.#shared;
-    const work = new Work(this.login.account.name, shared.turns);
+    const work = new Work(this.login.account.name, shared.turns, this.#share);
     try {
       const result = await runStatement(sql, this.#context(work));
       if (result === null) {
@@ -253,6 +253,7 @@ export class ClientSession {
       const { columns, rows } = result;
       await this.#answer(encodeResultSet(columns, rows, this.login.capabilities));
     } finally {
+      work.end();
       shared.rates.charge(this.login.account.name, work.spentUnits);
     }
   }
@@ -279,7 +280,8 @@ export class ClientSession {
       database: this.#database,
       user: this.#user,
       work,
-      share: this.#share,
+      parameters: [],
+      describing: false,
       useDatabase: (name) => {
         this.#database = printable(name, 64);
       },

@@ -7,14 +7,15 @@
 import type { Logger } from "../base/logger.ts";
 import { type MysqlError, missingPrivilege } from "../mysql/errors.ts";
 import type { Platform } from "../platform/platform.ts";
-import type { ClientShare } from "./client-budget.ts";
 import type { FileFormats } from "./file-formats.ts";
 import { runSelect, type SelectResult } from "./select.ts";
 import { runSet } from "./set.ts";
 import { runShow } from "./show.ts";
 import { SqlCursor } from "./sql.ts";
 import type { BinlogStream } from "./stream.ts";
+import { describeTable } from "./tables.ts";
 import type { UserVariables } from "./user-variables.ts";
+import type { Value } from "./value.ts";
 import type { VariableContext } from "./variables.ts";
 import type { Work } from "./work.ts";
 
@@ -53,8 +54,10 @@ export interface StatementContext {
   readonly user: UserVariables;
   /** What this statement has cost so far. */
   readonly work: Work;
-  /** What this client holds. */
-  readonly share: Pick<ClientShare, "hold" | "release">;
+  /** For the `?` of a prepared statement. */
+  readonly parameters: readonly Value[];
+  /** Only the columns are asked for: nothing may wait, or change anything. */
+  readonly describing: boolean;
   useDatabase(name: string): void;
   variables(): Promise<VariableContext>;
   /** Of SHOW STATUS: name and value. */
@@ -87,6 +90,11 @@ const TABLE: readonly (readonly [words: readonly string[], handler: Handler])[] 
   [["START", "TRANSACTION"], nothing],
   [["COMMIT"], nothing],
   [["ROLLBACK"], nothing],
+  // Nobody has locked any.
+  [["UNLOCK", "TABLES"], end],
+  [["UNLOCK", "TABLE"], end],
+  [["DESC"], describeTable],
+  [["DESCRIBE"], describeTable],
   [["PURGE"], refusal(missingPrivilege("SUPER or BINLOG_ADMIN"))],
   [["FLUSH"], refusal(missingPrivilege("RELOAD"))],
   [["RESET"], refusal(missingPrivilege("RELOAD"))],
@@ -122,6 +130,11 @@ function kill(cursor: SqlCursor, context: StatementContext): null {
   const id = cursor.integer();
   cursor.expectEnd();
   context.kill(id);
+  return null;
+}
+
+function end(cursor: SqlCursor): null {
+  cursor.expectEnd();
   return null;
 }
 

@@ -9,12 +9,14 @@
  */
 import { resourceExceeded } from "../mysql/errors.ts";
 import type { Clock } from "../platform/clock.ts";
+import type { ClientShare } from "./client-budget.ts";
 import type { LoopTurns } from "./loop-turns.ts";
 
 /** About 0.8 s of one core, spread over many turns. A set operation on 800,000 intervals costs a tenth. */
 const STATEMENT_MAX_UNITS = 8_000_000;
 /** Between two turns of the event loop: about 2 ms. */
 const TURN_UNITS = 20_000;
+const LONG_TEXT = 4096;
 
 /** What an account may owe without waiting, and how fast that drains. */
 const FREE_DEBT_UNITS = 8_000_000;
@@ -25,41 +27,52 @@ const MAX_ACCOUNTS = 1024;
 export class Work {
   readonly #account: string;
   readonly #turns: LoopTurns;
-  readonly #maxUnits: number;
+  readonly #share: Pick<ClientShare, "hold" | "release">;
   #sinceTurn = 0;
+  #heldBytes = 0;
   spentUnits = 0;
 
-  constructor(account: string, turns: LoopTurns, maxUnits: number = STATEMENT_MAX_UNITS) {
+  constructor(account: string, turns: LoopTurns, share: Pick<ClientShare, "hold" | "release">) {
     this.#account = account;
     this.#turns = turns;
-    this.#maxUnits = maxUnits;
+    this.#share = share;
   }
 
   /** Call it before the work is done. Throws 1226 when it is more than one statement may cost. */
   spend(units: number): void {
     this.spentUnits += units;
     this.#sinceTurn += units;
-    if (this.spentUnits > this.#maxUnits) {
+    if (this.spentUnits > STATEMENT_MAX_UNITS) {
       throw resourceExceeded(this.#account, "statement_work", Math.ceil(this.spentUnits));
     }
   }
 
-  /** For text that is made or looked through. */
+  /** For text that is made or looked through. What is long is held until the end. */
   spendText(length: number): void {
     this.spend(1 + length / 16);
+    if (length > LONG_TEXT) this.hold(2 * length);
+  }
+
+  hold(bytes: number): void {
+    this.#share.hold(bytes);
+    this.#heldBytes += bytes;
+  }
+
+  /** The statement is answered: nothing of it is kept. */
+  end(): void {
+    this.#share.release(this.#heldBytes);
+    this.#heldBytes = 0;
   }
 
   /** Between two pieces of work: lets others run when enough was done. */
   async pause(): Promise<void> {
-    if (this.#sinceTurn < TURN_UNITS) return;
-    this.#sinceTurn = 0;
-    await this.#turns.next();
+    if (this.#sinceTurn >= TURN_UNITS) await this.turn();
   }
 
-  /** The same around one piece that is known to be large: it has a turn of its own. */
-  async pauseBefore(units: number): Promise<void> {
-    this.spend(units);
-    await this.pause();
+  /** A turn of its own for a piece that is known to be large. */
+  turn(): Promise<void> {
+    this.#sinceTurn = 0;
+    return this.#turns.next();
   }
 }
 
