@@ -31,6 +31,7 @@ export const TYPE_DATETIME = 12;
 export const TYPE_NEWDECIMAL = 246;
 export const TYPE_LONG_BLOB = 251;
 export const TYPE_VAR_STRING = 253;
+export const TYPE_STRING = 254;
 
 export interface Column {
   readonly name: string;

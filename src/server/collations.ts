@@ -131,7 +131,8 @@ for (const line of TABLE.trim().replaceAll("\n  ", " ").split("\n")) {
   }
   SETS.push({ name, maxBytes: Number(maxBytes), description, defaultCollation });
 }
-ALL.sort((a, b) => (a.name < b.name ? -1 : 1));
+// As a server sorts them: "_" stands behind all letters.
+ALL.sort((a, b) => (a.name.toUpperCase() < b.name.toUpperCase() ? -1 : 1));
 
 export const CHARACTER_SETS: readonly CharacterSet[] = SETS;
 export const COLLATIONS: readonly Collation[] = ALL;

@@ -237,7 +237,10 @@ function parseWord(cursor: SqlCursor, depth: number): Expression {
       cursor.expectSymbol(")");
       return { kind: "count" };
     }
-    return { kind: "call", name: word, args: parseArguments(cursor, depth) };
+    const args = parseArguments(cursor, depth);
+    // Of the grammar, and no function: a wrong number of arguments is an error of the syntax.
+    if (word === "IF" && args.length !== 3) cursor.fail();
+    return { kind: "call", name: word, args };
   }
   if (BARE_FUNCTIONS.has(word)) {
     cursor.take();

@@ -148,7 +148,7 @@ async function ifThen(
   evaluate: (expression: Expression) => Promise<Evaluated>,
 ): Promise<Evaluated> {
   const truth = truthOf((await evaluate(condition!)).value);
-  return evaluate(truth === true ? then! : otherwise!);
+  return commonType(await evaluate(truth === true ? then! : otherwise!), [then!, otherwise!]);
 }
 
 async function firstOfAll(
@@ -158,10 +158,16 @@ async function firstOfAll(
   let last: Evaluated = evaluated(NULL);
   for (const arg of args) {
     const one = await evaluate(arg);
-    if (one.value.kind !== "null") return one;
+    if (one.value.kind !== "null") return commonType(one, args);
     last = one;
   }
   return last;
+}
+
+/** Where one of several values may be text, the result is text. Only literals are looked at. */
+function commonType(one: Evaluated, among: readonly Expression[]): Evaluated {
+  const someText = among.some((arg) => arg.kind === "literal" && arg.value.kind === "text");
+  return someText && one.value.kind !== "text" ? evaluated(text(textOf(one.value))) : one;
 }
 
 async function nullIf(

@@ -126,14 +126,17 @@ function parseItems(cursor: SqlCursor, context: StatementContext): Item[] {
 }
 
 function parseItem(cursor: SqlCursor): Item {
+  while (cursor.acceptSymbol("+"));
   const start = cursor.offset;
   if (cursor.acceptSymbol("*")) return { expression: null, name: "*" };
   if (cursor.symbol(".", 1) && cursor.symbol("*", 2)) {
     for (let i = 0; i < 3; i++) cursor.take();
     return { expression: null, name: "*" };
   }
+  const first = cursor.peek();
   const expression = parseExpression(cursor);
-  const text = cursor.since(start);
+  const lone = expression.kind === "literal" && first?.kind === "string";
+  const text = lone ? first.text : cursor.since(start);
   return { expression, name: alias(cursor) ?? text };
 }
 

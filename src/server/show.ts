@@ -3,7 +3,14 @@
  * their types are a 9.7 server's; the names that 9.7 dropped (SHOW MASTER STATUS, SHOW SLAVE
  * HOSTS, …) are answered too, since old replicas and tools know only those.
  */
-import { bigIntColumn, type Column, intColumn, type Row, textColumn } from "../mysql/result-set.ts";
+import {
+  bigIntColumn,
+  type Column,
+  intColumn,
+  type Row,
+  TYPE_STRING,
+  textColumn,
+} from "../mysql/result-set.ts";
 import { showBinlogEvents } from "./binlog-events.ts";
 import { CHARACTER_SETS, COLLATIONS } from "./collations.ts";
 import { evaluate } from "./evaluate.ts";
@@ -230,7 +237,7 @@ function collations(cursor: SqlCursor, context: StatementContext): Promise<Selec
     nameColumn("Default", 12),
     nameColumn("Compiled", 12),
     intColumn("Sortlen", 10),
-    nameColumn("Pad_attribute", 36),
+    { ...nameColumn("Pad_attribute", 36), type: TYPE_STRING },
   ];
   const rows = COLLATIONS.map(({ name, charset, id, isDefault, sortLength, padsSpace }) => [
     name,
