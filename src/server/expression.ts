@@ -8,6 +8,7 @@
  */
 import { printable } from "../base/logger.ts";
 import { syntaxError } from "../mysql/errors.ts";
+import { type CastType, parseCastType } from "./cast-type.ts";
 import type { SqlCursor } from "./sql.ts";
 import { literalNumber, NULL, text, type Value } from "./value.ts";
 
@@ -56,12 +57,6 @@ export type Operator =
   | "DIV"
   | "%"
   | "NEGATE";
-
-export type CastType =
-  | { readonly name: "SIGNED" | "UNSIGNED" | "DOUBLE" }
-  /** Null: any length. */
-  | { readonly name: "CHAR" | "BINARY"; readonly length: number | null }
-  | { readonly name: "DECIMAL"; readonly digits: number; readonly scale: number };
 
 export type Expression =
   | { readonly kind: "literal"; readonly value: Value }
@@ -301,7 +296,7 @@ function parseCast(cursor: SqlCursor, depth: number): Expression {
   cursor.take();
   const arg = parseExpression(cursor, depth + 1);
   if (!cursor.accept("AS")) cursor.fail();
-  const type = parseType(cursor);
+  const type = parseCastType(cursor);
   cursor.expectSymbol(")");
   return { kind: "cast", type, arg };
 }
@@ -315,40 +310,10 @@ function parseConvert(cursor: SqlCursor, depth: number): Expression {
   if (cursor.accept("USING")) cursor.name();
   else {
     cursor.expectSymbol(",");
-    type = parseType(cursor);
+    type = parseCastType(cursor);
   }
   cursor.expectSymbol(")");
   return { kind: "cast", type, arg };
-}
-
-function parseType(cursor: SqlCursor): CastType {
-  const whole = (name: "SIGNED" | "UNSIGNED"): CastType => {
-    cursor.acceptAny(["INTEGER", "INT"]);
-    return { name };
-  };
-  if (cursor.accept("SIGNED")) return whole("SIGNED");
-  if (cursor.accept("UNSIGNED")) return whole("UNSIGNED");
-  if (cursor.acceptAny(["DOUBLE", "FLOAT", "REAL"])) return { name: "DOUBLE" };
-  if (cursor.acceptAny(["CHAR", "NCHAR"])) {
-    const length = parseLength(cursor);
-    if (cursor.accept("CHARACTER", "SET") || cursor.accept("CHARSET")) cursor.name();
-    return { name: "CHAR", length };
-  }
-  if (cursor.accept("BINARY")) return { name: "BINARY", length: parseLength(cursor) };
-  if (!cursor.acceptAny(["DECIMAL", "DEC"])) cursor.fail();
-  if (!cursor.acceptSymbol("(")) return { name: "DECIMAL", digits: 10, scale: 0 };
-  const digits = cursor.integer();
-  const scale = cursor.acceptSymbol(",") ? cursor.integer() : 0;
-  cursor.expectSymbol(")");
-  if (digits > 65 || scale > 30 || scale > digits) cursor.fail();
-  return { name: "DECIMAL", digits, scale };
-}
-
-function parseLength(cursor: SqlCursor): number | null {
-  if (!cursor.acceptSymbol("(")) return null;
-  const length = cursor.integer();
-  cursor.expectSymbol(")");
-  return length;
 }
 
 /** Behind @@: the scope and the name. */

@@ -43,7 +43,7 @@ export function fieldScope(context: StatementContext): Scope {
     gtids: new ParsedGtids(context.work),
     clause: "field list",
     columns: null,
-    parameters: context.parameters,
+    parameters: context.parameters ?? [],
     rowCount: 1,
     describing: context.describing,
   };

@@ -32,7 +32,7 @@ import {
 import { delay } from "../platform/clock.ts";
 import type { Address, Conn, Listener, TlsServerOptions } from "../platform/net.ts";
 import type { Platform } from "../platform/platform.ts";
-import { addressKey } from "./address-key.ts";
+import { addressKey, hostOf } from "./address-key.ts";
 import {
   ClientBudget,
   type ClientLimits,
@@ -53,7 +53,7 @@ import { LoopTurns } from "./loop-turns.ts";
 import { type DuplicateUuid, ReplicaRegistry } from "./replica-registry.ts";
 import { servedVersion } from "./served-version.ts";
 import { type ServerNumbers, statisticsText, statusRows } from "./server-numbers.ts";
-import { ClientSession, hostOf } from "./session.ts";
+import { ClientSession } from "./session.ts";
 import type { ServerCounters, ServerIdentity, ServerShared } from "./shared.ts";
 import type { Missing } from "./start-position.ts";
 import type { BinlogStream } from "./stream.ts";

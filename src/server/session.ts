@@ -27,22 +27,15 @@ import {
 } from "../mysql/errors.ts";
 import { PacketTooLarge, PayloadRefused } from "../mysql/packet.ts";
 import { encodeErr, encodeOk, encodeResultEnd } from "../mysql/response.ts";
-import { encodeResultSet } from "../mysql/result-set.ts";
 import type { ServerLogin } from "../mysql/server-handshake.ts";
 import { delay } from "../platform/clock.ts";
-import { sendAnswer } from "./answers.ts";
 import type { ClientShare } from "./client-budget.ts";
 import { CommandInput } from "./command-input.ts";
 import { Dump, type StopReason } from "./dump.ts";
 import { dumpOptions } from "./dump-options.ts";
+import { SessionStatements } from "./session-statements.ts";
 import type { ServerShared } from "./shared.ts";
-import {
-  type ProcessInfo,
-  type RegisteredReplica,
-  runStatement,
-  type StatementContext,
-} from "./statements.ts";
-import { UserVariables } from "./user-variables.ts";
+import type { ProcessInfo, RegisteredReplica } from "./statements.ts";
 import { Work } from "./work.ts";
 
 /** What a client may send while it dumps: COM_QUIT, and ACKs of clients that believe in semi-sync. */
@@ -60,9 +53,8 @@ export class ClientSession {
   readonly #logger: Logger;
   readonly #share: ClientShare;
   readonly #input: CommandInput;
-  readonly #user: UserVariables;
+  readonly #statements: SessionStatements;
   readonly #closed = new AbortController();
-  #database: string;
   #replica: RegisterReplica | null = null;
   #dump: Dump | null = null;
   #command = "Sleep";
@@ -83,11 +75,9 @@ export class ClientSession {
     this.#shared = shared;
     this.#connection = connection;
     this.#share = share;
-    this.#user = new UserVariables(share);
     const { idleTimeoutMs, commandTimeoutMs } = shared;
     const times = { clock: shared.platform.clock, idleTimeoutMs, commandTimeoutMs };
     this.#input = new CommandInput(connection, share, shared.turns, times);
-    this.#database = printable(login.database, 64);
     this.#sinceMs = shared.platform.clock.mono();
     this.#logger = shared.logger.with({
       connection: id,
@@ -95,6 +85,16 @@ export class ClientSession {
       account: login.account.name,
     });
     void connection.closed.then(() => this.#closed.abort());
+    this.#statements = new SessionStatements({
+      id,
+      login,
+      connection,
+      share,
+      shared,
+      closed: this.#closed.signal,
+      isStopping: () => this.#stopping,
+      kill: (connectionId) => this.#kill(connectionId),
+    });
   }
 
   get dump(): Dump | null {
@@ -184,6 +184,7 @@ export class ClientSession {
 
   async #run(command: Command): Promise<boolean> {
     const { capabilities } = this.login;
+    const { prepared } = this.#statements;
     this.#command = "Query";
     switch (command.kind) {
       case "quit":
@@ -192,10 +193,11 @@ export class ClientSession {
         this.#ok();
         return true;
       case "query":
-        await this.#query(command.sql);
+        this.#info = printable(command.sql, 400);
+        await this.#statements.query(command.sql);
         return true;
       case "init-db":
-        this.#database = printable(command.database, 64);
+        this.#statements.database = printable(command.database, 64);
         this.#ok();
         return true;
       case "statistics":
@@ -206,7 +208,7 @@ export class ClientSession {
         this.#connection.writePacket(encodeResultEnd(capabilities));
         return true;
       case "reset-connection":
-        this.#user.clear();
+        this.#statements.reset();
         this.#replica = null;
         this.#ok();
         return true;
@@ -222,11 +224,22 @@ export class ClientSession {
         await this.#runDump(command);
         return false;
       case "prepare":
-        throw new MysqlError(
-          1295,
-          "HY000",
-          "This command is not supported in the prepared statement protocol yet",
-        );
+        this.#info = printable(command.sql, 400);
+        await this.#statements.prepare(command.sql);
+        return true;
+      case "execute":
+        await this.#statements.execute(command);
+        return true;
+      case "long-data":
+        prepared.sendLongData(command.statementId, command.parameter, command.bytes);
+        return true;
+      case "close-statement":
+        prepared.close(command.statementId);
+        return true;
+      case "reset-statement":
+        prepared.reset(command.statementId);
+        this.#ok();
+        return true;
       case "change-user":
         // A second login on one connection is refused, and whoever tries is sent away.
         this.#connection.writePacket(encodeErr(unknownCommand()));
@@ -238,80 +251,6 @@ export class ClientSession {
 
   #ok(): void {
     this.#connection.writePacket(encodeOk());
-  }
-
-  async #query(sql: string): Promise<void> {
-    this.#info = printable(sql, 400);
-    const shared = this.#shared;
-    const work = new Work(this.login.account.name, shared.turns, this.#share);
-    try {
-      const result = await runStatement(sql, this.#context(work));
-      if (result === null) {
-        this.#ok();
-        return;
-      }
-      const { columns, rows } = result;
-      await this.#answer(encodeResultSet(columns, rows, this.login.capabilities));
-    } finally {
-      work.end();
-      shared.rates.charge(this.login.account.name, work.spentUnits);
-    }
-  }
-
-  #answer(packets: readonly Uint8Array[]): Promise<void> {
-    const { turns, platform, writeTimeoutMs } = this.#shared;
-    const times = { clock: platform.clock, writeTimeoutMs };
-    return sendAnswer(this.#connection, packets, { share: this.#share, turns, times });
-  }
-
-  #context(work: Work): StatementContext {
-    const shared = this.#shared;
-    const { platform, logger, stream, formats } = shared;
-    return {
-      platform,
-      logger,
-      stream,
-      formats,
-      version: shared.version(),
-      serverId: shared.identity.serverId,
-      connectionId: this.id,
-      account: this.login.account.name,
-      host: hostOf(this.#connection.peer),
-      database: this.#database,
-      user: this.#user,
-      work,
-      parameters: [],
-      describing: false,
-      useDatabase: (name) => {
-        this.#database = printable(name, 64);
-      },
-      variables: () => shared.variables(),
-      status: () => shared.status(this.#connection.tls),
-      processes: () => shared.processes(),
-      registered: () => shared.registered(),
-      replicaStatus: () => shared.replicaStatus(),
-      kill: (id) => this.#kill(id),
-      waitUntil: (condition, ms) => this.#waitUntil(condition, ms),
-    };
-  }
-
-  #waitUntil(condition: () => boolean, ms: number): Promise<boolean> {
-    if (condition()) return Promise.resolve(true);
-    const { signal, platform } = this.#shared;
-    return new Promise((resolve) => {
-      const done = (): void => {
-        cancel();
-        signal.delete(advanced);
-        this.#closed.signal.removeEventListener("abort", done);
-        resolve(condition());
-      };
-      const advanced = (): void => {
-        if (this.#stopping || condition()) done();
-      };
-      const cancel = platform.clock.after(ms, done);
-      signal.add(advanced);
-      this.#closed.signal.addEventListener("abort", done, { once: true });
-    });
   }
 
   /** Only connections of the same account: there are no administrators here. */
@@ -329,7 +268,7 @@ export class ClientSession {
     if (refusal !== null) throw otherError(refusal);
     this.#shared.checkServerId(command.serverId);
     this.#shared.registry.checkOwner({
-      uuid: printable(this.#user.replicaUuid, 64),
+      uuid: printable(this.#statements.user.replicaUuid, 64),
       account: this.login.account.name,
       address: this.#connection.peer,
     });
@@ -346,7 +285,7 @@ export class ClientSession {
     }
     const dump = new Dump(
       this.#connection,
-      dumpOptions(command, this.#user, shared.identity.serverId),
+      dumpOptions(command, this.#statements.user, shared.identity.serverId),
       {
         platform: shared.platform,
         logger: this.#logger,
@@ -369,7 +308,7 @@ export class ClientSession {
         {
           connectionId: this.id,
           serverId: command.serverId,
-          uuid: printable(this.#user.replicaUuid, 64),
+          uuid: printable(this.#statements.user.replicaUuid, 64),
           address: this.#connection.peer,
           account: this.login.account.name,
           attributes: this.login.attributes,
@@ -433,7 +372,7 @@ export class ClientSession {
       id: this.id,
       user: this.login.account.name,
       address: this.#connection.peer,
-      database: this.#database,
+      database: this.#statements.database,
       command: this.#command,
       seconds: Math.floor((this.#shared.platform.clock.mono() - this.#sinceMs) / 1000),
       state,
@@ -445,7 +384,7 @@ export class ClientSession {
     const replica = this.#replica;
     if (replica === null) return null;
     const host = printable(replica.host, 255);
-    const uuid = printable(this.#user.replicaUuid, 64);
+    const uuid = printable(this.#statements.user.replicaUuid, 64);
     return { serverId: replica.serverId, uuid, host, port: replica.port };
   }
 
@@ -465,10 +404,4 @@ export class ClientSession {
   #lastWords(error: MysqlError): void {
     if (this.#dump === null) this.#connection.writePacket(encodeErr(error));
   }
-}
-
-/** "host:port" or "[host]:port" without the port. */
-export function hostOf(peer: string): string {
-  const colon = peer.lastIndexOf(":");
-  return printable(colon < 0 ? peer : peer.slice(0, colon).replace(/^\[|\]$/g, ""), 64);
 }

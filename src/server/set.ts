@@ -27,6 +27,7 @@ export async function runSet(cursor: SqlCursor, context: StatementContext): Prom
     if (user !== null) assigned.push(user);
   } while (cursor.acceptSymbol(","));
   cursor.expectEnd();
+  if (context.describing) return null;
   for (const [name, value] of assigned) context.user.set(name, value);
   return null;
 }

@@ -155,9 +155,12 @@ export const CLIENT_STATEMENTS: readonly ClientStatement[] = [
   ...sent(
     "Orchestrator",
     "columns",
-    "select @@global.hostname, ifnull(@@global.report_host, ''), @@global.server_id, @@global.version, @@global.version_comment, @@global.read_only, @@global.binlog_format, @@global.log_bin, @@global.log_replica_updates",
+    "select @@global.hostname, ifnull(@@global.report_host, ''), @@global.server_id, " +
+      "@@global.version, @@global.version_comment, @@global.read_only, @@global.binlog_format, " +
+      "@@global.log_bin, @@global.log_replica_updates",
     "select 1, 1 as x",
-    "select @@global.gtid_mode, @@global.server_uuid, @@global.gtid_executed, @@global.gtid_purged, @@global.binlog_row_image",
+    "select @@global.gtid_mode, @@global.server_uuid, @@global.gtid_executed, " +
+      "@@global.gtid_purged, @@global.binlog_row_image",
     "select @@global.gtid_mode = 'ON' as supports_gtid",
     "show global status like 'Uptime'",
     "show binary log status",
