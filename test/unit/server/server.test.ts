@@ -5,6 +5,7 @@ import type { Logger } from "../../../src/base/logger.ts";
 import { silentLogger } from "../../../src/base/logger.ts";
 import { EventType } from "../../../src/binlog/event.ts";
 import { GtidSet } from "../../../src/gtid/gtid-set.ts";
+import { encodeRegister } from "../../../src/mysql/commands.ts";
 import { MysqlError } from "../../../src/mysql/errors.ts";
 import { servedVersion } from "../../../src/server/served-version.ts";
 import { waitFor } from "../../support/wait-for.ts";
@@ -426,4 +427,20 @@ test("a new timeline ends dumps by GTID; files of the old one can be read to its
     await dump(run.port, { gtids: "", file: "binlog.000001", flags: 3 })
   ).toEnd();
   assert.match(byGtid.end!, /Could not find first log file name/);
+});
+
+test("SHOW REPLICAS shows a replica as it registered", async () => {
+  await using run = await serve(smallStream());
+  const sql = await client(run.port);
+  await sql.query(`SET @replica_uuid = '${UUID}'`);
+  const { connection } = sql;
+  connection.writeCommand(
+    encodeRegister({ serverId: 8, host: "r1.example", user: "", port: 3307 }),
+  );
+  assert.equal((await connection.readPacket())[0], 0);
+  for (const statement of ["SHOW REPLICAS", "SHOW SLAVE HOSTS"]) {
+    const { rows } = await sql.query(statement);
+    assert.deepEqual(rows, [["8", "r1.example", "3307", "4001", UUID]]);
+  }
+  sql.close();
 });
