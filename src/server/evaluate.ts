@@ -12,7 +12,6 @@ import type { Expression, Operator } from "./expression.ts";
 import { callFunction } from "./functions.ts";
 import { gtidText } from "./gtid-text.ts";
 import { isLike } from "./sql.ts";
-import type { StatementContext } from "./statements.ts";
 import {
   bool,
   compare,
@@ -47,7 +46,7 @@ export async function evaluate(expression: Expression, scope: Scope): Promise<Ev
     case "user":
       return userVariable(scope.context.user.valueOf(expression.name));
     case "system":
-      return systemValue(expression.name, scope.context);
+      return systemValue(expression.name, scope);
     case "column":
       return columnValue(expression.name, scope);
     case "count":
@@ -71,10 +70,16 @@ function userVariable(value: Value): Evaluated {
   return isText ? { value, column: userVariableColumn } : evaluated(value);
 }
 
-async function systemValue(name: string, context: StatementContext): Promise<Evaluated> {
+async function systemValue(name: string, { context, gtids }: Scope): Promise<Evaluated> {
   const variables = await context.variables();
   const set = gtidVariable(name, variables.stream);
-  if (set !== null) return ofLength(withNewlines(await gtidText(set, context.work)));
+  if (set !== null) {
+    // The set goes on growing; a text is of one moment.
+    const still = set.clone();
+    const shown = withNewlines(await gtidText(still, context.work));
+    gtids.remember(shown, still);
+    return ofLength(shown);
+  }
   const found = systemVariable(name, variables);
   if (found === null) throw unknownVariable(printable(name, 64));
   if (found.kind === "text") return ofLength(found.value);

@@ -273,7 +273,10 @@ async function gtidSubtract(values: readonly Value[], scope: Scope): Promise<Eva
   const [a, b] = [await scope.gtids.parse(first), await scope.gtids.parse(second)];
   const { work } = scope.context;
   work.spend(a.intervalCount + b.intervalCount);
-  return ofLength(await gtidText(a.subtract(b), work), 1800);
+  const rest = a.subtract(b);
+  const shown = await gtidText(rest, work);
+  scope.gtids.remember(shown, rest);
+  return ofLength(shown, 1800);
 }
 
 /** 0 when the set is executed, 1 when the time is over. */

@@ -9,6 +9,8 @@ import type { Work } from "./work.ts";
 
 /** About a millisecond. */
 const PIECE_INTERVALS = 10_000;
+/** Longer texts are parsed by nobody: where a statement has one, its set is known. */
+const MAX_TEXT_LENGTH = 256 * 1024;
 /** Intervals in memory: two numbers of any size, and their places. */
 const INTERVAL_BYTES = 80;
 
@@ -57,7 +59,12 @@ export class ParsedGtids {
     this.#work = work;
   }
 
-  /** Throws 1772. The set is shared: nobody may change it. */
+  /** A text whose set is known, which must not change any more. */
+  remember(text: string, set: GtidSet): void {
+    this.#sets.set(text, set);
+  }
+
+  /** Throws 1772, or 1226 when it is too long. The set is shared: nobody may change it. */
   async parse(text: string): Promise<GtidSet> {
     const known = this.#sets.get(text);
     if (known !== undefined) {
@@ -65,8 +72,9 @@ export class ParsedGtids {
       this.#work.spendText(text.length);
       return known;
     }
+    if (text.length > MAX_TEXT_LENGTH) throw this.#work.exceeded("gtid_text", text.length);
     this.#work.spend(text.length);
-    // A text of 64 KiB takes some ms; one of millions of characters comes of gtid_executed only.
+    // A text of 64 KiB takes some milliseconds.
     await this.#work.turn();
     const set = parsed(text);
     this.#work.hold(INTERVAL_BYTES * set.intervalCount + 2 * text.length);

@@ -7,7 +7,7 @@
  *   WorkRates  an account: what it spent drains with time; who is deep in debt waits before the
  *              next command, so that no account has more than a fifth of a core for long
  */
-import { resourceExceeded } from "../mysql/errors.ts";
+import { type MysqlError, resourceExceeded } from "../mysql/errors.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { ClientShare } from "./client-budget.ts";
 import type { LoopTurns } from "./loop-turns.ts";
@@ -43,8 +43,13 @@ export class Work {
     this.spentUnits += units;
     this.#sinceTurn += units;
     if (this.spentUnits > STATEMENT_MAX_UNITS) {
-      throw resourceExceeded(this.#account, "statement_work", Math.ceil(this.spentUnits));
+      throw this.exceeded("statement_work", Math.ceil(this.spentUnits));
     }
+  }
+
+  /** Error 1226 for this statement's account. */
+  exceeded(resource: string, value: number): MysqlError {
+    return resourceExceeded(this.#account, resource, value);
   }
 
   /** For text that is made or looked through. What is long is held until the end. */

@@ -41,6 +41,13 @@ test("a small set takes no turn", async () => {
 test("a text is parsed once in a statement", async () => {
   const { work: one } = work();
   const parsed = new ParsedGtids(one);
+  const known = GtidSet.parse(`${A}:9`);
+  parsed.remember("a text that is too long to parse", known);
+  assert.equal(await parsed.parse("a text that is too long to parse"), known);
+  await assert.rejects(
+    parsed.parse(`${A}:1`.repeat(10_000)),
+    (error) => error instanceof MysqlError && error.errno === 1226,
+  );
   const first = await parsed.parse(`${A}:1-5`);
   assert.equal(await parsed.parse(`${A}:1-5`), first);
   await assert.rejects(
