@@ -148,7 +148,8 @@ class NodeDisk implements Disk {
       if (error instanceof Error && /locked|busy/i.test(error.message)) {
         throw new DiskError(
           "ELOCKED",
-          `Data directory is in use${await this.#holder()}: ${this.root}; stop the other process or give another directory`,
+          `Data directory is in use${await this.#holder()}: ${this.root}; stop the other process or give ` +
+            "another directory",
           { cause: error },
         );
       }

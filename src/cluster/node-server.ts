@@ -8,6 +8,7 @@ import { BinlogServer, type BinlogServerStatus } from "../server/server.ts";
 import type { ServerIdentity } from "../server/shared.ts";
 import type { Missing } from "../server/start-position.ts";
 import type { AccountSettings } from "./command.ts";
+import { loginKey } from "./login-key.ts";
 import { isVoter } from "./members.ts";
 import type { NodeCore } from "./node-core.ts";
 import type { StartOptions } from "./node-settings.ts";
@@ -55,7 +56,7 @@ export class NodeServer {
       tls,
       requireTls: settings.requireTls,
       rsaKey: null,
-      fakeSecret: platform.random.bytes(32),
+      fakeSecret: await loginKey(platform.disk(settings.dataDir), platform.random, logger),
       allowOriginServerIds: settings.allowOriginServerIds,
       originServerIds: () => core.state.stream.origins,
       confirmMissing: (what) => confirmMissing(core, what),
@@ -138,6 +139,21 @@ export class NodeServer {
     }));
   }
 
+  /** Sentences about replicas that get in each other's way. */
+  alarms(): string[] {
+    return this.#server.status().duplicateUuids.flatMap((duplicate) => {
+      if (this.#clock() - duplicate.seenMs > ALARM_MS) return [];
+      const { uuid, older, newer, refused } = duplicate;
+      const what = refused
+        ? `the second, of another account, is refused`
+        : "they throw each other out";
+      return [
+        `Two replicas have the server_uuid ${uuid}, at ${older} and at ${newer}: ${what}; give one another uuid ` +
+          "(delete its auto.cnf and restart it)",
+      ];
+    });
+  }
+
   kick(uuid: string): boolean {
     return this.#server.registry.kick(uuid) > 0;
   }
@@ -170,6 +186,8 @@ export class NodeServer {
 }
 
 const BARRIER_MS = 5_000;
+/** How long two replicas with one uuid are told of after they were seen last. */
+const ALARM_MS = 10 * 60 * 1000;
 
 /** All that the cluster has committed is here: what this node lacks nobody has. */
 async function confirmMissing({ driver, log, state }: NodeCore, what: Missing): Promise<boolean> {

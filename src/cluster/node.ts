@@ -213,6 +213,7 @@ export class RunningNode extends LeaderWrites implements NodeOperations, Cluster
       platform: this.#platform,
       syncer: this.#source.syncer.status(),
       server: this.#server.status(),
+      serverAlarms: this.#server.alarms(),
       cluster: this.#cluster,
       startedMs: this.#startedMs,
     });

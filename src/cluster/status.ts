@@ -13,6 +13,7 @@ export interface StatusParts {
   readonly platform: Platform;
   readonly syncer: SyncerStatus;
   readonly server: ServerStatus;
+  readonly serverAlarms: readonly string[];
   readonly cluster: ClusterPart | null;
   /** Monotonic. */
   readonly startedMs: number;
@@ -57,7 +58,11 @@ export function nodeStatus(core: NodeCore, parts: StatusParts): NodeStatus {
     },
     syncer: parts.syncer,
     server: parts.server,
-    alarms: [...alarmsOf(core, parts.syncer), ...clusterAlarms(core, parts.cluster)],
+    alarms: [
+      ...alarmsOf(core, parts.syncer),
+      ...clusterAlarms(core, parts.cluster),
+      ...parts.serverAlarms,
+    ],
     process: {
       pid: process.pid,
       rssBytes: process.rssBytes(),

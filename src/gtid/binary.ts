@@ -66,6 +66,18 @@ export function encodeGtidSet(set: GtidSet, mode: "untagged" | "auto"): Uint8Arr
 
 /** Reads both formats. Bytes left over are an error. Throws `MalformedGtidSet`. */
 export function decodeGtidSet(bytes: Uint8Array): GtidSet {
+  const steps = decodeGtidSetInSteps(bytes);
+  for (;;) {
+    const step = steps.next();
+    if (step.done) return step.value;
+  }
+}
+
+/** Intervals and sids between two steps: one or two milliseconds. */
+export const INTERVALS_PER_STEP = 10_000;
+
+/** The same for sets of any size: whoever drives it can let others run between the steps. */
+export function* decodeGtidSetInSteps(bytes: Uint8Array): Generator<void, GtidSet> {
   try {
     const reader = new ByteReader(bytes);
     const { tagged, count } = readHeader(reader);
@@ -74,7 +86,8 @@ export function decodeGtidSet(bytes: Uint8Array): GtidSet {
       const sid = readSid(reader, tagged);
       // A server merges a repeated sid, but none writes one; merging would be quadratic.
       if (lists.has(sid)) throw new MalformedGtidSet(`"${sid}" occurs twice`);
-      lists.set(sid, readIntervals(reader, sid));
+      lists.set(sid, yield* readIntervals(reader, sid));
+      if (i % INTERVALS_PER_STEP === INTERVALS_PER_STEP - 1) yield;
     }
     reader.expectEnd("GTID set");
     return GtidSet.fromLists(lists);
@@ -114,7 +127,7 @@ function readSid(reader: ByteReader, tagged: boolean): string {
 }
 
 /** Sorted, with gaps between, as a server demands it (error 1773 otherwise). */
-function readIntervals(reader: ByteReader, sid: string): IntervalList {
+function* readIntervals(reader: ByteReader, sid: string): Generator<void, IntervalList> {
   const count = reader.u64("number of intervals");
   if (count > BigInt(Math.floor(reader.remaining / INTERVAL_BYTES))) {
     throw new MalformedGtidSet(`${count} intervals in ${reader.remaining} bytes`);
@@ -130,6 +143,7 @@ function readIntervals(reader: ByteReader, sid: string): IntervalList {
     list.firsts.push(first);
     list.lasts.push(end - 1n);
     lastEnd = end;
+    if (i % INTERVALS_PER_STEP === INTERVALS_PER_STEP - 1) yield;
   }
   return list;
 }

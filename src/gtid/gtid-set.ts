@@ -78,6 +78,12 @@ export class GtidSet {
     return true;
   }
 
+  /** The same for one sid of `other`. */
+  containsOf(other: GtidSet, sid: string): boolean {
+    const theirs = other.#lists.get(sid);
+    return theirs === undefined || (this.#lists.get(sid)?.contains(theirs) ?? false);
+  }
+
   intersectsSet(other: GtidSet): boolean {
     for (const [sid, list] of other.#lists) {
       if (this.#lists.get(sid)?.intersects(list)) return true;
@@ -132,6 +138,20 @@ export class GtidSet {
   /** Sorted as MySQL sorts: by uuid, the untagged one first, then by tag. */
   sids(): string[] {
     return [...this.#lists.keys()].sort();
+  }
+
+  /** Of all sids: what working with the set costs. */
+  get intervalCount(): number {
+    let count = 0;
+    for (const list of this.#lists.values()) count += list.length;
+    return count;
+  }
+
+  /** The intervals themselves, to be looked at before the set changes; undefined without that sid. */
+  view(
+    sid: string,
+  ): { readonly firsts: readonly bigint[]; readonly lasts: readonly bigint[] } | undefined {
+    return this.#lists.get(sid);
   }
 
   /** A copy; empty for a sid that is not in the set. */

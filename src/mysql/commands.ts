@@ -5,6 +5,11 @@
  *   03  query           [query attributes] | text
  *   12  binlog dump     u32 position | u16 flags | u32 server id | file name to the end
  *   15  register        u32 server id | u8 host | u8 user | u8 password | u16 port | u32 rank | u32 0
+ *   16  prepare         text
+ *   17  execute         u32 statement | u8 flags | u32 1 | parameters (prepared.ts)
+ *   18  long data       u32 statement | u16 parameter | bytes to the end; no answer
+ *   19  close           u32 statement; no answer
+ *   1a  reset           u32 statement
  *   1e  GTID dump       u16 flags | u32 server id | u32 n, file name | u64 position | u32 n, GTID set
  *
  * With CLIENT_QUERY_ATTRIBUTES a query begins with its attributes (`00 01` when there are none);
@@ -28,6 +33,10 @@ export const COM_CHANGE_USER = 0x11;
 export const COM_BINLOG_DUMP = 0x12;
 export const COM_REGISTER_SLAVE = 0x15;
 export const COM_STMT_PREPARE = 0x16;
+export const COM_STMT_EXECUTE = 0x17;
+export const COM_STMT_SEND_LONG_DATA = 0x18;
+export const COM_STMT_CLOSE = 0x19;
+export const COM_STMT_RESET = 0x1a;
 export const COM_SET_OPTION = 0x1b;
 export const COM_BINLOG_DUMP_GTID = 0x1e;
 export const COM_RESET_CONNECTION = 0x1f;
@@ -73,6 +82,20 @@ export type Command =
   | { readonly kind: "quit" | "statistics" | "ping" | "change-user" | "reset-connection" }
   | { readonly kind: "init-db"; readonly database: string }
   | { readonly kind: "query" | "prepare"; readonly sql: string }
+  /** `rest` are the parameters; how they are read is up to the statement (prepared.ts). */
+  | {
+      readonly kind: "execute";
+      readonly statementId: number;
+      readonly flags: number;
+      readonly rest: Uint8Array;
+    }
+  | {
+      readonly kind: "long-data";
+      readonly statementId: number;
+      readonly parameter: number;
+      readonly bytes: Uint8Array;
+    }
+  | { readonly kind: "close-statement" | "reset-statement"; readonly statementId: number }
   | { readonly kind: "field-list"; readonly table: string }
   | { readonly kind: "kill"; readonly connectionId: number }
   | { readonly kind: "set-option"; readonly option: number }
@@ -80,6 +103,21 @@ export type Command =
   | BinlogDump
   | BinlogDumpGtid
   | RegisterReplica;
+
+/** A GTID dump with its set still in bytes. */
+export type GtidDumpHead = Omit<BinlogDumpGtid, "gtids"> & { readonly set: Uint8Array };
+
+/** Of a payload that begins with COM_BINLOG_DUMP_GTID: for a caller that decodes the set in steps. */
+export function decodeGtidDumpHead(payload: Uint8Array): GtidDumpHead {
+  try {
+    const reader = new ByteReader(payload);
+    reader.u8("command");
+    return readGtidDumpHead(reader);
+  } catch (error) {
+    if (error instanceof MalformedBytes) throw malformedPacket();
+    throw error;
+  }
+}
 
 export function decodeCommand(payload: Uint8Array, capabilities: number): Command {
   try {
@@ -111,6 +149,21 @@ function decode(reader: ByteReader, capabilities: number): Command {
       return { kind: "query", sql: decodeText(reader.rest()) };
     case COM_STMT_PREPARE:
       return { kind: "prepare", sql: decodeText(reader.rest()) };
+    case COM_STMT_EXECUTE: {
+      const statementId = reader.u32("statement id");
+      const flags = reader.u8("flags");
+      reader.u32("iterations");
+      return { kind: "execute", statementId, flags, rest: reader.rest() };
+    }
+    case COM_STMT_SEND_LONG_DATA: {
+      const statementId = reader.u32("statement id");
+      const parameter = reader.u16("parameter");
+      return { kind: "long-data", statementId, parameter, bytes: reader.rest() };
+    }
+    case COM_STMT_CLOSE:
+      return { kind: "close-statement", statementId: reader.u32("statement id") };
+    case COM_STMT_RESET:
+      return { kind: "reset-statement", statementId: reader.u32("statement id") };
     case COM_FIELD_LIST:
       return { kind: "field-list", table: reader.nulText("table") };
     case COM_PROCESS_KILL:
@@ -147,13 +200,18 @@ function decodeDump(reader: ByteReader): BinlogDump {
 }
 
 function decodeDumpGtid(reader: ByteReader): BinlogDumpGtid {
+  const { set, ...head } = readGtidDumpHead(reader);
+  return { ...head, gtids: decodeGtidSet(set) };
+}
+
+function readGtidDumpHead(reader: ByteReader): GtidDumpHead {
   const flags = reader.u16("flags");
   const serverId = reader.u32("server id");
   const file = readFileName(reader, reader.u32("file name length"));
   const position = reader.u64("position");
   // Bytes behind the set are ignored, as a real server does.
-  const gtids = decodeGtidSet(reader.take(reader.u32("GTID set length"), "GTID set"));
-  return { kind: "binlog-dump-gtid", flags, serverId, file, position, gtids };
+  const set = reader.take(reader.u32("GTID set length"), "GTID set");
+  return { kind: "binlog-dump-gtid", flags, serverId, file, position, set };
 }
 
 /** npm clients send the name with a NUL at its end, which no server minds. */

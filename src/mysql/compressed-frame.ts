@@ -13,7 +13,7 @@ import { concatBytes, MalformedBytes } from "../base/bytes.ts";
 import type { Compress } from "../platform/compress.ts";
 import { ByteQueue } from "./byte-queue.ts";
 import { CLIENT_COMPRESS, CLIENT_ZSTD, hasFlag } from "./capabilities.ts";
-import type { FramedPackets } from "./packet.ts";
+import { type FramedPackets, PACKET_MAX_BYTES, PacketTooLarge } from "./packet.ts";
 
 export const FRAME_HEADER_BYTES = 7;
 /** Shorter bodies are sent as they are, as MySQL does. */
@@ -60,6 +60,8 @@ export class CompressedFrameDecoder {
   sequence = 0;
   /** False while a dump streams: semi-sync ACKs restart the numbers in mid-flight. */
   checkSequence = true;
+  /** Caps a frame, sent and decompressed; checked in its header, before anything is buffered. */
+  maxFrameBytes: number = PACKET_MAX_BYTES;
   readonly #codec: FrameCodec;
   readonly #queue = new ByteQueue();
 
@@ -69,6 +71,17 @@ export class CompressedFrameDecoder {
 
   push(bytes: Uint8Array): void {
     this.#queue.push(bytes);
+  }
+
+  /** What the next frame needs, sent or decompressed, whichever is more; 0 while its header has not come. */
+  get announcedBytes(): number {
+    if (this.#queue.length < FRAME_HEADER_BYTES) return 0;
+    return Math.max(this.#queue.peekU24(0), this.#queue.peekU24(4));
+  }
+
+  get isComplete(): boolean {
+    const { length } = this.#queue;
+    return length >= FRAME_HEADER_BYTES && length >= FRAME_HEADER_BYTES + this.#queue.peekU24(0);
   }
 
   /** The next run of packet bytes, or null until more bytes come. */
@@ -81,6 +94,8 @@ export class CompressedFrameDecoder {
       if (this.checkSequence && sequence !== this.sequence) {
         throw new MalformedBytes(`frame number ${sequence} where ${this.sequence} must come`, 3);
       }
+      const larger = Math.max(length, size);
+      if (larger > this.maxFrameBytes) throw new PacketTooLarge(larger, this.maxFrameBytes);
       if (this.#queue.length < FRAME_HEADER_BYTES + length) return null;
       this.#queue.skip(FRAME_HEADER_BYTES);
       this.sequence = (sequence + 1) & 0xff;

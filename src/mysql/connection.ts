@@ -31,7 +31,7 @@ import {
   type FrameCodec,
   frameCodec,
 } from "./compressed-frame.ts";
-import { framePackets, PacketDecoder } from "./packet.ts";
+import { framePackets, type LargeCommand, PacketDecoder } from "./packet.ts";
 
 /** The first byte of a TLS record that carries a ClientHello. */
 const TLS_HANDSHAKE_RECORD = 0x16;
@@ -47,6 +47,19 @@ export class ConnectionLost extends Error {
   }
 }
 
+/** Frames below this are decompressed as they come. */
+const LARGE_FRAME_BYTES = 65_536;
+
+/** What a server lets a client send: asked while bytes come in. */
+export interface InputGuard {
+  /** Bytes have come, and no whole payload yet; called again with every piece. */
+  partArrived?(): void;
+  /** Before a frame above 64 KiB is buffered; throws to refuse it. */
+  admitFrame?(bytes: number): void;
+  /** Awaited before such a frame is decompressed, which takes milliseconds. */
+  beforeLargeFrame?(): Promise<void>;
+}
+
 export interface PacketConnectionOptions {
   /** Caps one payload; checked in the header, before anything is buffered. */
   readonly maxPayloadBytes: number;
@@ -59,6 +72,10 @@ export class PacketConnection {
   #codec: FrameCodec | null = null;
   #closeReason: CloseReason | null = null;
   #abandonTls: (() => void) | null = null;
+  /** The frame that comes in was admitted. */
+  #frameAdmitted = false;
+  /** Null: nothing is asked. */
+  inputGuard: InputGuard | null = null;
 
   constructor(conn: Conn, options: PacketConnectionOptions) {
     this.#conn = conn;
@@ -109,6 +126,16 @@ export class PacketConnection {
     this.#packets.maxPayloadBytes = value;
   }
 
+  /** The one command that may be longer. */
+  set largeCommand(value: LargeCommand | null) {
+    this.#packets.largeCommand = value;
+  }
+
+  /** Caps frames of the compressed protocol; without compression it says nothing. */
+  set maxFrameBytes(value: number) {
+    if (this.#frames !== null) this.#frames.maxFrameBytes = value;
+  }
+
   resetSequence(): void {
     this.#packets.sequence = 0;
     if (this.#frames !== null) this.#frames.sequence = 0;
@@ -121,6 +148,7 @@ export class PacketConnection {
       if (payload !== null) return payload;
       const bytes = await this.#readInner();
       if (bytes === null) throw this.#lost();
+      this.inputGuard?.partArrived?.();
       this.#packets.push(bytes);
     }
   }
@@ -202,12 +230,24 @@ export class PacketConnection {
     const frames = this.#frames;
     if (frames === null) return this.#conn.read();
     for (;;) {
+      if (frames.announcedBytes > LARGE_FRAME_BYTES) await this.#beforeFrame(frames);
       const inner = frames.next();
-      if (inner !== null) return inner;
+      if (inner !== null) {
+        this.#frameAdmitted = false;
+        return inner;
+      }
       const bytes = await this.#conn.read();
       if (bytes === null) return null;
+      this.inputGuard?.partArrived?.();
       frames.push(bytes);
     }
+  }
+
+  async #beforeFrame(frames: CompressedFrameDecoder): Promise<void> {
+    const guard = this.inputGuard;
+    if (!this.#frameAdmitted) guard?.admitFrame?.(frames.announcedBytes);
+    this.#frameAdmitted = true;
+    if (frames.isComplete) await guard?.beforeLargeFrame?.();
   }
 
   /**

@@ -55,15 +55,15 @@ export function fatalDumpErrorAt(message: string, place: DumpPlace): MysqlError 
 
 const PURGED =
   "Cannot replicate because the source purged required binary logs. Replicate the missing transactions from elsewhere, or provision a new replica from backup. Consider increasing the source's binary log expiration period.";
+const PURGED_AND_LONG = `${PURGED} The GTID sets and the missing purged transactions are too long to print in this message. For more information, please see the source's error log or the manual for GTID_SUBTRACT`;
 
-/** The replica needs transactions that were purged. Both sets as text. */
-export function purgedGtids(sent: string, missing: string): MysqlError {
+/** The replica needs transactions that were purged. Both sets as text, null for one that is too long. */
+export function purgedGtids(sent: string | null, missing: string | null): MysqlError {
+  if (sent === null || missing === null) return fatalDumpError(PURGED_AND_LONG);
   const full = `${PURGED} The GTID set sent by the replica is '${sent}', and the missing transactions are '${missing}'`;
   // A server's buffer is one byte longer than what it sends.
   if (encodeText(full).length <= MESSAGE_MAX_BYTES + 1) return fatalDumpError(full);
-  return fatalDumpError(
-    `${PURGED} The GTID sets and the missing purged transactions are too long to print in this message. For more information, please see the source's error log or the manual for GTID_SUBTRACT`,
-  );
+  return fatalDumpError(PURGED_AND_LONG);
 }
 
 /** The replica has GTIDs of a source's uuid that this server never had. ("the the" is MySQL's.) */
@@ -122,6 +122,11 @@ export function malformedPacket(): MysqlError {
   return new MysqlError(1835, "HY000", "Malformed communication packet.");
 }
 
+/** Bytes that are no command: nothing that follows them can be trusted to be one. */
+export function isMalformed(error: MysqlError): boolean {
+  return error.errno === 1835 || error.errno === 1773;
+}
+
 export function badHandshake(): MysqlError {
   return new MysqlError(1043, "08S01", "Bad handshake");
 }
@@ -170,6 +175,32 @@ export function tlsRequired(): MysqlError {
 
 export function tooManyConnections(): MysqlError {
   return new MysqlError(1040, "08004", "Too many connections");
+}
+
+/** Of one account, as max_user_connections does it. */
+export function tooManyUserConnections(user: string): MysqlError {
+  return new MysqlError(
+    1203,
+    "42000",
+    `User ${user} already has more than 'max_user_connections' active connections`,
+  );
+}
+
+/** A limit for each account; the resource's name tells which. */
+export function resourceExceeded(user: string, resource: string, value: number): MysqlError {
+  return new MysqlError(
+    1226,
+    "42000",
+    `User '${user}' has exceeded the '${resource}' resource (current value: ${value})`,
+  );
+}
+
+export function outOfResources(): MysqlError {
+  return new MysqlError(
+    1041,
+    "HY000",
+    "Out of memory; check if mysqld or some other process uses all available memory; if not, you may have to use 'ulimit' to allow mysqld to use more memory or you can add more swap space",
+  );
 }
 
 export function unknownVariable(name: string): MysqlError {

@@ -23,15 +23,43 @@ export class PacketTooLarge extends MalformedBytes {
   }
 }
 
+/** A command that was refused for its length and has been passed over: what follows can be read. */
+export class PayloadRefused extends Error {
+  readonly reason: Error;
+  constructor(reason: Error) {
+    super(`Payload was refused: ${reason.message}`);
+    this.name = "PayloadRefused";
+    this.reason = reason;
+  }
+}
+
+/**
+ * The one command that may be longer than all others, known by its first byte. With one set,
+ * a single packet that is refused is passed over as it comes, then PayloadRefused is thrown.
+ */
+export interface LargeCommand {
+  readonly code: number;
+  readonly maxBytes: number;
+  /** Asked before anything above the usual cap is buffered; throws to refuse it. */
+  admit(bytes: number): void;
+}
+
 export class PacketDecoder {
   /** The number that the next packet must have, in either direction. */
   sequence = 0;
   /** False in compressed mode, where the numbers inside frames follow no rule. */
   checkSequence = true;
   maxPayloadBytes: number;
+  /** Null: the cap holds for every payload. */
+  largeCommand: LargeCommand | null = null;
   readonly #queue = new ByteQueue();
   #parts: Uint8Array[] = [];
   #partBytes = 0;
+  /** What `largeCommand` has admitted of the payload that comes in. */
+  #admittedBytes = 0;
+  #refusal: PayloadRefused | null = null;
+  /** Bytes of the refused payload that have not been passed over. */
+  #skipBytes = 0;
 
   constructor(maxPayloadBytes: number) {
     this.maxPayloadBytes = maxPayloadBytes;
@@ -48,6 +76,7 @@ export class PacketDecoder {
   /** The next whole payload (a view where it can be), or null until more bytes come. */
   next(): Uint8Array | null {
     for (;;) {
+      if (this.#refusal !== null) return this.#passOver(this.#refusal);
       if (this.#queue.length < PACKET_HEADER_BYTES) return null;
       const length = this.#queue.peekU24(0);
       const sequence = this.#queue.peek(3);
@@ -55,7 +84,18 @@ export class PacketDecoder {
         throw new MalformedBytes(`packet number ${sequence} where ${this.sequence} must come`, 3);
       }
       const total = this.#partBytes + length;
-      if (total > this.maxPayloadBytes) throw new PacketTooLarge(total, this.maxPayloadBytes);
+      if (total > this.maxPayloadBytes) {
+        const refusal = this.#judge(total);
+        if (refusal === undefined) return null;
+        if (refusal !== null) {
+          this.sequence = (sequence + 1) & 0xff;
+          // A split payload has no known end.
+          if (total >= PACKET_MAX_BYTES) throw refusal;
+          this.#refusal = new PayloadRefused(refusal);
+          this.#skipBytes = PACKET_HEADER_BYTES + length;
+          continue;
+        }
+      }
       if (this.#queue.length < PACKET_HEADER_BYTES + length) return null;
       this.#queue.skip(PACKET_HEADER_BYTES);
       this.sequence = (sequence + 1) & 0xff;
@@ -63,14 +103,44 @@ export class PacketDecoder {
       if (length === PACKET_MAX_BYTES) {
         this.#parts.push(part);
         this.#partBytes = total;
-      } else if (this.#parts.length === 0) {
-        return part;
-      } else {
-        const payload = concatBytes([...this.#parts, part]);
-        this.#parts = [];
-        this.#partBytes = 0;
-        return payload;
+        continue;
       }
+      this.#admittedBytes = 0;
+      if (this.#parts.length === 0) return part;
+      const payload = concatBytes([...this.#parts, part]);
+      this.#parts = [];
+      this.#partBytes = 0;
+      return payload;
+    }
+  }
+
+  #passOver(refusal: PayloadRefused): null {
+    const length = Math.min(this.#skipBytes, this.#queue.length);
+    this.#queue.skip(length);
+    this.#skipBytes -= length;
+    if (this.#skipBytes > 0) return null;
+    this.#refusal = null;
+    this.#admittedBytes = 0;
+    throw refusal;
+  }
+
+  /** Why a payload above the cap is refused; undefined while its first byte has not come. */
+  #judge(total: number): Error | null | undefined {
+    const large = this.largeCommand;
+    if (large === null) throw new PacketTooLarge(total, this.maxPayloadBytes);
+    const started = this.#parts.length > 0;
+    if (!started && this.#queue.length <= PACKET_HEADER_BYTES) return undefined;
+    const code = started ? this.#parts[0]![0] : this.#queue.peek(PACKET_HEADER_BYTES);
+    const maxBytes = code === large.code ? large.maxBytes : this.maxPayloadBytes;
+    if (total > maxBytes) return new PacketTooLarge(total, maxBytes);
+    const more = total - this.#admittedBytes;
+    this.#admittedBytes = total;
+    try {
+      if (more > 0) large.admit(more);
+      return null;
+    } catch (error) {
+      if (error instanceof Error) return error;
+      throw error;
     }
   }
 

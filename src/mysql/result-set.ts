@@ -24,9 +24,14 @@ import {
 import { decodeEof, decodeErr, decodeOk, encodeEof, encodeResultEnd, isEof } from "./response.ts";
 
 export const TYPE_LONG = 3;
+export const TYPE_DOUBLE = 5;
+export const TYPE_NULL = 6;
 export const TYPE_LONGLONG = 8;
+export const TYPE_DATETIME = 12;
+export const TYPE_NEWDECIMAL = 246;
 export const TYPE_LONG_BLOB = 251;
 export const TYPE_VAR_STRING = 253;
+export const TYPE_STRING = 254;
 
 export interface Column {
   readonly name: string;

@@ -29,13 +29,15 @@ import {
 } from "./capabilities.ts";
 import { agreedCompression, type CompressionAlgorithm } from "./compressed-frame.ts";
 import { ConnectionLost, type PacketConnection } from "./connection.ts";
-import { accessDenied, badHandshake, type MysqlError, tlsRequired } from "./errors.ts";
+import { accessDenied, badHandshake, MysqlError, tlsRequired } from "./errors.ts";
 import { decodeLoginOrTlsRequest, encodeGreeting, type LoginRequest } from "./handshake.ts";
 import { encodeErr, encodeOk } from "./response.ts";
 import { checkPassword, makeNonce } from "./server-auth.ts";
 
 export const LOGIN_MAX_PAYLOAD_BYTES = 65_536;
 export const LOGIN_TIMEOUT_MS = 10_000;
+/** From the greeting to the first byte of an answer: some round trips around the world. */
+const FIRST_BYTE_TIMEOUT_MS = 2_000;
 /** Higher levels cost much time for little; the time is everybody's here. */
 const ZSTD_MAX_LEVEL = 9;
 const ZSTD_DEFAULT_LEVEL = 3;
@@ -47,9 +49,13 @@ export interface ServerLoginOptions<A extends Account = Account> {
   findAccount(user: string): A | null;
   /** Awaited before a password is checked: who failed before has to wait. Not for longer than the deadline. */
   beforeCheck?(user: string): Promise<void>;
+  /** The client has said something. */
+  firstByte?(): void;
+  /** After the password was right, before the OK. Throws the MysqlError that refuses the connection. */
+  admit?(account: A): void;
   /** True when any account has a native verifier; then unknown names seem to have one at times. */
   readonly someNative: boolean;
-  /** Random, made at start; see `fakeVerifiers`. */
+  /** Random, kept over restarts; see `fakeVerifiers`. */
   readonly fakeSecret: Uint8Array;
   /** Null: no TLS is offered. */
   readonly tls: TlsServerOptions | null;
@@ -61,6 +67,7 @@ export interface ServerLoginOptions<A extends Account = Account> {
   /** The cap that holds from the login on. */
   readonly maxPayloadBytes: number;
   readonly timeoutMs?: number;
+  readonly firstByteTimeoutMs?: number;
 }
 
 export interface ServerLogin<A extends Account = Account> {
@@ -82,6 +89,8 @@ export type LoginFailureCode =
   | "denied"
   /** TLS is required and was not used, or its handshake failed. */
   | "tls"
+  /** The login was right, and there is no place for it. */
+  | "refused"
   | "malformed"
   | "timeout"
   | "lost";
@@ -109,23 +118,36 @@ export async function acceptLogin<A extends Account>(
 ): Promise<ServerLogin<A>> {
   const timeoutMs = options.timeoutMs ?? LOGIN_TIMEOUT_MS;
   const attempt = new LoginAttempt(connection, options, platform);
-  let timedOut = false;
-  const cancel = platform.clock.after(timeoutMs, () => {
-    timedOut = true;
-    connection.destroy();
-  });
+  let timedOutMs: number | null = null;
+  const deadline = (ms: number): (() => void) =>
+    platform.clock.after(ms, () => {
+      timedOutMs = ms;
+      connection.destroy();
+    });
+  const cancel = deadline(timeoutMs);
+  const firstByteMs = options.firstByteTimeoutMs ?? FIRST_BYTE_TIMEOUT_MS;
+  const cancelFirst = firstByteMs < timeoutMs ? deadline(firstByteMs) : () => {};
   try {
     connection.maxPayloadBytes = LOGIN_MAX_PAYLOAD_BYTES;
+    connection.inputGuard = {
+      partArrived: () => {
+        connection.inputGuard = null;
+        cancelFirst();
+        options.firstByte?.();
+      },
+    };
     const login = await attempt.run();
     connection.maxPayloadBytes = options.maxPayloadBytes;
     return login;
   } catch (error) {
-    if (timedOut) {
-      throw new LoginFailed("timeout", attempt.user, `No login within ${timeoutMs} ms`);
+    if (timedOutMs !== null) {
+      throw new LoginFailed("timeout", attempt.user, `No login within ${timedOutMs} ms`);
     }
     throw attempt.failed(error);
   } finally {
     cancel();
+    cancelFirst();
+    connection.inputGuard = null;
   }
 }
 
@@ -172,8 +194,18 @@ class LoginAttempt<A extends Account> {
       const error = accessDenied(this.user, this.#host(), checked.usedPassword);
       return this.#refuse("denied", error);
     }
+    this.#admit(account);
     this.#connection.writePackets([...checked.before, encodeOk()]);
     return this.#loggedIn(request, account);
+  }
+
+  #admit(account: A): void {
+    try {
+      this.#options.admit?.(account);
+    } catch (error) {
+      if (error instanceof MysqlError) this.#refuse("refused", error);
+      throw error;
+    }
   }
 
   #greet(): void {

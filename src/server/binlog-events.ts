@@ -24,6 +24,10 @@ import type { StreamPieces } from "./stream.ts";
 
 const MAX_ROWS = 10_000;
 const INFO_MAX = 1024;
+/** Headers of events are looked at, not their bytes. */
+const BYTES_PER_UNIT = 1024;
+/** A larger set would take long to be made text, of which no more than the beginning is shown. */
+const SET_MAX_BYTES = 64 * 1024;
 
 export async function showBinlogEvents(
   cursor: SqlCursor,
@@ -80,6 +84,14 @@ async function collect(
   let skip = offset;
   let { batch } = found;
   for (; batch !== null; batch = await found.reader.next()) {
+    const bytes = batch.pieces.reduce((sum, piece) => sum + piece.chunk.body.length, 0);
+    try {
+      context.work.spend(bytes / BYTES_PER_UNIT);
+      await context.work.pause();
+    } catch (error) {
+      batch.release();
+      throw error;
+    }
     const more = take(
       batch,
       file,
@@ -152,6 +164,7 @@ function describe(event: Uint8Array, checksum: Checksum): string {
     case EventType.FORMAT_DESCRIPTION:
       return `Server ver: ${decodeFormatDescription(event).serverVersion}, Binlog ver: 4`;
     case EventType.PREVIOUS_GTIDS:
+      if (event.length > SET_MAX_BYTES) return "";
       return decodeGtidSet(previousGtidsBody(event, checksum)).toString();
     case EventType.GTID:
     case EventType.GTID_TAGGED: {
@@ -198,6 +211,7 @@ function describeQuery(event: Uint8Array, end: number): string {
   const databaseLength = event[body + 8]!;
   const text = body + 13 + readU16(event, body + 11);
   const database = decodeText(event.subarray(text, text + databaseLength));
-  const query = decodeText(event.subarray(text + databaseLength + 1, end));
+  const start = text + databaseLength + 1;
+  const query = decodeText(event.subarray(start, Math.min(end, start + 4 * INFO_MAX)));
   return database === "" ? query : `use \`${database}\`; ${query}`;
 }

@@ -24,6 +24,7 @@ import { encodeEof, encodeErr } from "../mysql/response.ts";
 import type { Platform } from "../platform/platform.ts";
 import { DumpCursor, type DumpFormat } from "./cursor.ts";
 import type { FileFormat, FileFormats } from "./file-formats.ts";
+import type { LoopTurns } from "./loop-turns.ts";
 import { ReadingTrail } from "./reading-trail.ts";
 import { Sender } from "./sender.ts";
 import {
@@ -63,6 +64,7 @@ export interface DumpParts {
   readonly signal: StreamSignal;
   readonly formats: FileFormats;
   readonly copies: BufferPool;
+  readonly turns: LoopTurns;
   readonly writeTimeoutMs: number;
   confirmMissing(what: Missing): Promise<boolean>;
 }
@@ -163,6 +165,7 @@ export class Dump {
     const start = await findStart(stream, this.#options.request, {
       confirmMissing: (what) => this.#parts.confirmMissing(what),
       waitForMore: () => this.#waitForMore(),
+      turn: () => this.#parts.turns.next(),
     });
     this.#reader = start.reader;
     // As files are purged whole, so is the place that a start is found from.

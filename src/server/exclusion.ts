@@ -18,11 +18,10 @@ export class Exclusion {
 
   constructor(set: GtidSet) {
     this.set = set;
+    // The set is the request's own and does not change: no copy of what may be a million intervals.
     for (const sid of set.sids()) {
-      const intervals = set.intervals(sid);
-      const firsts = intervals.map((interval) => interval.first);
-      const lasts = intervals.map((interval) => interval.last);
-      this.#lists.set(sid, { firsts, lasts });
+      const list = set.view(sid);
+      if (list !== undefined) this.#lists.set(sid, list);
     }
   }
 

@@ -4,9 +4,14 @@
  * newer wins and the older is told with MySQL's 1236. A real replica that lost its connection
  * thus gets rid of its own ghost; two replicas that share a uuid throw each other out for ever,
  * which is why more than three take-overs a minute are reported and slowed down.
+ *
+ * Unlike at a source, the newer wins within one account only: who knows nothing but a uuid must
+ * not be able to stop the replica of somebody else. The newcomer is refused with an error that
+ * lets it try again, and the replica that runs goes on. Without uuids both may read.
  */
-import type { Logger } from "../base/logger.ts";
+import { type Logger, printable } from "../base/logger.ts";
 import type { GtidSet } from "../gtid/gtid-set.ts";
+import { otherError } from "../mysql/errors.ts";
 import { delay } from "../platform/clock.ts";
 import type { Platform } from "../platform/platform.ts";
 import { AbsentReplicas } from "./absent-replicas.ts";
@@ -17,6 +22,7 @@ const WINDOW_MS = 60_000;
 const CALM_TAKE_OVERS = 3;
 const DELAY_MS = 10_000;
 const MAX_HISTORIES = 4096;
+const MAX_DUPLICATES = 64;
 
 /** A connection that has begun to dump. */
 export interface ReplicaConnection {
@@ -36,6 +42,19 @@ export interface ReplicaConnection {
   /** Wall clock. */
   readonly sinceMs: number;
   readonly dump: Dump;
+}
+
+/** Two replicas with one server_uuid, as it was seen last. */
+export interface DuplicateUuid {
+  readonly uuid: string;
+  /** "host:port" of the one that was there, and of the one that came. */
+  readonly older: string;
+  readonly newer: string;
+  /** Of another account, which was refused; else they throw each other out. */
+  readonly refused: boolean;
+  readonly times: number;
+  /** Wall clock, of the last time. */
+  readonly seenMs: number;
 }
 
 /** What is shown of a replica; plain values. */
@@ -69,6 +88,7 @@ export class ReplicaRegistry {
   readonly #connections = new Map<number, ReplicaConnection>();
   readonly #absent: AbsentReplicas;
   readonly #takeOvers = new Map<string, number[]>();
+  readonly #duplicates = new Map<string, DuplicateUuid>();
   /** Take-overs that were slowed down, ever. */
   alarms = 0;
 
@@ -83,12 +103,55 @@ export class ReplicaRegistry {
     return this.#connections.size;
   }
 
+  /** Server_uuids that two replicas have, the latest last. */
+  duplicates(): DuplicateUuid[] {
+    return [...this.#duplicates.values()];
+  }
+
+  /** Throws when the uuid is in use by a replica of another account. */
+  checkOwner({
+    uuid,
+    account,
+    address,
+  }: Pick<ReplicaConnection, "uuid" | "account" | "address">): void {
+    if (uuid === "") return;
+    for (const other of this.#connections.values()) {
+      if (other.uuid !== uuid || other.account === account) continue;
+      const times = this.#noteDuplicate(uuid, other.address, address, true);
+      const fields = { replica: uuid, newer: address, older: other.address };
+      // Who is refused tries again and again: a line for each doubling says enough.
+      if ((times & (times - 1)) === 0) {
+        this.#logger.error(
+          "A replica with the server_uuid of another account's replica is refused: give one another uuid (delete its auto.cnf and restart it)",
+          { ...fields, times },
+        );
+      }
+      throw otherError(
+        `Replica's server_uuid ${printable(uuid, 64)} is in use by a replica of another account, which goes on: give this replica another server_uuid (delete its auto.cnf and restart it), or let both log in as one account`,
+      );
+    }
+  }
+
+  #noteDuplicate(uuid: string, older: string, newer: string, refused: boolean): number {
+    const times = (this.#duplicates.get(uuid)?.times ?? 0) + 1;
+    this.#duplicates.delete(uuid);
+    const seenMs = this.#platform.clock.wall();
+    this.#duplicates.set(uuid, { uuid, older, newer, refused, times, seenMs });
+    if (this.#duplicates.size > MAX_DUPLICATES) {
+      const oldest = this.#duplicates.keys().next().value;
+      if (oldest !== undefined) this.#duplicates.delete(oldest);
+    }
+    return times;
+  }
+
   /** Takes a dump in; an older one of the same replica is stopped. May wait when it happens often. */
   async enter(connection: ReplicaConnection, closed: AbortSignal): Promise<void> {
+    this.checkOwner(connection);
     const older = this.#olderOf(connection);
     if (older !== null) {
       await this.#calm(connection, older, closed);
       if (closed.aborted) return;
+      this.checkOwner(connection);
       // It may be another one after the wait.
       for (const same of this.#connections.values()) {
         if (isSame(same, connection)) same.dump.stop("same-replica");
@@ -120,7 +183,8 @@ export class ReplicaRegistry {
     older: ReplicaConnection,
     closed: AbortSignal,
   ): Promise<void> {
-    const identity = connection.uuid === "" ? `server_id ${connection.serverId}` : connection.uuid;
+    const { uuid, serverId, account } = connection;
+    const identity = uuid === "" ? `server_id ${serverId} of ${account}` : uuid;
     const now = this.#platform.clock.mono();
     const recent = (this.#takeOvers.get(identity) ?? []).filter((at) => now - at < WINDOW_MS);
     recent.push(now);
@@ -136,6 +200,7 @@ export class ReplicaRegistry {
       return;
     }
     this.alarms++;
+    this.#noteDuplicate(identity, older.address, connection.address, false);
     this.#logger.error(
       "Two replicas have one server_uuid and throw each other out: give one another uuid (delete its auto.cnf and restart it)",
       fields,
@@ -220,6 +285,7 @@ export class ReplicaRegistry {
 }
 
 function isSame(a: ReplicaConnection, b: ReplicaConnection): boolean {
+  if (a.account !== b.account) return false;
   if (b.uuid !== "") return a.uuid === b.uuid;
   return a.uuid === "" && b.serverId !== 0 && a.serverId === b.serverId;
 }

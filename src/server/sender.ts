@@ -10,6 +10,7 @@ import type { BufferPool } from "../base/buffer-pool.ts";
 import type { Logger } from "../base/logger.ts";
 import type { PacketConnection } from "../mysql/connection.ts";
 import type { Clock } from "../platform/clock.ts";
+import { drainedInTime } from "./drained.ts";
 import type { Outbox } from "./framing.ts";
 import type { StreamPieces } from "./stream.ts";
 
@@ -75,33 +76,16 @@ export class Sender {
   }
 
   async #drained(batch: StreamPieces | null): Promise<void> {
-    const { clock, writeTimeoutMs } = this.#parts;
-    const startedMs = clock.mono();
-    const everyMs = Math.min(RELEASE_MS, writeTimeoutMs);
-    let lowest = this.#connection.queuedBytes;
-    let progressMs = startedMs;
-    const check = (): void => {
-      const now = clock.mono();
-      const queued = this.#connection.queuedBytes;
-      if (queued < lowest) {
-        lowest = queued;
-        progressMs = now;
-      }
-      if (now - startedMs >= RELEASE_MS) batch?.release();
-      if (now - progressMs >= writeTimeoutMs) this.#giveUp(now - progressMs);
-      else cancel = clock.after(everyMs, check);
-    };
-    let cancel = clock.after(everyMs, check);
-    try {
-      await this.#connection.drained();
-    } finally {
-      cancel();
-    }
+    await drainedInTime(this.#connection, this.#parts, {
+      waited: (ms) => {
+        if (ms >= RELEASE_MS) batch?.release();
+      },
+      gaveUp: (ms) => this.#giveUp(ms),
+    });
   }
 
   #giveUp(waitedMs: number): void {
     const fields = { waitedMs: Math.round(waitedMs) };
     this.#parts.logger.warn("Replica takes no data: its connection is closed", fields);
-    this.#connection.destroy();
   }
 }

@@ -15,6 +15,7 @@
  *
  * Not here: certificates and accounts (given in), the stream (cluster), purging.
  */
+import { assert } from "../base/assert.ts";
 import { BufferPool } from "../base/buffer-pool.ts";
 import { type Logger, printable } from "../base/logger.ts";
 import type { Service } from "../base/service.ts";
@@ -31,21 +32,37 @@ import {
 import { delay } from "../platform/clock.ts";
 import type { Address, Conn, Listener, TlsServerOptions } from "../platform/net.ts";
 import type { Platform } from "../platform/platform.ts";
+import { addressKey, hostOf } from "./address-key.ts";
+import {
+  ClientBudget,
+  type ClientLimits,
+  type ClientShare,
+  clientLimits,
+} from "./client-budget.ts";
+import { COMMAND_MAX_BYTES } from "./command-input.ts";
 import { FileFormats } from "./file-formats.ts";
 import { COPY_BYTES } from "./framing.ts";
-import { DEFAULT_LOGIN_LIMITS, LoginGuard, type LoginLimits } from "./login-guard.ts";
-import { ReplicaRegistry } from "./replica-registry.ts";
+import {
+  DEFAULT_LOGIN_LIMITS,
+  LoginGuard,
+  type LoginLimits,
+  type PendingLogin,
+} from "./login-guard.ts";
+import { LoginLog, type RefusedKind } from "./login-log.ts";
+import { LoopTurns } from "./loop-turns.ts";
+import { type DuplicateUuid, ReplicaRegistry } from "./replica-registry.ts";
 import { servedVersion } from "./served-version.ts";
 import { type ServerNumbers, statisticsText, statusRows } from "./server-numbers.ts";
-import { ClientSession, hostOf } from "./session.ts";
+import { ClientSession } from "./session.ts";
 import type { ServerCounters, ServerIdentity, ServerShared } from "./shared.ts";
 import type { Missing } from "./start-position.ts";
 import type { BinlogStream } from "./stream.ts";
 import { StreamSignal } from "./stream-signal.ts";
 import type { VariableContext } from "./variables.ts";
+import { WorkRates } from "./work.ts";
 
-const COMMAND_MAX_BYTES = 16 * 1024 * 1024;
 const IDLE_TIMEOUT_MS = 8 * 60 * 60 * 1000;
+const COMMAND_TIMEOUT_MS = 60_000;
 const WRITE_TIMEOUT_MS = 60_000;
 const MAX_CONNECTIONS = 2000;
 /** 8 MiB kept for copies that will be needed again. */
@@ -66,7 +83,7 @@ export interface BinlogServerOptions {
   readonly tls: { readonly cert: string; readonly key: string } | null;
   readonly requireTls: boolean;
   readonly rsaKey: { readonly privateKey: string; readonly publicKey: string } | null;
-  /** Random, made at start. */
+  /** Random, kept over restarts: what unknown accounts look like must not change by one. */
   readonly fakeSecret: Uint8Array;
   /** A replica with a server_id that occurs in the log is let in all the same. */
   readonly allowOriginServerIds: boolean;
@@ -80,10 +97,20 @@ export interface BinlogServerOptions {
   readonly replicaStatus?: () => ReadonlyMap<string, string> | null;
   readonly compression?: boolean;
   readonly maxConnections?: number;
+  /** Connections and bytes; by default they follow from `maxConnections`. */
+  readonly clientLimits?: ClientLimits;
   readonly loginLimits?: LoginLimits;
   readonly loginTimeoutMs?: number;
+  readonly firstByteTimeoutMs?: number;
   readonly idleTimeoutMs?: number;
+  /** From the first byte of a command to its last. */
+  readonly commandTimeoutMs?: number;
   readonly writeTimeoutMs?: number;
+}
+
+interface AdmittedLogin {
+  readonly login: ServerLogin;
+  readonly share: ClientShare;
 }
 
 export interface BinlogServerStatus {
@@ -91,6 +118,9 @@ export interface BinlogServerStatus {
   readonly connections: number;
   readonly pendingLogins: number;
   readonly replicas: number;
+  readonly duplicateUuids: readonly DuplicateUuid[];
+  /** What clients hold: see client-budget.ts. */
+  readonly heldBytes: number;
   readonly draining: boolean;
   readonly counters: Readonly<ServerCounters>;
 }
@@ -99,6 +129,8 @@ export class BinlogServer implements Service {
   readonly registry: ReplicaRegistry;
   readonly #options: BinlogServerOptions;
   readonly #guard: LoginGuard;
+  readonly #budget: ClientBudget;
+  readonly #log: LoginLog;
   readonly #shared: ServerShared;
   readonly #sessions = new Map<number, ClientSession>();
   /** Before their login is through. */
@@ -125,8 +157,14 @@ export class BinlogServer implements Service {
     const { platform, logger, stream } = options;
     this.registry = new ReplicaRegistry(platform, logger, stream);
     this.#guard = new LoginGuard(options.loginLimits ?? DEFAULT_LOGIN_LIMITS, platform.clock);
+    this.#budget = new ClientBudget(options.clientLimits ?? clientLimits(this.#maxConnections));
+    this.#log = new LoginLog(logger, platform.clock);
     this.#startedMs = platform.clock.mono();
     this.#shared = this.#makeShared();
+  }
+
+  get #maxConnections(): number {
+    return this.#options.maxConnections ?? MAX_CONNECTIONS;
   }
 
   /** The address really bound, or null while it does not listen. */
@@ -145,6 +183,8 @@ export class BinlogServer implements Service {
       connections: this.#sessions.size,
       pendingLogins: this.#guard.pending,
       replicas: this.registry.size,
+      duplicateUuids: this.registry.duplicates(),
+      heldBytes: this.#budget.heldBytes,
       draining: this.#draining,
       counters: { ...this.#counters },
     };
@@ -178,6 +218,7 @@ export class BinlogServer implements Service {
     for (const connection of this.#pending) connection.destroy();
     for (const session of this.#sessions.values()) session.destroy();
     await this.#idle();
+    this.#log.flush();
   }
 
   /**
@@ -225,36 +266,40 @@ export class BinlogServer implements Service {
     }
     const connection = new PacketConnection(conn, { maxPayloadBytes: LOGIN_MAX_PAYLOAD_BYTES });
     const host = hostOf(conn.peer);
-    const full = this.#sessions.size >= (this.#options.maxConnections ?? MAX_CONNECTIONS);
-    if (full || !this.#guard.enter(host)) {
+    const full = this.#sessions.size >= this.#maxConnections;
+    const place = full ? null : this.#guard.enter(host, () => connection.destroy());
+    if (place === null) {
       this.#counters.refusedConnections++;
+      this.#noteLogin("refused", connection, host, "Too many connections or logins at once");
       connection.writePacket(encodeErr(tooManyConnections(), true));
       connection.end();
       return;
     }
-    void this.#serve(connection, host);
+    void this.#serve(connection, host, place);
   }
 
-  async #serve(connection: PacketConnection, host: string): Promise<void> {
+  async #serve(connection: PacketConnection, host: string, place: PendingLogin): Promise<void> {
     this.#pending.add(connection);
     const id = this.#nextId();
-    let login: ServerLogin | null = null;
+    let login: AdmittedLogin | null = null;
     try {
-      login = await this.#logIn(connection, id, host);
+      login = await this.#logIn(connection, id, host, place);
     } finally {
       this.#pending.delete(connection);
-      this.#guard.leave(host);
+      this.#guard.leave(place);
     }
     if (login === null || this.#draining) {
+      login?.share.leave();
       connection.end();
       this.#checkIdle();
       return;
     }
-    const session = new ClientSession(id, login, connection, this.#shared);
+    const session = new ClientSession(id, login.login, connection, login.share, this.#shared);
     this.#sessions.set(id, session);
     try {
       await session.run();
     } finally {
+      login.share.leave();
       this.#sessions.delete(id);
       this.#checkIdle();
     }
@@ -265,9 +310,11 @@ export class BinlogServer implements Service {
     connection: PacketConnection,
     id: number,
     host: string,
-  ): Promise<ServerLogin | null> {
-    const { accounts, tls, platform, requireTls, rsaKey, fakeSecret, logger } = this.#options;
-    const { loginTimeoutMs } = this.#options;
+    place: PendingLogin,
+  ): Promise<AdmittedLogin | null> {
+    const { accounts, tls, platform, requireTls, rsaKey, fakeSecret } = this.#options;
+    const { loginTimeoutMs, firstByteTimeoutMs } = this.#options;
+    let share: ClientShare | null = null;
     try {
       const login = await acceptLogin(
         connection,
@@ -275,7 +322,13 @@ export class BinlogServer implements Service {
           serverVersion: this.version(),
           connectionId: id,
           findAccount: (user) => accounts.find(user),
-          beforeCheck: (user) => this.#waitForTurn(host, user),
+          firstByte: () => {
+            place.stage = "talking";
+          },
+          beforeCheck: (user) => this.#waitForTurn(host, user, place),
+          admit: (account) => {
+            share = this.#budget.enter(account.name, addressKey(host));
+          },
           someNative: accounts.someNative,
           fakeSecret,
           tls: tls === null ? null : tlsOptions(tls),
@@ -284,36 +337,56 @@ export class BinlogServer implements Service {
           compression: this.#options.compression ?? true,
           maxPayloadBytes: COMMAND_MAX_BYTES,
           ...(loginTimeoutMs === undefined ? {} : { timeoutMs: loginTimeoutMs }),
+          ...(firstByteTimeoutMs === undefined ? {} : { firstByteTimeoutMs }),
         },
         platform,
       );
       this.#counters.logins++;
       this.#guard.succeeded(host, login.user);
-      return login;
+      assert(share !== null, "a login without a place");
+      return { login, share };
     } catch (error) {
-      if (error instanceof LoginFailed && error.code === "denied") {
-        this.#counters.deniedLogins++;
-        this.#guard.failed(host, error.user);
-        logger.warn("Login is denied", { peer: connection.peer, user: error.user });
-      } else {
-        this.#counters.brokenLogins++;
-        const message = error instanceof Error ? error.message : String(error);
-        const code = error instanceof LoginFailed ? error.code : "bug";
-        const level = code === "bug" ? "error" : code === "lost" ? "debug" : "info";
-        logger[level]("Login did not come about", {
-          peer: connection.peer,
-          code,
-          reason: printable(message),
-        });
-        connection.destroy();
-      }
+      (share as ClientShare | null)?.leave();
+      this.#loginFailed(connection, host, error);
       return null;
     }
   }
 
-  async #waitForTurn(host: string, user: string): Promise<void> {
+  #loginFailed(connection: PacketConnection, host: string, error: unknown): void {
+    const { logger } = this.#options;
+    const message = printable(error instanceof Error ? error.message : String(error));
+    const code = error instanceof LoginFailed ? error.code : "bug";
+    if (error instanceof LoginFailed && error.code === "denied") {
+      this.#counters.deniedLogins++;
+      this.#guard.failed(host, error.user);
+      const fields = { peer: connection.peer, user: error.user };
+      this.#log.note("denied", host, { level: "warn", message: "Login is denied" }, fields);
+      return;
+    }
+    if (code === "refused") {
+      this.#counters.refusedConnections++;
+      this.#noteLogin("refused", connection, host, message);
+      return;
+    }
+    this.#counters.brokenLogins++;
+    const fields = { peer: connection.peer, code, reason: message };
+    if (code === "bug") logger.error("Login did not come about", fields);
+    else if (code === "lost") logger.debug("Login did not come about", fields);
+    else this.#noteLogin("broken", connection, host, `${code}: ${message}`);
+    connection.destroy();
+  }
+
+  #noteLogin(kind: RefusedKind, connection: PacketConnection, host: string, reason: string): void {
+    const line = { level: "info", message: "Login did not come about" } as const;
+    this.#log.note(kind, host, line, { peer: connection.peer, reason });
+  }
+
+  async #waitForTurn(host: string, user: string, place: PendingLogin): Promise<void> {
     const ms = this.#guard.delayMs(host, printable(user, 64));
-    if (ms > 0) await delay(this.#options.platform.clock, ms);
+    if (ms <= 0) return;
+    place.stage = "delayed";
+    await delay(this.#options.platform.clock, ms);
+    place.stage = "talking";
   }
 
   /** 32 bits, never 0, never one in use. */
@@ -337,6 +410,9 @@ export class BinlogServer implements Service {
       registry: this.registry,
       counters: this.#counters,
       copies: new BufferPool(COPY_BYTES, SPARE_COPIES),
+      turns: new LoopTurns(platform.clock),
+      rates: new WorkRates(platform.clock),
+      commandTimeoutMs: this.#options.commandTimeoutMs ?? COMMAND_TIMEOUT_MS,
       idleTimeoutMs: this.#options.idleTimeoutMs ?? IDLE_TIMEOUT_MS,
       writeTimeoutMs: this.#options.writeTimeoutMs ?? WRITE_TIMEOUT_MS,
       version: () => this.version(),
@@ -368,7 +444,7 @@ export class BinlogServer implements Service {
       port: this.address?.port ?? this.#options.address.port,
       haveTls: tls !== null,
       requireTls,
-      maxConnections: this.#options.maxConnections ?? MAX_CONNECTIONS,
+      maxConnections: this.#maxConnections,
       checksum: format?.description.checksum ?? "CRC32",
     };
   }

@@ -4,39 +4,46 @@
  */
 import { encodeText, MalformedBytes } from "../base/bytes.ts";
 import { type Logger, printable } from "../base/logger.ts";
+import { decodeGtidSetInSteps, INTERVALS_PER_STEP, MalformedGtidSet } from "../gtid/binary.ts";
 import {
   type BinlogDump,
   type BinlogDumpGtid,
+  COM_BINLOG_DUMP_GTID,
   type Command,
   decodeCommand,
+  decodeGtidDumpHead,
   type RegisterReplica,
 } from "../mysql/commands.ts";
 import { ConnectionLost, type PacketConnection } from "../mysql/connection.ts";
 import {
+  isMalformed,
   MysqlError,
+  malformedGtidSet,
   otherError,
   packetsOutOfOrder,
   packetTooLarge,
   unknownCommand,
   unknownThread,
 } from "../mysql/errors.ts";
-import { PacketTooLarge } from "../mysql/packet.ts";
+import { PacketTooLarge, PayloadRefused } from "../mysql/packet.ts";
 import { encodeErr, encodeOk, encodeResultEnd } from "../mysql/response.ts";
-import { encodeResultSet } from "../mysql/result-set.ts";
 import type { ServerLogin } from "../mysql/server-handshake.ts";
+import { delay } from "../platform/clock.ts";
+import type { ClientShare } from "./client-budget.ts";
+import { CommandInput } from "./command-input.ts";
 import { Dump, type StopReason } from "./dump.ts";
 import { dumpOptions } from "./dump-options.ts";
+import { SessionStatements } from "./session-statements.ts";
 import type { ServerShared } from "./shared.ts";
-import {
-  type ProcessInfo,
-  type RegisteredReplica,
-  runStatement,
-  type StatementContext,
-} from "./statements.ts";
-import { UserVariables } from "./user-variables.ts";
+import type { ProcessInfo, RegisteredReplica } from "./statements.ts";
+import { Work } from "./work.ts";
 
 /** What a client may send while it dumps: COM_QUIT, and ACKs of clients that believe in semi-sync. */
 const MAX_DUMP_INPUT_BYTES = 16 * 1024 * 1024;
+/** What a connection costs before it has said anything. */
+const CONNECTION_BYTES = 16 * 1024;
+/** A GTID set in memory, for each byte that was sent of it. */
+const SET_BYTES_PER_BYTE = 4;
 
 export class ClientSession {
   readonly id: number;
@@ -44,9 +51,10 @@ export class ClientSession {
   readonly #shared: ServerShared;
   readonly #connection: PacketConnection;
   readonly #logger: Logger;
-  readonly #user = new UserVariables();
+  readonly #share: ClientShare;
+  readonly #input: CommandInput;
+  readonly #statements: SessionStatements;
   readonly #closed = new AbortController();
-  #database: string;
   #replica: RegisterReplica | null = null;
   #dump: Dump | null = null;
   #command = "Sleep";
@@ -55,12 +63,21 @@ export class ClientSession {
   #stopping = false;
   #busy = false;
 
-  constructor(id: number, login: ServerLogin, connection: PacketConnection, shared: ServerShared) {
+  constructor(
+    id: number,
+    login: ServerLogin,
+    connection: PacketConnection,
+    share: ClientShare,
+    shared: ServerShared,
+  ) {
     this.id = id;
     this.login = login;
     this.#shared = shared;
     this.#connection = connection;
-    this.#database = printable(login.database, 64);
+    this.#share = share;
+    const { idleTimeoutMs, commandTimeoutMs } = shared;
+    const times = { clock: shared.platform.clock, idleTimeoutMs, commandTimeoutMs };
+    this.#input = new CommandInput(connection, share, shared.turns, times);
     this.#sinceMs = shared.platform.clock.mono();
     this.#logger = shared.logger.with({
       connection: id,
@@ -68,6 +85,16 @@ export class ClientSession {
       account: login.account.name,
     });
     void connection.closed.then(() => this.#closed.abort());
+    this.#statements = new SessionStatements({
+      id,
+      login,
+      connection,
+      share,
+      shared,
+      closed: this.#closed.signal,
+      isStopping: () => this.#stopping,
+      kill: (connectionId) => this.#kill(connectionId),
+    });
   }
 
   get dump(): Dump | null {
@@ -76,8 +103,11 @@ export class ClientSession {
 
   async run(): Promise<void> {
     try {
+      this.#share.hold(CONNECTION_BYTES);
       while (!this.#closed.signal.aborted && !this.#stopping) {
         if (!(await this.#turn())) return;
+        // Pipelined commands are answered one in each turn of the event loop.
+        await this.#shared.turns.soon();
       }
     } catch (error) {
       this.#fail(error);
@@ -89,17 +119,19 @@ export class ClientSession {
   /** One command. False when it was the last. */
   async #turn(): Promise<boolean> {
     const payload = await this.#readCommand();
+    if (payload === null) return true;
     this.#busy = true;
     this.#sinceMs = this.#shared.platform.clock.mono();
     this.#shared.counters.commands++;
     try {
-      const command = decodeCommand(payload, this.login.capabilities);
-      return await this.#run(command);
+      await this.#waitForTurn();
+      return await this.#run(await this.#decode(payload));
     } catch (error) {
       if (!(error instanceof MysqlError)) throw error;
       this.#connection.writePacket(encodeErr(error));
-      return true;
+      return !isMalformed(error);
     } finally {
+      this.#input.release();
       this.#busy = false;
       this.#command = "Sleep";
       this.#info = null;
@@ -107,18 +139,52 @@ export class ClientSession {
     }
   }
 
-  async #readCommand(): Promise<Uint8Array> {
-    const { clock } = this.#shared.platform;
-    const cancel = clock.after(this.#shared.idleTimeoutMs, () => this.#connection.destroy());
+  /** Null when it was refused for its length, which the client was told. */
+  async #readCommand(): Promise<Uint8Array | null> {
     try {
-      return await this.#connection.readCommand();
+      return await this.#input.read();
+    } catch (error) {
+      if (!(error instanceof PayloadRefused)) throw error;
+      const { reason } = error;
+      const told = reason instanceof MysqlError ? reason : packetTooLarge();
+      this.#connection.writePacket(encodeErr(told));
+      this.#input.release();
+      return null;
+    }
+  }
+
+  /** An account that has spent too much lately waits before its next command. */
+  async #waitForTurn(): Promise<void> {
+    const waitMs = this.#shared.rates.delayMs(this.login.account.name);
+    if (waitMs > 0) await delay(this.#shared.platform.clock, waitMs, this.#closed.signal);
+  }
+
+  async #decode(payload: Uint8Array): Promise<Command> {
+    if (payload[0] !== COM_BINLOG_DUMP_GTID) return decodeCommand(payload, this.login.capabilities);
+    const { set, ...head } = decodeGtidDumpHead(payload);
+    // For as long as the dump lives, which needs the set.
+    this.#share.hold(SET_BYTES_PER_BYTE * set.length);
+    const work = new Work(this.login.account.name, this.#shared.turns, this.#share);
+    try {
+      const steps = decodeGtidSetInSteps(set);
+      for (;;) {
+        const step = steps.next();
+        if (step.done) return { ...head, gtids: step.value };
+        work.spend(INTERVALS_PER_STEP);
+        await this.#shared.turns.next();
+      }
+    } catch (error) {
+      if (error instanceof MalformedGtidSet) throw malformedGtidSet();
+      throw error;
     } finally {
-      cancel();
+      this.#shared.rates.charge(this.login.account.name, work.spentUnits);
+      this.#input.release();
     }
   }
 
   async #run(command: Command): Promise<boolean> {
     const { capabilities } = this.login;
+    const { prepared } = this.#statements;
     this.#command = "Query";
     switch (command.kind) {
       case "quit":
@@ -127,10 +193,11 @@ export class ClientSession {
         this.#ok();
         return true;
       case "query":
-        await this.#query(command.sql);
+        this.#info = printable(command.sql, 400);
+        await this.#statements.query(command.sql);
         return true;
       case "init-db":
-        this.#database = printable(command.database, 64);
+        this.#statements.database = printable(command.database, 64);
         this.#ok();
         return true;
       case "statistics":
@@ -141,7 +208,7 @@ export class ClientSession {
         this.#connection.writePacket(encodeResultEnd(capabilities));
         return true;
       case "reset-connection":
-        this.#user.clear();
+        this.#statements.reset();
         this.#replica = null;
         this.#ok();
         return true;
@@ -157,11 +224,22 @@ export class ClientSession {
         await this.#runDump(command);
         return false;
       case "prepare":
-        throw new MysqlError(
-          1295,
-          "HY000",
-          "This command is not supported in the prepared statement protocol yet",
-        );
+        this.#info = printable(command.sql, 400);
+        await this.#statements.prepare(command.sql);
+        return true;
+      case "execute":
+        await this.#statements.execute(command);
+        return true;
+      case "long-data":
+        prepared.sendLongData(command.statementId, command.parameter, command.bytes);
+        return true;
+      case "close-statement":
+        prepared.close(command.statementId);
+        return true;
+      case "reset-statement":
+        prepared.reset(command.statementId);
+        this.#ok();
+        return true;
       case "change-user":
         // A second login on one connection is refused, and whoever tries is sent away.
         this.#connection.writePacket(encodeErr(unknownCommand()));
@@ -173,65 +251,6 @@ export class ClientSession {
 
   #ok(): void {
     this.#connection.writePacket(encodeOk());
-  }
-
-  async #query(sql: string): Promise<void> {
-    this.#info = printable(sql, 400);
-    const result = await runStatement(sql, this.#context());
-    if (result === null) {
-      this.#ok();
-      return;
-    }
-    const { columns, rows } = result;
-    const packets = encodeResultSet(columns, rows, this.login.capabilities);
-    if (!this.#connection.writePackets(packets)) await this.#connection.drained();
-  }
-
-  #context(): StatementContext {
-    const shared = this.#shared;
-    const { platform, logger, stream, formats } = shared;
-    return {
-      platform,
-      logger,
-      stream,
-      formats,
-      version: shared.version(),
-      serverId: shared.identity.serverId,
-      connectionId: this.id,
-      account: this.login.account.name,
-      host: hostOf(this.#connection.peer),
-      database: this.#database,
-      user: this.#user,
-      useDatabase: (name) => {
-        this.#database = printable(name, 64);
-      },
-      variables: () => shared.variables(),
-      status: () => shared.status(this.#connection.tls),
-      processes: () => shared.processes(),
-      registered: () => shared.registered(),
-      replicaStatus: () => shared.replicaStatus(),
-      kill: (id) => this.#kill(id),
-      waitUntil: (condition, ms) => this.#waitUntil(condition, ms),
-    };
-  }
-
-  #waitUntil(condition: () => boolean, ms: number): Promise<boolean> {
-    if (condition()) return Promise.resolve(true);
-    const { signal, platform } = this.#shared;
-    return new Promise((resolve) => {
-      const done = (): void => {
-        cancel();
-        signal.delete(advanced);
-        this.#closed.signal.removeEventListener("abort", done);
-        resolve(condition());
-      };
-      const advanced = (): void => {
-        if (this.#stopping || condition()) done();
-      };
-      const cancel = platform.clock.after(ms, done);
-      signal.add(advanced);
-      this.#closed.signal.addEventListener("abort", done, { once: true });
-    });
   }
 
   /** Only connections of the same account: there are no administrators here. */
@@ -248,6 +267,11 @@ export class ClientSession {
     const refusal = this.#shared.refusal();
     if (refusal !== null) throw otherError(refusal);
     this.#shared.checkServerId(command.serverId);
+    this.#shared.registry.checkOwner({
+      uuid: printable(this.#statements.user.replicaUuid, 64),
+      account: this.login.account.name,
+      address: this.#connection.peer,
+    });
     this.#replica = command;
     this.#ok();
   }
@@ -261,7 +285,7 @@ export class ClientSession {
     }
     const dump = new Dump(
       this.#connection,
-      dumpOptions(command, this.#user, shared.identity.serverId),
+      dumpOptions(command, this.#statements.user, shared.identity.serverId),
       {
         platform: shared.platform,
         logger: this.#logger,
@@ -269,6 +293,7 @@ export class ClientSession {
         signal: shared.signal,
         formats: shared.formats,
         copies: shared.copies,
+        turns: shared.turns,
         writeTimeoutMs: shared.writeTimeoutMs,
         confirmMissing: (what) => shared.confirmMissing(what),
       },
@@ -277,12 +302,13 @@ export class ClientSession {
     this.#command = command.kind === "binlog-dump" ? "Binlog Dump" : "Binlog Dump GTID";
     shared.counters.dumps++;
     try {
+      this.#input.beginDump();
       void this.#watchInput();
       await shared.registry.enter(
         {
           connectionId: this.id,
           serverId: command.serverId,
-          uuid: printable(this.#user.replicaUuid, 64),
+          uuid: printable(this.#statements.user.replicaUuid, 64),
           address: this.#connection.peer,
           account: this.login.account.name,
           attributes: this.login.attributes,
@@ -346,7 +372,7 @@ export class ClientSession {
       id: this.id,
       user: this.login.account.name,
       address: this.#connection.peer,
-      database: this.#database,
+      database: this.#statements.database,
       command: this.#command,
       seconds: Math.floor((this.#shared.platform.clock.mono() - this.#sinceMs) / 1000),
       state,
@@ -358,12 +384,13 @@ export class ClientSession {
     const replica = this.#replica;
     if (replica === null) return null;
     const host = printable(replica.host, 255);
-    const uuid = printable(this.#user.replicaUuid, 64);
+    const uuid = printable(this.#statements.user.replicaUuid, 64);
     return { serverId: replica.serverId, uuid, host, port: replica.port };
   }
 
   #fail(error: unknown): void {
     if (error instanceof PacketTooLarge) this.#lastWords(packetTooLarge());
+    else if (error instanceof MysqlError) this.#lastWords(error);
     else if (error instanceof MalformedBytes) this.#lastWords(packetsOutOfOrder());
     else if (!(error instanceof ConnectionLost) && !this.#closed.signal.aborted) {
       const message = error instanceof Error ? error.message : String(error);
@@ -377,10 +404,4 @@ export class ClientSession {
   #lastWords(error: MysqlError): void {
     if (this.#dump === null) this.#connection.writePacket(encodeErr(error));
   }
-}
-
-/** "host:port" or "[host]:port" without the port. */
-export function hostOf(peer: string): string {
-  const colon = peer.lastIndexOf(":");
-  return printable(colon < 0 ? peer : peer.slice(0, colon).replace(/^\[|\]$/g, ""), 64);
 }

@@ -5,9 +5,13 @@
  */
 import { printable } from "../base/logger.ts";
 import { missingPrivilege, unknownVariable } from "../mysql/errors.ts";
-import { evaluate, parseExpression, userName, variableName } from "./select.ts";
+import { evaluate } from "./evaluate.ts";
+import type { Scope } from "./evaluated.ts";
+import { parseExpression, userName, variableName } from "./expression.ts";
+import { fieldScope } from "./select.ts";
 import type { SqlCursor } from "./sql.ts";
 import type { StatementContext } from "./statements.ts";
+import type { Value } from "./value.ts";
 import { isSettable } from "./variables.ts";
 
 const MAX_ASSIGNMENTS = 64;
@@ -15,13 +19,15 @@ const MAX_ASSIGNMENTS = 64;
 /** The word SET was taken. */
 export async function runSet(cursor: SqlCursor, context: StatementContext): Promise<null> {
   if (setTransaction(cursor)) return null;
-  const assigned: [name: string, value: string | null][] = [];
+  const scope = fieldScope(context);
+  const assigned: [name: string, value: Value][] = [];
   do {
     if (assigned.length >= MAX_ASSIGNMENTS) cursor.fail();
-    const user = await assignment(cursor, context);
+    const user = await assignment(cursor, scope);
     if (user !== null) assigned.push(user);
   } while (cursor.acceptSymbol(","));
   cursor.expectEnd();
+  if (context.describing) return null;
   for (const [name, value] of assigned) context.user.set(name, value);
   return null;
 }
@@ -35,10 +41,7 @@ function setTransaction(cursor: SqlCursor): boolean {
 }
 
 /** The user variable that it sets, or null for any other. */
-async function assignment(
-  cursor: SqlCursor,
-  context: StatementContext,
-): Promise<[string, string | null] | null> {
+async function assignment(cursor: SqlCursor, scope: Scope): Promise<[string, Value] | null> {
   if (cursor.accept("NAMES") || cursor.accept("CHARACTER", "SET") || cursor.accept("CHARSET")) {
     skipValue(cursor);
     if (cursor.accept("COLLATE")) skipValue(cursor);
@@ -47,7 +50,7 @@ async function assignment(
   if (cursor.acceptSymbol("@")) {
     const name = userName(cursor);
     equals(cursor);
-    return [name, await userValue(cursor, context)];
+    return [name, (await evaluate(parseExpression(cursor), scope)).value];
   }
   const global = ["GLOBAL", "PERSIST", "PERSIST_ONLY"];
   let name: string;
@@ -61,7 +64,7 @@ async function assignment(
   }
   equals(cursor);
   if (!isSettable(name)) throw unknownVariable(printable(name, 64));
-  await sessionValue(cursor, context);
+  await sessionValue(cursor, scope);
   return null;
 }
 
@@ -73,15 +76,11 @@ function equals(cursor: SqlCursor): void {
   if (!cursor.acceptSymbol("=")) cursor.expectSymbol(":=");
 }
 
-async function userValue(cursor: SqlCursor, context: StatementContext): Promise<string | null> {
-  return (await evaluate(parseExpression(cursor), context)).value;
-}
-
 /** Its value is not kept: a word such as ON or DEFAULT, or an expression. */
-async function sessionValue(cursor: SqlCursor, context: StatementContext): Promise<void> {
+async function sessionValue(cursor: SqlCursor, scope: Scope): Promise<void> {
   const call = cursor.symbol("(", 1);
   if (cursor.peek()?.kind === "word" && !call) cursor.take();
-  else await evaluate(parseExpression(cursor), context);
+  else await evaluate(parseExpression(cursor), scope);
 }
 
 function skipValue(cursor: SqlCursor): void {

@@ -4,6 +4,7 @@ import type { Logger } from "../base/logger.ts";
 import type { TlsInfo } from "../platform/net.ts";
 import type { Platform } from "../platform/platform.ts";
 import type { FileFormats } from "./file-formats.ts";
+import type { LoopTurns } from "./loop-turns.ts";
 import type { ReplicaRegistry } from "./replica-registry.ts";
 import type { ClientSession } from "./session.ts";
 import type { Missing } from "./start-position.ts";
@@ -11,6 +12,7 @@ import type { ProcessInfo, RegisteredReplica } from "./statements.ts";
 import type { BinlogStream } from "./stream.ts";
 import type { StreamSignal } from "./stream-signal.ts";
 import type { VariableContext } from "./variables.ts";
+import type { WorkRates } from "./work.ts";
 
 export interface ServerIdentity {
   /** This node's own, random and stored; never the source's. */
@@ -43,7 +45,11 @@ export interface ServerShared {
   readonly counters: ServerCounters;
   /** For bytes that cannot be shared, of all dumps. */
   readonly copies: BufferPool;
+  readonly turns: LoopTurns;
+  /** What accounts have spent lately. */
+  readonly rates: WorkRates;
   readonly idleTimeoutMs: number;
+  readonly commandTimeoutMs: number;
   readonly writeTimeoutMs: number;
   version(): string;
   variables(): Promise<VariableContext>;

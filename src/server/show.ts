@@ -3,13 +3,27 @@
  * their types are a 9.7 server's; the names that 9.7 dropped (SHOW MASTER STATUS, SHOW SLAVE
  * HOSTS, …) are answered too, since old replicas and tools know only those.
  */
-import { bigIntColumn, type Column, intColumn, type Row, textColumn } from "../mysql/result-set.ts";
+import {
+  bigIntColumn,
+  type Column,
+  intColumn,
+  type Row,
+  TYPE_STRING,
+  textColumn,
+} from "../mysql/result-set.ts";
 import { showBinlogEvents } from "./binlog-events.ts";
+import { CHARACTER_SETS, COLLATIONS } from "./collations.ts";
+import { evaluate } from "./evaluate.ts";
+import type { Scope } from "./evaluated.ts";
+import { parseExpression } from "./expression.ts";
+import { gtidText } from "./gtid-text.ts";
 import { REPLICA_STATUS_COLUMNS } from "./replica-status-columns.ts";
-import type { SelectResult } from "./select.ts";
+import { fieldScope, type SelectResult } from "./select.ts";
 import { isLike, type SqlCursor } from "./sql.ts";
 import type { StatementContext } from "./statements.ts";
-import { allVariables, withNewlines } from "./variables.ts";
+import { describeTable, showOfTable } from "./tables.ts";
+import { truthOf } from "./value.ts";
+import { allVariables, gtidVariable, withNewlines } from "./variables.ts";
 
 type Show = (cursor: SqlCursor, context: StatementContext) => SelectResult | Promise<SelectResult>;
 
@@ -39,6 +53,18 @@ const TABLE: readonly (readonly [words: readonly string[], show: Show])[] = [
   [["SCHEMAS"], (cursor) => empty(cursor, "Database")],
   [["TABLES"], (cursor) => empty(cursor, "Tables")],
   [["FULL", "TABLES"], (cursor) => empty(cursor, "Tables", "Table_type")],
+  [["COLLATION"], collations],
+  [["CHARACTER", "SET"], characterSets],
+  [["CHARSET"], characterSets],
+  [["CREATE", "TABLE"], describeTable],
+  [["CREATE", "VIEW"], describeTable],
+  [["FULL", "COLUMNS"], showOfTable],
+  [["FULL", "FIELDS"], showOfTable],
+  [["COLUMNS"], showOfTable],
+  [["FIELDS"], showOfTable],
+  [["INDEX"], showOfTable],
+  [["INDEXES"], showOfTable],
+  [["KEYS"], showOfTable],
   [["ENGINES"], engines],
   [["PLUGINS"], (cursor) => empty(cursor, "Name", "Status", "Type", "Library", "License")],
   [["GRANTS"], grants],
@@ -55,7 +81,10 @@ export async function runShow(cursor: SqlCursor, context: StatementContext): Pro
 const positionColumn = (name: string): Column => bigIntColumn(name, 21, 0xa1);
 const nameColumn = (name: string, length: number): Column => textColumn(name, length, 1);
 
-function binaryLogStatus(cursor: SqlCursor, context: StatementContext): SelectResult {
+async function binaryLogStatus(
+  cursor: SqlCursor,
+  context: StatementContext,
+): Promise<SelectResult> {
   cursor.expectEnd();
   const columns = [
     nameColumn("File", 2048),
@@ -66,7 +95,7 @@ function binaryLogStatus(cursor: SqlCursor, context: StatementContext): SelectRe
   ];
   const file = context.stream.files.at(-1);
   if (file === undefined) return { columns, rows: [] };
-  const executed = withNewlines(context.stream.executed.toString());
+  const executed = withNewlines(await gtidText(context.stream.executed, context.work));
   return { columns, rows: [[file.name, String(file.size), "", "", executed]] };
 }
 
@@ -150,60 +179,92 @@ function processList(cursor: SqlCursor, context: StatementContext): SelectResult
 }
 
 async function variables(cursor: SqlCursor, context: StatementContext): Promise<SelectResult> {
-  return nameValue(cursor, allVariables(await context.variables()));
+  const all = await context.variables();
+  const result = await nameValue(cursor, context, allVariables(all));
+  const rows: Row[] = [];
+  for (const row of result.rows) {
+    const set = gtidVariable(row[0]!, all.stream);
+    rows.push(set === null ? row : [row[0]!, withNewlines(await gtidText(set, context.work))]);
+  }
+  return { columns: result.columns, rows };
 }
 
-function status(cursor: SqlCursor, context: StatementContext): SelectResult {
-  return nameValue(
-    cursor,
-    [...context.status()].sort(([a], [b]) => (a < b ? -1 : 1)),
-  );
+function status(cursor: SqlCursor, context: StatementContext): Promise<SelectResult> {
+  const sorted = [...context.status()].sort(([a], [b]) => (a < b ? -1 : 1));
+  return nameValue(cursor, context, sorted);
 }
 
-function nameValue(cursor: SqlCursor, all: readonly (readonly [string, string])[]): SelectResult {
-  const matches = filter(cursor);
-  cursor.expectEnd();
-  return {
-    columns: [textColumn("Variable_name", 256, 0x1001), textColumn("Value", 4096)],
-    rows: all.filter(([name]) => matches(name)),
-  };
+function nameValue(
+  cursor: SqlCursor,
+  context: StatementContext,
+  rows: readonly Row[],
+): Promise<SelectResult> {
+  const columns = [textColumn("Variable_name", 256, 0x1001), textColumn("Value", 4096)];
+  return filtered(cursor, context, { columns, rows });
 }
 
-/** LIKE 'x', or WHERE Variable_name {= 'x' | LIKE 'x' | IN ('x', …)} [OR …]. */
-function filter(cursor: SqlCursor): (name: string) => boolean {
+/** LIKE a pattern for the first column, or WHERE with any expression over the columns. */
+async function filtered(
+  cursor: SqlCursor,
+  context: StatementContext,
+  { columns, rows }: SelectResult,
+): Promise<SelectResult> {
   if (cursor.accept("LIKE")) {
     const pattern = cursor.string();
-    return (name) => isLike(name, pattern);
+    cursor.expectEnd();
+    context.work.spend(rows.length);
+    return { columns, rows: rows.filter(([name]) => isLike(name ?? "", pattern)) };
   }
-  if (!cursor.accept("WHERE")) return () => true;
-  const tests: ((name: string) => boolean)[] = [];
-  const grouped = cursor.acceptSymbol("(");
-  do {
-    if (cursor.name().toUpperCase() !== "VARIABLE_NAME") cursor.fail();
-    if (cursor.accept("LIKE")) {
-      const pattern = cursor.string();
-      tests.push((name) => isLike(name, pattern));
-    } else {
-      const names = cursor.accept("IN") ? stringList(cursor) : [equalTo(cursor)];
-      const wanted = new Set(names.map((name) => name.toLowerCase()));
-      tests.push((name) => wanted.has(name.toLowerCase()));
-    }
-  } while (cursor.accept("OR"));
-  if (grouped) cursor.expectSymbol(")");
-  return (name) => tests.some((test) => test(name));
+  const where = cursor.accept("WHERE") ? parseExpression(cursor) : null;
+  cursor.expectEnd();
+  if (where === null) return { columns, rows };
+  const names = columns.map(({ name }) => name.toUpperCase());
+  const scope = fieldScope(context);
+  const kept: Row[] = [];
+  for (const row of rows) {
+    const values = new Map(names.map((name, i) => [name, row[i] ?? null] as const));
+    const inRow: Scope = { ...scope, clause: "where clause", columns: values };
+    if (truthOf((await evaluate(where, inRow)).value) === true) kept.push(row);
+  }
+  return { columns, rows: kept };
 }
 
-function equalTo(cursor: SqlCursor): string {
-  cursor.expectSymbol("=");
-  return cursor.string();
+function collations(cursor: SqlCursor, context: StatementContext): Promise<SelectResult> {
+  const columns = [
+    nameColumn("Collation", 256),
+    nameColumn("Charset", 256),
+    bigIntColumn("Id", 20, 0xa1),
+    nameColumn("Default", 12),
+    nameColumn("Compiled", 12),
+    intColumn("Sortlen", 10),
+    { ...nameColumn("Pad_attribute", 36), type: TYPE_STRING },
+  ];
+  const rows = COLLATIONS.map(({ name, charset, id, isDefault, sortLength, padsSpace }) => [
+    name,
+    charset,
+    String(id),
+    isDefault ? "Yes" : "",
+    "Yes",
+    String(sortLength),
+    padsSpace ? "PAD SPACE" : "NO PAD",
+  ]);
+  return filtered(cursor, context, { columns, rows });
 }
 
-function stringList(cursor: SqlCursor): string[] {
-  cursor.expectSymbol("(");
-  const out = [cursor.string()];
-  while (cursor.acceptSymbol(",")) out.push(cursor.string());
-  cursor.expectSymbol(")");
-  return out;
+function characterSets(cursor: SqlCursor, context: StatementContext): Promise<SelectResult> {
+  const columns = [
+    nameColumn("Charset", 256),
+    nameColumn("Description", 8192),
+    nameColumn("Default collation", 256),
+    intColumn("Maxlen", 10),
+  ];
+  const rows = CHARACTER_SETS.map(({ name, description, defaultCollation, maxBytes }) => [
+    name,
+    description,
+    defaultCollation,
+    String(maxBytes),
+  ]);
+  return filtered(cursor, context, { columns, rows });
 }
 
 /** Nothing here warns. */

@@ -25,11 +25,16 @@ const BLANK = /\s/;
 const WORD_START = /[A-Za-z_$\u0080-\uffff]/;
 const WORD = /[A-Za-z0-9_$\u0080-\uffff]/;
 const DIGIT = /[0-9]/;
+const NUMBER = /[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?/y;
 
 export class SqlCursor {
   readonly #sql: string;
   readonly #tokens: readonly Token[];
   #at = 0;
+  /** `?` of a prepared statement that were taken so far. */
+  parameters = 0;
+  /** False in a plain query, where a `?` is a syntax error. */
+  allowsParameters = false;
 
   constructor(sql: string) {
     this.#sql = sql;
@@ -104,6 +109,27 @@ export class SqlCursor {
     const token = this.peek();
     if (token?.kind !== "number" || !/^[0-9]{1,15}$/.test(token.text)) this.fail();
     return Number(this.take().text);
+  }
+
+  /** Goes behind the next such word outside of parentheses; false, and to nowhere, without one. */
+  skipTo(word: string): boolean {
+    let depth = 0;
+    for (let ahead = 0; this.peek(ahead) !== undefined; ahead++) {
+      if (this.symbol("(", ahead)) depth++;
+      else if (this.symbol(")", ahead)) depth--;
+      else if (depth <= 0 && this.word(ahead) === word) {
+        this.#at += ahead + 1;
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** Takes a `?` and gives its number. */
+  parameter(): number {
+    if (!this.allowsParameters) this.fail();
+    this.expectSymbol("?");
+    return this.parameters++;
   }
 
   expectEnd(): void {
@@ -188,12 +214,13 @@ function readToken(sql: string, start: number): Token | null {
   if (char === "`") return readQuoted(sql, start, char, "quoted");
   let end = start;
   if (DIGIT.test(char)) {
-    while (end < sql.length && (DIGIT.test(sql[end]!) || sql[end] === ".")) end++;
+    NUMBER.lastIndex = start;
+    end += NUMBER.exec(sql)?.[0].length ?? 1;
     if (end < sql.length && WORD_START.test(sql[end]!)) return wordToken(sql, start);
     return { kind: "number", text: sql.slice(start, end), start, end };
   }
   if (WORD_START.test(char)) return wordToken(sql, start);
-  for (const symbol of ["@@", ":=", "<=", ">=", "<>", "!="]) {
+  for (const symbol of SYMBOLS) {
     if (sql.startsWith(symbol, start)) {
       return { kind: "symbol", text: symbol, start, end: start + symbol.length };
     }
@@ -206,6 +233,9 @@ function wordToken(sql: string, start: number): Token {
   while (end < sql.length && WORD.test(sql[end]!)) end++;
   return { kind: "word", text: sql.slice(start, end), start, end };
 }
+
+/** Longer ones come first. */
+const SYMBOLS = ["<=>", "@@", ":=", "<=", ">=", "<>", "!=", "||", "&&"];
 
 const ESCAPES: ReadonlyMap<string, string> = new Map([
   ["n", "\n"],

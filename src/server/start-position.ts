@@ -23,6 +23,7 @@ import type { GtidSet } from "../gtid/gtid-set.ts";
 import { sidUuid } from "../gtid/sid.ts";
 import {
   fatalDumpError,
+  MESSAGE_MAX_BYTES,
   type MysqlError,
   moreGtids,
   positionBelowFour,
@@ -81,6 +82,8 @@ export interface StartOptions {
   confirmMissing(what: Missing): Promise<boolean>;
   /** Resolves when the stream has advanced (true) or it was waited for long enough (false). */
   waitForMore(): Promise<boolean>;
+  /** Awaited between pieces of work with large sets. */
+  turn(): Promise<void>;
 }
 
 type Choice =
@@ -132,11 +135,11 @@ async function confirmed(
   options: StartOptions,
 ): Promise<{ file: BinlogFile; position: number }> {
   for (;;) {
-    let choice = choose(stream, request);
+    let choice = await choose(stream, request, options);
     if (choice.kind === "file") return choice;
     const { error, side } = choice;
     if (error !== null && (await options.confirmMissing(side).catch(() => false))) {
-      choice = choose(stream, request);
+      choice = await choose(stream, request, options);
       if (choice.kind === "file") return choice;
       // Meanwhile the stream went on: what is missing now may be at the other end, and others have it.
       if (choice.error !== null && choice.side !== side) continue;
@@ -146,9 +149,15 @@ async function confirmed(
   }
 }
 
-function choose(stream: BinlogStream, request: DumpRequest): Choice {
+async function choose(
+  stream: BinlogStream,
+  request: DumpRequest,
+  options: StartOptions,
+): Promise<Choice> {
   if (request.file !== "") return chooseNamed(stream, request);
-  if (request.gtids !== null) return chooseByGtid(stream, request.gtids, request.position);
+  if (request.gtids !== null) {
+    return chooseByGtid(stream, request.gtids, request.position, options);
+  }
   const first = stream.files.find((file) => file.epoch === stream.epoch);
   if (first === undefined) return absent(null, "a first file", "newer");
   return checkSize(first, request.position);
@@ -183,41 +192,57 @@ function checkSize(file: BinlogFile, position: number): Choice {
   return absent(positionBeyondFile(), `position ${position}`, "newer");
 }
 
-function chooseByGtid(stream: BinlogStream, gtids: GtidSet, position: number): Choice {
+async function chooseByGtid(
+  stream: BinlogStream,
+  gtids: GtidSet,
+  position: number,
+  options: StartOptions,
+): Promise<Choice> {
   if (hasMore(stream, gtids)) {
     return absent(moreGtids(), "transactions that the replica has", "newer");
   }
   if (!gtids.containsSet(stream.purged)) {
     const missing = stream.purged.subtract(gtids);
-    const error = purgedGtids(gtids.toString(), missing.toString());
-    return absent(error, "purged transactions", "older");
+    return absent(purgedGtids(shown(gtids), shown(missing)), "purged transactions", "older");
   }
   const files = stream.files.filter((file) => file.epoch === stream.epoch);
   if (files.length === 0) return absent(null, "a first file", "newer");
-  const at = newestFileWithin(files, gtids);
+  const at = await newestFileWithin(files, gtids, options);
   if (at >= 0) return checkSize(files[at]!, position);
   const missing = files[0]!.gtidsBefore.subtract(gtids);
-  const error = purgedGtids(gtids.toString(), missing.toString());
+  const error = purgedGtids(shown(gtids), shown(missing));
   return absent(error, "transactions before the first file", "older");
 }
+
+/** Null when it cannot fit into an error: each interval has two characters or more. */
+function shown(set: GtidSet): string | null {
+  return 2 * set.intervalCount > MESSAGE_MAX_BYTES ? null : set.toString();
+}
+
+/** A look through more than that takes milliseconds. */
+const LARGE_SET_INTERVALS = 50_000;
 
 /** True when `gtids` has something of a source's uuid that this node does not have. */
 function hasMore(stream: BinlogStream, gtids: GtidSet): boolean {
   for (const sid of gtids.sids()) {
     if (!stream.sourceUuids.has(sidUuid(sid))) continue;
-    for (const { first, last } of gtids.intervals(sid)) {
-      if (!stream.executed.hasRange(sid, first, last)) return true;
-    }
+    if (!stream.executed.containsOf(gtids, sid)) return true;
   }
   return false;
 }
 
 /** What the stream had before each file only grows, so the files within the set come first. */
-function newestFileWithin(files: readonly BinlogFile[], gtids: GtidSet): number {
+async function newestFileWithin(
+  files: readonly BinlogFile[],
+  gtids: GtidSet,
+  { turn }: StartOptions,
+): Promise<number> {
+  const large = gtids.intervalCount > LARGE_SET_INTERVALS;
   let low = 0;
   let high = files.length;
   while (low < high) {
     const middle = (low + high) >>> 1;
+    if (large) await turn();
     if (gtids.containsSet(files[middle]!.gtidsBefore)) low = middle + 1;
     else high = middle;
   }

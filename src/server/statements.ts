@@ -5,7 +5,8 @@
  * An unknown statement is error 1064 and the connection lives.
  */
 import type { Logger } from "../base/logger.ts";
-import { type MysqlError, missingPrivilege } from "../mysql/errors.ts";
+import { MysqlError, missingPrivilege } from "../mysql/errors.ts";
+import type { Column } from "../mysql/result-set.ts";
 import type { Platform } from "../platform/platform.ts";
 import type { FileFormats } from "./file-formats.ts";
 import { runSelect, type SelectResult } from "./select.ts";
@@ -13,8 +14,11 @@ import { runSet } from "./set.ts";
 import { runShow } from "./show.ts";
 import { SqlCursor } from "./sql.ts";
 import type { BinlogStream } from "./stream.ts";
+import { describeTable } from "./tables.ts";
 import type { UserVariables } from "./user-variables.ts";
+import type { Value } from "./value.ts";
 import type { VariableContext } from "./variables.ts";
+import type { Work } from "./work.ts";
 
 /** A row of SHOW PROCESSLIST. */
 export interface ProcessInfo {
@@ -49,6 +53,12 @@ export interface StatementContext {
   readonly host: string;
   readonly database: string;
   readonly user: UserVariables;
+  /** What this statement has cost so far. */
+  readonly work: Work;
+  /** For the `?` of a prepared statement; null in a plain query, which has none. */
+  readonly parameters: readonly Value[] | null;
+  /** Only the columns are asked for: nothing may wait, or change anything. */
+  readonly describing: boolean;
   useDatabase(name: string): void;
   variables(): Promise<VariableContext>;
   /** Of SHOW STATUS: name and value. */
@@ -81,10 +91,25 @@ const TABLE: readonly (readonly [words: readonly string[], handler: Handler])[] 
   [["START", "TRANSACTION"], nothing],
   [["COMMIT"], nothing],
   [["ROLLBACK"], nothing],
+  // Nobody has locked any.
+  [["UNLOCK", "TABLES"], end],
+  [["UNLOCK", "TABLE"], end],
+  [["DESC"], describeTable],
+  [["DESCRIBE"], describeTable],
   [["PURGE"], refusal(missingPrivilege("SUPER or BINLOG_ADMIN"))],
   [["FLUSH"], refusal(missingPrivilege("RELOAD"))],
   [["RESET"], refusal(missingPrivilege("RELOAD"))],
 ];
+
+/** What can be run to see its columns: nothing of it has an effect while `describing`. */
+const DESCRIBED: ReadonlySet<Handler> = new Set<Handler>([
+  runSelect,
+  runShow,
+  runSet,
+  describeTable,
+]);
+/** Statements that a server does not take in the prepared protocol, by their first words. */
+const NOT_PREPARED: ReadonlySet<string> = new Set(["USE", "BEGIN", "START", "ROLLBACK", "UNLOCK"]);
 
 /** Throws the MysqlError that answers it. */
 export async function runStatement(
@@ -92,11 +117,39 @@ export async function runStatement(
   context: StatementContext,
 ): Promise<StatementResult> {
   const cursor = new SqlCursor(sql);
+  cursor.allowsParameters = context.parameters !== null;
   if (cursor.isEmpty) return emptyQuery();
+  return handlerOf(cursor)(cursor, context);
+}
+
+/** What a statement is called by is taken. */
+function handlerOf(cursor: SqlCursor): Handler {
   for (const [words, handler] of TABLE) {
-    if (cursor.accept(...words)) return handler(cursor, context);
+    if (cursor.accept(...words)) return handler;
   }
   return cursor.fail();
+}
+
+/** How a prepared statement looks: `context` must be a describing one. Throws as `runStatement`. */
+export async function describeStatement(
+  sql: string,
+  context: StatementContext,
+): Promise<{ readonly columns: readonly Column[]; readonly parameters: number }> {
+  const cursor = new SqlCursor(sql);
+  cursor.allowsParameters = true;
+  if (cursor.isEmpty) throw new MysqlError(1065, "42000", "Query was empty");
+  if (NOT_PREPARED.has(cursor.word())) {
+    throw new MysqlError(
+      1295,
+      "HY000",
+      "This command is not supported in the prepared statement protocol yet",
+    );
+  }
+  const handler = handlerOf(cursor);
+  // Others have no result, and do something.
+  if (!DESCRIBED.has(handler)) return { columns: [], parameters: 0 };
+  const result = await handler(cursor, context);
+  return { columns: result?.columns ?? [], parameters: cursor.parameters };
 }
 
 /** Comments alone: nothing to do, as a server answers a client's `/* ping *\/`. */
@@ -116,6 +169,11 @@ function kill(cursor: SqlCursor, context: StatementContext): null {
   const id = cursor.integer();
   cursor.expectEnd();
   context.kill(id);
+  return null;
+}
+
+function end(cursor: SqlCursor): null {
+  cursor.expectEnd();
   return null;
 }
 

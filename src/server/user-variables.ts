@@ -5,6 +5,8 @@
  */
 import type { Checksum } from "../binlog/control-events.ts";
 import { otherError } from "../mysql/errors.ts";
+import type { ClientShare } from "./client-budget.ts";
+import { NULL, textOf, type Value } from "./value.ts";
 
 const MAX_VARIABLES = 64;
 const MAX_VALUE_LENGTH = 64 * 1024;
@@ -12,25 +14,43 @@ const MAX_VALUE_LENGTH = 64 * 1024;
 const MIN_HEARTBEAT_MS = 10;
 const MAX_HEARTBEAT_MS = 24 * 60 * 60 * 1000;
 
-export class UserVariables {
-  readonly #values = new Map<string, string | null>();
+/** Beside its text: the entry and its name. */
+const ENTRY_BYTES = 256;
 
-  get(name: string): string | null {
-    return this.#values.get(name.toLowerCase()) ?? null;
+export class UserVariables {
+  readonly #values = new Map<string, Value>();
+  readonly #share: Pick<ClientShare, "hold" | "release">;
+
+  constructor(share: Pick<ClientShare, "hold" | "release">) {
+    this.#share = share;
   }
 
-  set(name: string, value: string | null): void {
+  /** As text; null for NULL and for one that was never set. */
+  get(name: string): string | null {
+    return textOf(this.valueOf(name));
+  }
+
+  valueOf(name: string): Value {
+    return this.#values.get(name.toLowerCase()) ?? NULL;
+  }
+
+  set(name: string, value: Value): void {
     const key = name.toLowerCase();
     if (this.#values.size >= MAX_VARIABLES && !this.#values.has(key)) {
       throw otherError(`More than ${MAX_VARIABLES} user variables`);
     }
-    if (key.length > 64 || (value?.length ?? 0) > MAX_VALUE_LENGTH) {
+    if (key.length > 64 || lengthOf(value) > MAX_VALUE_LENGTH) {
       throw otherError("User variable is too long");
     }
+    const old = this.#values.get(key);
+    const before = old === undefined ? 0 : heldBytes(old);
+    this.#share.hold(heldBytes(value) - before);
+    this.#share.release(before - heldBytes(value));
     this.#values.set(key, value);
   }
 
   clear(): void {
+    for (const value of this.#values.values()) this.#share.release(heldBytes(value));
     this.#values.clear();
   }
 
@@ -62,4 +82,12 @@ export class UserVariables {
   get isMariadb(): boolean {
     return this.get("mariadb_slave_capability") !== null;
   }
+}
+
+function heldBytes(value: Value): number {
+  return ENTRY_BYTES + 2 * lengthOf(value);
+}
+
+function lengthOf(value: Value): number {
+  return value.kind === "text" ? value.value.length : 0;
 }

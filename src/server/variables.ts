@@ -6,10 +6,11 @@
 
 import type { Checksum } from "../binlog/control-events.ts";
 import { formatFileName } from "../binlog/file-view.ts";
+import type { GtidSet } from "../gtid/gtid-set.ts";
 import type { BinlogStream } from "./stream.ts";
 
 export type VariableValue =
-  | { readonly kind: "text"; readonly value: string }
+  | { readonly kind: "text"; readonly value: string | null }
   | { readonly kind: "number"; readonly value: string }
   /** 1 or 0 in a SELECT, ON or OFF in SHOW VARIABLES. */
   | { readonly kind: "boolean"; readonly value: boolean };
@@ -28,7 +29,7 @@ export interface VariableContext {
   readonly checksum: Checksum;
 }
 
-const text = (value: string): VariableValue => ({ kind: "text", value });
+const text = (value: string | null): VariableValue => ({ kind: "text", value });
 const number = (value: number): VariableValue => ({ kind: "number", value: String(value) });
 const flag = (value: boolean): VariableValue => ({ kind: "boolean", value });
 
@@ -61,11 +62,12 @@ const TABLE: ReadonlyMap<string, Variable> = new Map<string, Variable>([
   ["default_storage_engine", () => text("InnoDB")],
   ["enforce_gtid_consistency", () => text("ON")],
   ["foreign_key_checks", () => flag(true)],
-  ["gtid_executed", ({ stream }) => text(withNewlines(stream.executed.toString()))],
+  // Their text comes from `gtidVariable`.
+  ["gtid_executed", () => text("")],
   ["gtid_mode", () => text("ON")],
   ["gtid_next", () => text("AUTOMATIC")],
   ["gtid_owned", () => text("")],
-  ["gtid_purged", ({ stream }) => text(withNewlines(stream.purged.toString()))],
+  ["gtid_purged", () => text("")],
   ["have_openssl", ({ haveTls }) => text(haveTls ? "YES" : "DISABLED")],
   ["have_ssl", ({ haveTls }) => text(haveTls ? "YES" : "DISABLED")],
   ["hostname", ({ hostname }) => text(hostname)],
@@ -92,7 +94,7 @@ const TABLE: ReadonlyMap<string, Variable> = new Map<string, Variable>([
   ["query_cache_type", () => text("OFF")],
   ["read_only", () => flag(true)],
   ["replica_net_timeout", () => number(60)],
-  ["report_host", () => text("")],
+  ["report_host", () => text(null)],
   ["report_port", ({ port }) => number(port)],
   ["require_secure_transport", ({ requireTls }) => flag(requireTls)],
   ["server_id", ({ serverId }) => number(serverId)],
@@ -156,6 +158,13 @@ function fileBase(stream: BinlogStream): string {
   return name.slice(0, name.lastIndexOf("."));
 }
 
+/** The set that a variable shows, which may be large: to be made text in pieces. */
+export function gtidVariable(name: string, stream: BinlogStream): GtidSet | null {
+  const key = name.toLowerCase();
+  if (key === "gtid_executed") return stream.executed;
+  return key === "gtid_purged" ? stream.purged : null;
+}
+
 /** Null for a variable that a 9.7 source with binraft's abilities would not have. */
 export function systemVariable(name: string, context: VariableContext): VariableValue | null {
   return TABLE.get(name.toLowerCase())?.(context) ?? null;
@@ -166,12 +175,12 @@ export function isSettable(name: string): boolean {
   return TABLE.has(key) || ONLY_SET.has(key);
 }
 
-/** In the order of SHOW VARIABLES. */
+/** In the order of SHOW VARIABLES; GTID sets are empty, see `gtidVariable`. */
 export function allVariables(context: VariableContext): [name: string, value: string][] {
   return [...TABLE].map(([name, variable]) => [name, shown(variable(context))]);
 }
 
 function shown(value: VariableValue): string {
   if (value.kind === "boolean") return value.value ? "ON" : "OFF";
-  return value.value;
+  return value.value ?? "";
 }

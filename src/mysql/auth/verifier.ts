@@ -38,8 +38,8 @@ export function createVerifiers(
 }
 
 /**
- * For a user that does not exist. `secret` is random, made at start: the same name always gets
- * the same plugin, as a real account would. `someNative` is true when any real account has a
+ * For a user that does not exist. `secret` is random and kept over restarts: the same name always
+ * gets the same plugin, as a real account would. `someNative` is true when any real account has a
  * native verifier; half of the unknown names then seem to have one too.
  */
 export function fakeVerifiers(

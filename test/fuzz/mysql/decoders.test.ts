@@ -16,6 +16,7 @@ import {
   decodeLoginOrTlsRequest,
 } from "../../../src/mysql/handshake.ts";
 import { PacketDecoder } from "../../../src/mysql/packet.ts";
+import { decodeBinding } from "../../../src/mysql/prepared.ts";
 import { decodeEof, decodeErr, decodeOk } from "../../../src/mysql/response.ts";
 import {
   encodeResultSet,
@@ -95,6 +96,18 @@ for (const capabilities of [0, 0xffffffff]) {
     else if (bytes[0] === 0xfe) decodeEof(bytes);
     else decodeOk(bytes, capabilities);
   });
+  // Two parameters: an integer and a text, as a client binds them; and with a name before each.
+  const bindings = [
+    "0001080006fd00012a0000000000000002686900",
+    "02000108000006fd00000001782a000000000000000268690a",
+    "0200010a000004e4070b1cfc0000026869",
+    "03",
+  ].map((hex) => Uint8Array.from(Buffer.from(hex, "hex")));
+  for (const parameters of [0, 1, 2, 9]) {
+    fuzz(`bindings of ${parameters} with capabilities ${hex}`, bindings, (bytes) =>
+      decodeBinding(bytes, 8, parameters, [8], () => null, capabilities),
+    );
+  }
   const result = encodeResultSet([textColumn("a"), textColumn("b")], [["1", null]], capabilities);
   fuzz(`result set with capabilities ${hex}`, result, (bytes) => {
     const limits = { maxColumns: 100, maxRows: 100, maxBytes: 10_000 };

@@ -91,8 +91,26 @@ test("simple commands", () => {
   assert.deepEqual(decodeCommand(fromHex("047400"), 0), { kind: "field-list", table: "t" });
   assert.deepEqual(decodeCommand(fromHex("0c07000000"), 0), { kind: "kill", connectionId: 7 });
   assert.deepEqual(decodeCommand(fromHex("1641"), 0), { kind: "prepare", sql: "A" });
+  assert.deepEqual(decodeCommand(fromHex("1707000000080100000041"), 0), {
+    kind: "execute",
+    statementId: 7,
+    flags: 8,
+    rest: Uint8Array.of(0x41),
+  });
+  assert.deepEqual(decodeCommand(fromHex("180700000002004142"), 0), {
+    kind: "long-data",
+    statementId: 7,
+    parameter: 2,
+    bytes: fromHex("4142"),
+  });
+  for (const [hex, kind] of [
+    ["1907000000", "close-statement"],
+    ["1a07000000", "reset-statement"],
+  ] as const) {
+    assert.deepEqual(decodeCommand(fromHex(hex), 0), { kind, statementId: 7 });
+  }
   assert.deepEqual(decodeCommand(fromHex("1b0100"), 0), { kind: "set-option", option: 1 });
-  for (const code of [0, 5, 6, 7, 8, 10, 11, 13, 15, 16, 19, 20, 23, 32, 255]) {
+  for (const code of [0, 5, 6, 7, 8, 10, 11, 13, 15, 16, 19, 20, 32, 255]) {
     assert.deepEqual(decodeCommand(Uint8Array.of(code, 1, 2), 0), { kind: "unknown", code });
   }
 });

@@ -10,6 +10,7 @@ import {
   type FrameCodec,
   frameCodec,
 } from "../../../src/mysql/compressed-frame.ts";
+import { PacketTooLarge } from "../../../src/mysql/packet.ts";
 
 const zlib = frameCodec(nodeCompress, "zlib", 0)!;
 const zstd = frameCodec(nodeCompress, "zstd", 3)!;
@@ -102,4 +103,18 @@ test("a codec that does not check the length is checked", () => {
   const decoder = new CompressedFrameDecoder(careless);
   decoder.push(Uint8Array.of(2, 0, 0, 0, 3, 0, 0, 7, 7));
   assert.throws(() => decoder.next(), MalformedBytes);
+});
+
+test("a frame above the cap is refused in its header, however small it was sent", () => {
+  const body = zlib.compress(new Uint8Array(100_000));
+  const frame = Uint8Array.of(body.length, 0, 0, 0, 0xa0, 0x86, 0x01, ...body);
+  const decoder = new CompressedFrameDecoder(zlib);
+  decoder.maxFrameBytes = 65_536;
+  decoder.push(frame.subarray(0, 6));
+  assert.equal(decoder.announcedBytes, 0);
+  assert.equal(decoder.next(), null);
+  decoder.push(frame.subarray(6, 7));
+  assert.equal(decoder.announcedBytes, 100_000);
+  assert.equal(decoder.isComplete, false);
+  assert.throws(() => decoder.next(), PacketTooLarge);
 });

@@ -7,6 +7,7 @@ import {
   PACKET_MAX_BYTES,
   PacketDecoder,
   PacketTooLarge,
+  PayloadRefused,
 } from "../../../src/mysql/packet.ts";
 
 function decodeAll(decoder: PacketDecoder, pieces: Iterable<Uint8Array>): Uint8Array[] {
@@ -144,4 +145,50 @@ test("payloads that were handed out are never overwritten", () => {
   }
   assert.equal(kept.length, 200);
   for (const { view, copy } of kept) assert.deepEqual(view, copy);
+});
+
+test("one command may be longer than all others, once it is admitted", () => {
+  const admitted: number[] = [];
+  const make = (): PacketDecoder => {
+    const decoder = new PacketDecoder(10);
+    const admit = (bytes: number): void => {
+      admitted.push(bytes);
+      if (bytes > 50) throw new RangeError("too much");
+    };
+    decoder.largeCommand = { code: 0x1e, maxBytes: 100, admit };
+    return decoder;
+  };
+  const packet = (code: number, length: number): Uint8Array =>
+    framePackets([new Uint8Array(length).fill(code)], 0).parts[0]!;
+  const long = make();
+  // Byte by byte: asked once, and not before the first byte of the payload.
+  const bytes = packet(0x1e, 40);
+  for (const [i, byte] of bytes.entries()) {
+    long.push(Uint8Array.of(byte));
+    const payload = long.next();
+    assert.equal(payload?.length ?? 0, i === bytes.length - 1 ? 40 : 0);
+    assert.deepEqual(admitted, i < 4 ? [] : [40]);
+  }
+  for (const [code, length, why] of [
+    [0x03, 40, PacketTooLarge],
+    [0x1e, 101, PacketTooLarge],
+    [0x1e, 60, RangeError],
+  ] as const) {
+    const decoder = make();
+    const refused = packet(code, length);
+    for (const byte of refused.subarray(0, -1)) {
+      decoder.push(Uint8Array.of(byte));
+      assert.equal(decoder.next(), null);
+      assert.ok(decoder.bufferedBytes <= 5, "what is refused is not kept");
+    }
+    decoder.push(refused.subarray(-1));
+    assert.throws(
+      () => decoder.next(),
+      (error) => error instanceof PayloadRefused && error.reason instanceof why,
+    );
+    assert.equal(decoder.sequence, 1, "the answer has its number");
+    decoder.sequence = 0;
+    decoder.push(packet(0x03, 4));
+    assert.equal(decoder.next()!.length, 4, "what follows can be read");
+  }
 });

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { type Logger, silentLogger } from "../../../src/base/logger.ts";
 import { waitFor } from "../../support/wait-for.ts";
 import { type DumpReader, dump, serve } from "./harness.ts";
 import { FileMaker, SOURCE } from "./make-file.ts";
@@ -53,4 +54,41 @@ test("neededFrom does not remember a tool that reads to the end", async () => {
   assert.equal(tool.end, "EOF");
   await waitFor(() => registry.size === 0, { deadlineMs: 5000, what: "it to leave" });
   assert.equal(registry.neededFrom(HOUR_MS), Number.POSITIVE_INFINITY);
+});
+
+test("a server_uuid is taken over within one account; another account is refused and told", async () => {
+  const lines: string[] = [];
+  const logger: Logger = {
+    ...silentLogger,
+    error: (message, fields) => void lines.push(`${message} ${JSON.stringify(fields)}`),
+    with: () => logger,
+  };
+  await using run = await serve(twoFiles(), { logger });
+  const { registry } = run.server;
+  const running = await (await dump(run.port, { uuid: UUID })).count(3);
+  const theirs = { user: "other", fetchPublicKey: true };
+  await assert.rejects(
+    dump(run.port, { uuid: UUID, register: true }, theirs),
+    /1105|in use by a replica of another account/,
+  );
+  const refused = await (await dump(run.port, { uuid: UUID }, theirs)).toEnd();
+  assert.match(
+    refused.end!,
+    /^1105 .*another account, which goes on/,
+    "not 1236: it may try again",
+  );
+  assert.equal(registry.size, 1);
+  assert.equal(running.end, null);
+  const [duplicate] = run.server.status().duplicateUuids;
+  assert.equal(duplicate!.uuid, UUID);
+  assert.equal(duplicate!.refused, true);
+  assert.equal(duplicate!.times, 2);
+  assert.equal(duplicate!.older, registry.list()[0]!.address);
+  assert.match(duplicate!.newer, /^127\.0\.0\.1:\d+$/);
+  assert.ok(lines[0]!.includes(duplicate!.older), "both addresses are in the log");
+  // The same server_id without uuids, of two accounts: two tools that do not know of each other.
+  const mine = await (await dump(run.port, { serverId: 9 })).count(3);
+  const other = await (await dump(run.port, { serverId: 9 }, theirs)).count(3);
+  assert.equal(mine.end, null);
+  for (const one of [running, mine, other]) one.close();
 });

@@ -1,13 +1,12 @@
 import assert from "node:assert/strict";
-import { connect as connectTcp } from "node:net";
 import { test } from "node:test";
 import { fromHex } from "../../../src/base/bytes.ts";
 import type { Logger } from "../../../src/base/logger.ts";
 import { silentLogger } from "../../../src/base/logger.ts";
 import { EventType } from "../../../src/binlog/event.ts";
 import { GtidSet } from "../../../src/gtid/gtid-set.ts";
+import { encodeRegister } from "../../../src/mysql/commands.ts";
 import { MysqlError } from "../../../src/mysql/errors.ts";
-import { LoginGuard } from "../../../src/server/login-guard.ts";
 import { servedVersion } from "../../../src/server/served-version.ts";
 import { waitFor } from "../../support/wait-for.ts";
 import { client, dump, platform, recordingPlatform, serve } from "./harness.ts";
@@ -350,38 +349,6 @@ test("an unknown user and a wrong password look the same", async () => {
   assert.equal(run.server.status().counters.deniedLogins, 2);
 });
 
-test("LoginGuard: delays grow per address and user, pending connections are counted", () => {
-  let now = 0;
-  const clock = { ...platform.clock, mono: () => now };
-  const guard = new LoginGuard({ maxPending: 3, maxPendingPerAddress: 2, maxDelayMs: 5000 }, clock);
-  assert.deepEqual(
-    ["a", "a", "a", "b", "c"].map((address) => guard.enter(address)),
-    [true, true, false, true, false],
-  );
-  guard.leave("a");
-  assert.ok(guard.enter("c"));
-  assert.equal(guard.delayMs("a", "repl"), 0);
-  const delays: number[] = [];
-  for (let i = 0; i < 9; i++) {
-    guard.failed("a", "repl");
-    delays.push(guard.delayMs("a", "repl"));
-    now += delays.at(-1)!;
-  }
-  assert.ok(
-    delays.every((delay, i) => i === 0 || delay >= delays[i - 1]!),
-    `${delays}`,
-  );
-  assert.equal(delays.at(-1), 5000);
-  assert.equal(guard.delayMs("b", "repl"), 0, "another address is not held up");
-  assert.equal(guard.delayMs("a", "other"), 0, "nor another user");
-  guard.succeeded("a", "repl");
-  assert.equal(guard.delayMs("a", "repl"), 0);
-  for (let i = 0; i < 5000; i++) guard.failed(`x${i}`, "repl");
-  guard.failed("a", "repl");
-  now += 11 * 60_000;
-  assert.equal(guard.delayMs("a", "repl"), 0, "forgotten");
-});
-
 test("wrong passwords are slowed down while a right one from elsewhere is not", async () => {
   const { platform, asked } = recordingPlatform();
   await using run = await serve(smallStream(), { platform });
@@ -393,26 +360,6 @@ test("wrong passwords are slowed down while a right one from elsewhere is not", 
   assert.ok(slowed[0]! < slowed[1]!, `each longer than the one before: ${slowed}`);
   (await client(run.port, { user: "other", fetchPublicKey: true })).close();
   assert.deepEqual(delays(), slowed, "another user is not held up");
-});
-
-test("silent connections cannot keep others out for long, nor pile up", async () => {
-  await using run = await serve(smallStream(), {
-    loginLimits: { maxPending: 8, maxPendingPerAddress: 4, maxDelayMs: 5000 },
-    loginTimeoutMs: 200,
-  });
-  const sockets = Array.from({ length: 20 }, () => connectTcp(run.port, "127.0.0.1"));
-  for (const socket of sockets) socket.on("error", () => {}).on("data", () => {});
-  await waitFor(() => run.server.status().counters.refusedConnections >= 16, {
-    deadlineMs: 2000,
-    what: "refusals",
-  });
-  assert.equal(run.server.status().pendingLogins, 4);
-  await waitFor(() => run.server.status().pendingLogins === 0, {
-    deadlineMs: 2000,
-    what: "time-outs",
-  });
-  (await client(run.port)).close();
-  for (const socket of sockets) socket.destroy();
 });
 
 test("connections above the maximum get 1040", async () => {
@@ -480,4 +427,20 @@ test("a new timeline ends dumps by GTID; files of the old one can be read to its
     await dump(run.port, { gtids: "", file: "binlog.000001", flags: 3 })
   ).toEnd();
   assert.match(byGtid.end!, /Could not find first log file name/);
+});
+
+test("SHOW REPLICAS shows a replica as it registered", async () => {
+  await using run = await serve(smallStream());
+  const sql = await client(run.port);
+  await sql.query(`SET @replica_uuid = '${UUID}'`);
+  const { connection } = sql;
+  connection.writeCommand(
+    encodeRegister({ serverId: 8, host: "r1.example", user: "", port: 3307 }),
+  );
+  assert.equal((await connection.readPacket())[0], 0);
+  for (const statement of ["SHOW REPLICAS", "SHOW SLAVE HOSTS"]) {
+    const { rows } = await sql.query(statement);
+    assert.deepEqual(rows, [["8", "r1.example", "3307", "4001", UUID]]);
+  }
+  sql.close();
 });

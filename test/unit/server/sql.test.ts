@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { MysqlError } from "../../../src/mysql/errors.ts";
-import { dateTimeText } from "../../../src/server/select.ts";
+import { dateTimeText } from "../../../src/server/functions.ts";
 import { isLike, SqlCursor } from "../../../src/server/sql.ts";
 
 function tokens(sql: string): string[] {

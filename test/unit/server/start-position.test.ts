@@ -13,6 +13,7 @@ test("what is missing at one end is not refused since it was confirmed that the 
   const asked: Missing[] = [];
   const request = { gtids: GtidSet.parse(`${SOURCE}:2-5`), file: "", position: 4 };
   const start = findStart(stream, request, {
+    turn: async () => {},
     confirmMissing: async (what) => {
       asked.push(what);
       if (what === "older") return false;
