@@ -15,6 +15,9 @@ import type { StartOptions } from "./node-settings.ts";
 import { NodeStream } from "./node-stream.ts";
 import type { ReplicaStatus, ServerStatus } from "./operations.ts";
 
+/** Which timeline the cluster is on, as its leader says; 0 where nobody can be asked. */
+export type Timeline = () => Promise<number>;
+
 export class NodeServer {
   readonly #server: BinlogServer;
   readonly #identity: ServerIdentity;
@@ -30,7 +33,12 @@ export class NodeServer {
   readonly #configured: Address;
 
   /** Rejects with NetError when it cannot listen. */
-  static async start(core: NodeCore, options: StartOptions, wanted: boolean): Promise<NodeServer> {
+  static async start(
+    core: NodeCore,
+    options: StartOptions,
+    wanted: boolean,
+    timeline: Timeline,
+  ): Promise<NodeServer> {
     const { platform, settings, logger, tls } = options;
     const { diskUuid } = core.log.identity;
     const diskBytes = fromHex(diskUuid);
@@ -60,6 +68,7 @@ export class NodeServer {
       allowOriginServerIds: settings.allowOriginServerIds,
       originServerIds: () => core.state.stream.origins,
       confirmMissing: (what) => confirmMissing(core, what),
+      isOnTimeline: async () => core.state.stream.epoch >= (await timeline()),
       maxConnections: settings.maxConnections,
     });
     const node = new NodeServer(server, identity, core, options);

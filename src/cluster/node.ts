@@ -100,6 +100,7 @@ export class RunningNode extends LeaderWrites implements NodeOperations, Cluster
     const provide: Provide = (name, method) => this.leader.provide(name, method);
     provideOperations(provide, operations);
     provide("syncer", async () => this.#source.syncer.status());
+    provide("timeline", async () => core.state.stream.epoch);
     if (cluster === null) refusePlacement(provide);
     else cluster.provide(provide, operations);
     core.driver.observe({
@@ -271,6 +272,14 @@ export class RunningNode extends LeaderWrites implements NodeOperations, Cluster
 
   source(): SourceSettings | null {
     return this.core.state.settings.source;
+  }
+
+  /** Which one the cluster is on, as its leader says; 0 where nobody can be asked: then what is here is served. */
+  timeline(): Promise<number> {
+    return this.leader.onLeader("timeline").then(
+      (epoch) => epoch as number,
+      () => 0,
+    );
   }
 
   /** Sealed here: what is secret in it goes no further as it is. */

@@ -91,6 +91,8 @@ export interface BinlogServerOptions {
   originServerIds(): ReadonlySet<number>;
   /** True when the cluster, too, lacks what this node lacks (a read index). */
   confirmMissing(what: Missing): Promise<boolean>;
+  /** False when the cluster is known to be on a newer timeline than what this node has. */
+  isOnTimeline(): Promise<boolean>;
   /** Why this node serves no dump now, for the replica's operator; null when it does. */
   readonly refusal?: () => string | null;
   /** The syncer's state for SHOW REPLICA STATUS, by column name; null for no row. */
@@ -429,6 +431,7 @@ export class BinlogServer implements Service {
       refusal: () => this.#options.refusal?.() ?? null,
       checkServerId: (serverId) => this.#checkServerId(serverId),
       confirmMissing: (what) => this.#options.confirmMissing(what),
+      isOnTimeline: () => this.#options.isOnTimeline(),
     };
   }
 

@@ -296,6 +296,7 @@ export class ClientSession {
         turns: shared.turns,
         writeTimeoutMs: shared.writeTimeoutMs,
         confirmMissing: (what) => shared.confirmMissing(what),
+        isOnTimeline: () => shared.isOnTimeline(),
       },
     );
     this.#dump = dump;

@@ -59,6 +59,7 @@ export async function serve(
     fakeSecret: new Uint8Array(32).fill(7),
     allowOriginServerIds: false,
     originServerIds: () => new Set([1]),
+    isOnTimeline: async () => true,
     confirmMissing: async () => true,
     ...options,
   });
