@@ -99,7 +99,7 @@ export class Operator {
     this.#act(running, status);
   }
 
-  #act(running: RunningNode, { state, gtids }: SyncerStatus): void {
+  #act(running: RunningNode, { state, gtids, next }: SyncerStatus): void {
     const { sources } = this.#cluster;
     const { clusterId } = running.core.log.identity;
     if (state === "GAP") {
@@ -112,7 +112,12 @@ export class Operator {
     if (state === "FORK") {
       sources.giveUpRightful();
       running.newTimeline(clusterId).catch(() => {});
-    } else running.startSyncer().catch(() => {});
+    } else if (!next.includes("accept-unproved")) running.startSyncer().catch(() => {});
+    else if (sources.isWhole) running.acceptUnproved(clusterId).catch(() => {});
+    else {
+      sources.giveUpRightful();
+      running.newTimeline(clusterId).catch(() => {});
+    }
   }
 
   /** Members whose disks are gone never come back; fresh ones take their votes. */
