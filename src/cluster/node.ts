@@ -88,12 +88,8 @@ export class RunningNode extends LeaderWrites implements NodeOperations, Cluster
     this.#settings = options.settings;
     this.#startedMs = options.platform.clock.mono();
     this.failed = failed;
-    this.#source = new SourcePart({
-      core,
-      options,
-      clusterUuid: server.clusterUuid,
-      voters: cluster,
-    });
+    const { clusterUuid } = server;
+    this.#source = new SourcePart({ core, options, clusterUuid, voters: cluster });
     const { platform, logger } = options;
     this.leader = new LeaderCalls(core, platform.clock, cluster?.peers ?? null);
     const operations = new LeaderOperations({ core, platform, logger, source: this.#source });
@@ -232,7 +228,7 @@ export class RunningNode extends LeaderWrites implements NodeOperations, Cluster
     return node.leader === 0 ? "no leader is known" : null;
   }
 
-  /** A leader has still to write them; who logs in before would be told that the password is wrong. */
+  /** Who logged in now would be told that the password is wrong. */
   get #lacksAccounts(): boolean {
     const known = this.core.state.settings.accounts;
     const wanted = [...this.#settings.accounts.keys()];
@@ -272,14 +268,6 @@ export class RunningNode extends LeaderWrites implements NodeOperations, Cluster
 
   source(): SourceSettings | null {
     return this.core.state.settings.source;
-  }
-
-  /** Which one the cluster is on, as its leader says; 0 where nobody can be asked: then what is here is served. */
-  timeline(): Promise<number> {
-    return this.leader.onLeader("timeline").then(
-      (epoch) => epoch as number,
-      () => 0,
-    );
   }
 
   /** Sealed here: what is secret in it goes no further as it is. */

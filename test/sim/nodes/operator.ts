@@ -73,11 +73,16 @@ export class Operator {
     const { settings } = running.core.state;
     const source = this.#source ?? this.#cluster.sources.active;
     if (settings.source !== null && settings.source.host !== source.machine.address)
-      running.setSource({ host: source.machine.address }).catch(() => {});
+      this.#point(running, source.machine.address, settings.source.passwordRef);
     else if (settings.syncer !== this.#wanted) {
       if (this.#wanted === "running") running.startSyncer().catch(() => {});
       else running.stopSyncer().catch(() => {});
     } else this.#syncer(running, running.status().syncer);
+  }
+
+  /** With the password: another server gets it only if it is named again. */
+  #point(running: RunningNode, host: string, passwordRef: string | null): void {
+    running.setSource({ host, passwordRef }).catch(() => {});
   }
 
   #syncer(running: RunningNode, status: SyncerStatus): void {
