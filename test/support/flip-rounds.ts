@@ -22,8 +22,9 @@ import {
 import { waitFor } from "./wait-for.ts";
 
 const BEGIN_COMMITS = 1_500;
-const START_MS = 40_000;
-const REPAIR_MS = 60_000;
+/** They bound a hang and no busy machine. */
+const START_MS = 150_000;
+const REPAIR_MS = 150_000;
 /** Statuses go once a second: after so long the others remember how far a log had come. */
 const REMEMBERED_MS = 1_200;
 const LOOK_MS = 25;
@@ -246,7 +247,10 @@ class FlipRounds {
     const deadline = performance.now() + START_MS;
     while (node.running) {
       if (await node.ready()) return true;
-      if (performance.now() > deadline) assert.fail(`${what}: neither ready nor ended`);
+      if (performance.now() > deadline) {
+        const status = await node.status().then(JSON.stringify, String);
+        assert.fail(`${what}: neither ready nor ended: ${status}`);
+      }
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
     return false;
