@@ -160,7 +160,9 @@ async function clusterOptions(options: StartOptions, linked: Linked): Promise<Cl
   let place: Place | null = memory.place;
   if (place === null && manifest === null) {
     options.onWaiting?.(NO_PLACE);
-    place = await form({ platform, logger, settings, peers, host, announcement });
+    const { onWaiting } = options;
+    const told = onWaiting === undefined ? {} : { onWaiting };
+    place = await form({ platform, logger, settings, peers, host, announcement, ...told });
     options.onWaiting?.(READS_LOG);
     await memory.takePlace(place);
     const { raftId, clusterId } = place.identity;
