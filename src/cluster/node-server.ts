@@ -58,6 +58,7 @@ export class NodeServer {
       rsaKey: null,
       fakeSecret: await loginKey(platform.disk(settings.dataDir), platform.random, logger),
       allowOriginServerIds: settings.allowOriginServerIds,
+      sourceValues: () => core.state.settings.sourceValues,
       originServerIds: () => core.state.stream.origins,
       confirmMissing: (what) => confirmMissing(core, what),
       maxConnections: settings.maxConnections,

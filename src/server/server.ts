@@ -29,6 +29,7 @@ import {
   LoginFailed,
   type ServerLogin,
 } from "../mysql/server-handshake.ts";
+import type { SourceValues } from "../mysql/source-values.ts";
 import { delay } from "../platform/clock.ts";
 import type { Address, Conn, Listener, TlsServerOptions } from "../platform/net.ts";
 import type { Platform } from "../platform/platform.ts";
@@ -87,6 +88,8 @@ export interface BinlogServerOptions {
   readonly fakeSecret: Uint8Array;
   /** A replica with a server_id that occurs in the log is let in all the same. */
   readonly allowOriginServerIds: boolean;
+  /** What the source says of itself, by the names of its variables. */
+  sourceValues(): SourceValues;
   /** server_ids of the events in the log. */
   originServerIds(): ReadonlySet<number>;
   /** True when the cluster, too, lacks what this node lacks (a read index). */
@@ -446,6 +449,7 @@ export class BinlogServer implements Service {
       requireTls,
       maxConnections: this.#maxConnections,
       checksum: format?.description.checksum ?? "CRC32",
+      sourceValues: this.#options.sourceValues(),
     };
   }
 
