@@ -74,6 +74,7 @@ export const accountSettings: z.ZodType<AccountSettings> = z.object({
     .string()
     .regex(/^[0-9a-f]{40}$/)
     .nullable(),
+  metadata: z.boolean().optional(),
 });
 
 export const retention: z.ZodType<RetentionSettings> = z.object({

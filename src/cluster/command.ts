@@ -41,6 +41,8 @@ export interface SourceSettings {
 export interface AccountSettings {
   readonly sha2: string;
   readonly native: string | null;
+  /** May ask about the source's tables. Of format 3 on. */
+  readonly metadata?: boolean | undefined;
 }
 
 /** Of whole binlog files; null is no bound. */

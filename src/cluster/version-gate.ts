@@ -10,6 +10,8 @@ import type { Member } from "./members.ts";
 export const KNOWN_FORMAT = 3;
 /** From this format on `set-placement` and `set-timing` may be written. */
 export const PLACEMENT_FORMAT = 2;
+/** From this format on an operator may let an account ask about the source's tables. */
+export const METADATA_FORMAT = 3;
 /** From this format on `set-source-values` may be written. */
 export const SOURCE_VALUES_FORMAT = 3;
 

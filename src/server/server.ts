@@ -59,6 +59,7 @@ import type { ServerCounters, ServerIdentity, ServerShared } from "./shared.ts";
 import type { Missing } from "./start-position.ts";
 import type { BinlogStream } from "./stream.ts";
 import { StreamSignal } from "./stream-signal.ts";
+import type { SourceTables } from "./tables.ts";
 import type { VariableContext } from "./variables.ts";
 import { WorkRates } from "./work.ts";
 
@@ -94,6 +95,8 @@ export interface BinlogServerOptions {
   originServerIds(): ReadonlySet<number>;
   /** True when the cluster, too, lacks what this node lacks (a read index). */
   confirmMissing(what: Missing): Promise<boolean>;
+  /** The tables of the source, for an account that may ask about them; null for any other. */
+  readonly tables?: (account: string) => SourceTables | null;
   /** Why this node serves no dump now, for the replica's operator; null when it does. */
   readonly refusal?: () => string | null;
   /** The syncer's state for SHOW REPLICA STATUS, by column name; null for no row. */
@@ -427,6 +430,7 @@ export class BinlogServer implements Service {
         [...this.#sessions.values()].flatMap(({ registered }) =>
           registered === null ? [] : [registered],
         ),
+      tables: (account) => this.#options.tables?.(account) ?? null,
       replicaStatus: () => this.#options.replicaStatus?.() ?? null,
       session: (id) => this.#sessions.get(id) ?? null,
       refusal: () => this.#options.refusal?.() ?? null,
