@@ -6,6 +6,7 @@
 import { z } from "@hono/zod-openapi";
 import type { AccountSettings, SourceSettings } from "../cluster/command.ts";
 import type {
+  AccountStatus,
   GtidStatus,
   NodeStatus,
   ReplicaStatus,
@@ -223,10 +224,12 @@ export const accountRequest: z.ZodType<AccountSettings> = z.strictObject({
     .string()
     .regex(/^[0-9a-f]{40}$/, "expected SHA1(SHA1(password)) in hex")
     .nullable(),
+  metadata: z.boolean().optional(),
 });
-export const accountDocument: z.ZodType<{ name: string; native: boolean }> = z.object({
+export const accountDocument: z.ZodType<AccountStatus> = z.object({
   name: text,
   native: z.boolean(),
+  metadata: z.boolean(),
 });
 
 export const problemDocument: z.ZodType<ProblemDocument> = z.object({

@@ -159,7 +159,7 @@ export async function nodeSettings(
   config: NodeConfig,
 ): Promise<Omit<NodeSettings, "cluster">> {
   const accounts = new Map<string, AccountSettings>();
-  for (const { name, passwordRef, native } of config.accounts) {
+  for (const { name, passwordRef, native, metadata } of config.accounts) {
     const password = await readSecret(
       platform.process,
       passwordRef,
@@ -169,6 +169,7 @@ export async function nodeSettings(
     accounts.set(name, {
       sha2: toHex(verifiers.sha2),
       native: verifiers.native === null ? null : toHex(verifiers.native),
+      ...(metadata ? { metadata } : {}),
     });
   }
   return {

@@ -5,6 +5,11 @@
  */
 import { z } from "zod";
 import { GtidSet } from "../gtid/gtid-set.ts";
+import {
+  MAX_SOURCE_VALUE_LENGTH,
+  MAX_SOURCE_VALUES,
+  type SourceValues,
+} from "../mysql/source-values.ts";
 import { MAX_RAFT_ID } from "../peers/protocol.ts";
 import { foundedMs, plainText, whole } from "../peers/shapes.ts";
 import type { AccountSettings, Command, RetentionSettings, SourceSettings } from "./command.ts";
@@ -69,6 +74,7 @@ export const accountSettings: z.ZodType<AccountSettings> = z.object({
     .string()
     .regex(/^[0-9a-f]{40}$/)
     .nullable(),
+  metadata: z.boolean().optional(),
 });
 
 export const retention: z.ZodType<RetentionSettings> = z.object({
@@ -85,6 +91,11 @@ export const placement: z.ZodType<PlacementSettings> = z.object(placementFields)
 export const placementChange: z.ZodType<Partial<PlacementSettings>> = z
   .object(placementFields)
   .partial() as z.ZodType as z.ZodType<Partial<PlacementSettings>>;
+
+/** Any names: what a node of a newer version reads at the source is kept, and shown where it is known. */
+export const sourceValues: z.ZodType<SourceValues> = z
+  .record(z.string().regex(/^[a-z][a-z0-9_]{0,63}$/), plainText(MAX_SOURCE_VALUE_LENGTH))
+  .refine((values) => Object.keys(values).length <= MAX_SOURCE_VALUES);
 
 const SHAPES: { readonly [T in Command["type"]]: z.ZodType } = {
   start: z.object({ type: z.literal("start"), purged: gtidSet }),
@@ -112,6 +123,10 @@ const SHAPES: { readonly [T in Command["type"]]: z.ZodType } = {
   "set-timing": z.object({
     type: z.literal("set-timing"),
     heartbeatMs: z.number().min(1).max(MAX_HEARTBEAT_MS),
+  }),
+  "set-source-values": z.object({
+    type: z.literal("set-source-values"),
+    values: sourceValues,
   }),
   "set-format": z.object({ type: z.literal("set-format"), version: whole(2 ** 16) }),
 };

@@ -8,6 +8,7 @@
 import { BinraftError } from "../base/errors.ts";
 import { printable } from "../base/logger.ts";
 import { decodePacked, encodePacked } from "../base/packed.ts";
+import type { SourceValues } from "../mysql/source-values.ts";
 import { commandOf, isKnownType } from "./command-shapes.ts";
 import type { Announcement } from "./members.ts";
 import type { PlacementSettings } from "./policies.ts";
@@ -40,6 +41,8 @@ export interface SourceSettings {
 export interface AccountSettings {
   readonly sha2: string;
   readonly native: string | null;
+  /** May ask about the source's tables. Of format 3 on. */
+  readonly metadata?: boolean | undefined;
 }
 
 /** Of whole binlog files; null is no bound. */
@@ -72,6 +75,8 @@ export type Command =
   /** Of format 2 on: where voters and leader are to be, and how long a heartbeat is. */
   | { readonly type: "set-placement"; readonly placement: PlacementSettings }
   | { readonly type: "set-timing"; readonly heartbeatMs: number }
+  /** Of format 3 on: what the source says of itself. */
+  | { readonly type: "set-source-values"; readonly values: SourceValues }
   /** All members can read this format of the log: from here on it may be written. */
   | { readonly type: "set-format"; readonly version: number };
 

@@ -21,6 +21,7 @@ import type { NodeCore } from "./node-core.ts";
 import { OperationError } from "./operations.ts";
 import { stopFor } from "./other-clusters.ts";
 import type { SourcePart } from "./source-part.ts";
+import { METADATA_FORMAT, mayWrite } from "./version-gate.ts";
 
 export interface LeaderParts {
   readonly core: NodeCore;
@@ -208,6 +209,13 @@ export class LeaderOperations {
   async setAccount(name: string, account: AccountSettings): Promise<void> {
     if (!/^[^\p{Cc}]{1,32}$/u.test(name)) {
       throw new OperationError("invalid", "An account's name has 1 to 32 printable characters");
+    }
+    if (account.metadata && !mayWrite(this.#core.state, METADATA_FORMAT)) {
+      throw new OperationError(
+        "conflict",
+        "A member runs an older version, which does not know accounts that may ask about tables",
+        "upgrade all members first: binraft cluster show",
+      );
     }
     await this.#command({ type: "set-account", name, account });
   }

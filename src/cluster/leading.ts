@@ -7,7 +7,7 @@ import type { Service } from "../base/service.ts";
 import { type Clock, delay } from "../platform/clock.ts";
 import { ProposalDropped } from "../raft/errors.ts";
 import type { Syncer } from "../syncer/syncer.ts";
-import type { SourceSettings } from "./command.ts";
+import type { AccountSettings, SourceSettings } from "./command.ts";
 import type { NodeCore } from "./node-core.ts";
 import type { NodeSettings } from "./node-settings.ts";
 import { describeSource } from "./source-config.ts";
@@ -113,7 +113,7 @@ export class Leading implements Service {
     for (const [name, account] of accounts) {
       const known = held.accounts.get(name);
       if (known === undefined) await driver.command({ type: "set-account", name, account });
-      else if (known.sha2 !== account.sha2 || known.native !== account.native) {
+      else if (!sameAccount(known, account)) {
         this.#logger.warn(
           "An account of the configuration differs from the one in the log, which holds: change it with " +
             "binraft account set",
@@ -122,6 +122,11 @@ export class Leading implements Service {
       }
     }
   }
+}
+
+function sameAccount(a: AccountSettings, b: AccountSettings): boolean {
+  const same = a.sha2 === b.sha2 && a.native === b.native;
+  return same && (a.metadata ?? false) === (b.metadata ?? false);
 }
 
 /** By the names that the configuration has for them. */

@@ -7,11 +7,13 @@ import type { Address } from "../platform/net.ts";
 import { BinlogServer, type BinlogServerStatus } from "../server/server.ts";
 import type { ServerIdentity } from "../server/shared.ts";
 import type { Missing } from "../server/start-position.ts";
+import type { SourceTables } from "../server/tables.ts";
 import type { AccountSettings } from "./command.ts";
 import { loginKey } from "./login-key.ts";
 import { isVoter } from "./members.ts";
 import type { NodeCore } from "./node-core.ts";
 import type { StartOptions } from "./node-settings.ts";
+import type { Settings } from "./node-state.ts";
 import { NodeStream } from "./node-stream.ts";
 import type { ReplicaStatus, ServerStatus } from "./operations.ts";
 
@@ -25,12 +27,15 @@ export class NodeServer {
   readonly #clock: () => number;
   readonly #keepForAbsentMs: number;
   readonly #logger: Logger;
+  readonly #settings: () => Settings;
   #running: { readonly stop: AbortController; readonly run: Promise<void> } | null = null;
   /** One change after the other. */
   #changing: Promise<void> = Promise.resolve();
   /** Upstream the cluster has one uuid, different from every node's. */
   readonly clusterUuid: string;
   readonly #configured: Address;
+  /** Of the source; null until the node has one to ask. */
+  tables: SourceTables | null = null;
 
   /** Rejects with NetError when it cannot listen. */
   static async start(
@@ -47,6 +52,7 @@ export class NodeServer {
       // Derived, so that it stays; not 0, and apart from the small numbers that people give.
       serverId: settings.serverId ?? (readU32(diskBytes, 0) | 0x4000_0000) >>> 0,
     };
+    let node: NodeServer | null = null;
     const server = new BinlogServer({
       platform,
       logger: logger.with({ part: "server" }),
@@ -66,12 +72,14 @@ export class NodeServer {
       rsaKey: null,
       fakeSecret: await loginKey(platform.disk(settings.dataDir), platform.random, logger),
       allowOriginServerIds: settings.allowOriginServerIds,
+      sourceValues: () => core.state.settings.sourceValues,
       originServerIds: () => core.state.stream.origins,
       confirmMissing: (what) => confirmMissing(core, what),
       isOnTimeline: async () => core.state.stream.epoch >= (await timeline()),
       maxConnections: settings.maxConnections,
+      tables: (account) => node?.tablesFor(account) ?? null,
     });
-    const node = new NodeServer(server, identity, core, options);
+    node = new NodeServer(server, identity, core, options);
     if (wanted) await node.#listen();
     return node;
   }
@@ -83,6 +91,7 @@ export class NodeServer {
     options: StartOptions,
   ) {
     this.#server = server;
+    this.#settings = () => core.state.settings;
     this.#identity = identity;
     this.#logger = options.logger;
     this.clusterUuid = uuidText(versioned(fromHex(core.log.identity.clusterId)));
@@ -91,6 +100,13 @@ export class NodeServer {
     this.#tls = tls === null ? "off" : settings.requireTls ? "required" : "offered";
     this.#keepForAbsentMs = settings.keepForAbsentHours * 3_600_000;
     this.#clock = () => options.platform.clock.wall();
+  }
+
+  /** Looked up at each statement: an account may be changed while it is logged in. */
+  tablesFor(account: string): SourceTables | null {
+    const { accounts, source } = this.#settings();
+    const isAllowed = accounts.get(account)?.metadata === true;
+    return isAllowed && source !== null ? this.tables : null;
   }
 
   /** The one bound, or the configured one while it does not listen. */

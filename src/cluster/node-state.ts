@@ -8,6 +8,7 @@ import type { Chunk } from "../binlog/chunk.ts";
 import { decodeStreamState, encodeStreamState } from "../binlog/stream-checkpoint.ts";
 import { type Outcome, StreamState } from "../binlog/stream-state.ts";
 import { GtidSet } from "../gtid/gtid-set.ts";
+import type { SourceValues } from "../mysql/source-values.ts";
 import { shaped } from "../peers/shapes.ts";
 import type { ConfChange } from "../raft/conf-change.ts";
 import type { ConfState } from "../raft/types.ts";
@@ -39,6 +40,8 @@ export interface Settings {
   /** Null until a configuration seeded it. */
   retention: RetentionSettings | null;
   placement: PlacementSettings | null;
+  /** What the source said of itself last; empty until it did. */
+  sourceValues: SourceValues;
 }
 
 /** Why the syncer is not to run; null when it is. */
@@ -75,6 +78,7 @@ export class NodeState {
     accounts: new Map(),
     retention: null,
     placement: null,
+    sourceValues: {},
   };
   /** Between two heartbeats, on all nodes; 0: as each node's configuration says. */
   heartbeatMs = 0;
@@ -178,6 +182,9 @@ export class NodeState {
       case "set-timing":
         this.heartbeatMs = command.heartbeatMs;
         break;
+      case "set-source-values":
+        settings.sourceValues = command.values;
+        break;
       case "set-format":
         this.formatVersion = Math.max(this.formatVersion, command.version);
         mustKnowFormat(this);
@@ -230,9 +237,10 @@ export class NodeState {
     state.startsAt = saved.startsAt;
     state.heartbeatMs = saved.heartbeatMs;
     const { source, syncer, stoppedBecause, metClusters, retention, placement } = saved;
+    const { sourceValues = {} } = saved;
     const accounts = new Map(saved.accounts);
     const stopped = { stoppedBecause, metClusters };
-    state.settings = { source, syncer, ...stopped, accounts, retention, placement };
+    state.settings = { source, syncer, ...stopped, accounts, retention, placement, sourceValues };
     state.stream = decodeStreamState(reader.rest());
     return state;
   }

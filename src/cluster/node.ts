@@ -24,18 +24,20 @@ import { membersOf } from "./members.ts";
 import { checkpointOf, type NodeCore } from "./node-core.ts";
 import type { NodeServer } from "./node-server.ts";
 import type { NodeSettings, StartOptions } from "./node-settings.ts";
-import type {
-  ClusterOperations,
-  ClusterStatus,
-  GtidStatus,
-  MemberStatus,
-  NearNode,
-  NodeMetrics,
-  NodeOperations,
-  NodeStatus,
-  ReplicaStatus,
-  ServerStatus,
-  SourceChange,
+import {
+  type AccountStatus,
+  accountStatus,
+  type ClusterOperations,
+  type ClusterStatus,
+  type GtidStatus,
+  type MemberStatus,
+  type NearNode,
+  type NodeMetrics,
+  type NodeOperations,
+  type NodeStatus,
+  type ReplicaStatus,
+  type ServerStatus,
+  type SourceChange,
 } from "./operations.ts";
 import { nearestNodes, refusePlacement } from "./placement-operations.ts";
 import { RetentionWatch } from "./retention-watch.ts";
@@ -90,6 +92,7 @@ export class RunningNode extends LeaderWrites implements NodeOperations, Cluster
     this.failed = failed;
     const { clusterUuid } = server;
     this.#source = new SourcePart({ core, options, clusterUuid, voters: cluster });
+    server.tables = this.#source.tables;
     const { platform, logger } = options;
     this.leader = new LeaderCalls(core, platform.clock, cluster?.peers ?? null);
     const operations = new LeaderOperations({ core, platform, logger, source: this.#source });
@@ -281,9 +284,9 @@ export class RunningNode extends LeaderWrites implements NodeOperations, Cluster
     return (await this.leader.onLeader("syncer")) as SyncerStatus;
   }
 
-  accounts(): readonly { readonly name: string; readonly native: boolean }[] {
+  accounts(): readonly AccountStatus[] {
     const { accounts } = this.core.state.settings;
-    return [...accounts].map(([name, account]) => ({ name, native: account.native !== null }));
+    return [...accounts].map(([name, account]) => accountStatus(name, account));
   }
   startServer(): Promise<ServerStatus> {
     return this.#wantServer("running");
@@ -326,6 +329,7 @@ export class RunningNode extends LeaderWrites implements NodeOperations, Cluster
     const isAlone = this.core.driver.consensus.node.isOnlyVoter;
     if (!isAlone) await this.#cluster?.leave();
     this.#stopSource.abort();
+    this.#source.tables.stop();
     await this.#sourceRun;
     await this.#server.stop(DRAIN_MS);
     // With others, what is not committed yet is theirs to settle.

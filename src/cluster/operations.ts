@@ -280,6 +280,17 @@ export interface NodeMetrics {
   };
 }
 
+export interface AccountStatus {
+  readonly name: string;
+  readonly native: boolean;
+  readonly metadata: boolean;
+}
+
+/** Of verifiers nothing is shown. */
+export function accountStatus(name: string, account: AccountSettings): AccountStatus {
+  return { name, native: account.native !== null, metadata: account.metadata === true };
+}
+
 export interface NodeOperations {
   status(): NodeStatus;
   /** Null when ready to serve; else why not. */
@@ -303,7 +314,7 @@ export interface NodeOperations {
   acceptGap(gtids: string, confirm: string): Promise<void>;
   acceptUnproved(confirm: string): Promise<void>;
   newTimeline(confirm: string): Promise<void>;
-  accounts(): readonly { readonly name: string; readonly native: boolean }[];
+  accounts(): readonly AccountStatus[];
   /** Verifiers are made from the password at the edge; it goes no further. */
   setAccount(name: string, account: AccountSettings): Promise<void>;
   removeAccount(name: string): Promise<void>;

@@ -6,6 +6,7 @@ import type { Service } from "../base/service.ts";
 import type { SourceConfig } from "../syncer/host.ts";
 import { KeptConnection } from "../syncer/kept-connection.ts";
 import { SourceLogin } from "../syncer/source-login.ts";
+import { SourceTablesReader } from "../syncer/source-tables.ts";
 import { Syncer } from "../syncer/syncer.ts";
 import { Leading } from "./leading.ts";
 import { isVoter } from "./members.ts";
@@ -29,6 +30,7 @@ export class SourcePart implements Service {
   readonly host: NodeSyncerHost;
   readonly syncer: Syncer;
   readonly seal: Seal;
+  readonly tables: SourceTablesReader;
   readonly #kept: KeptConnection;
   readonly #login: SourceLogin;
   readonly #core: NodeCore;
@@ -49,6 +51,12 @@ export class SourcePart implements Service {
       platform,
       login: this.#login,
       config: async () => (this.#mayLead ? this.#keptConfig() : null),
+    });
+    this.tables = new SourceTablesReader({
+      platform,
+      logger,
+      config: () => this.config(),
+      asOf: () => core.state.stream.visibleEnd,
     });
     this.syncer = new Syncer({
       platform,

@@ -1,10 +1,17 @@
 /** The shape of a checkpoint's settings part (node-state.ts): of this disk, or in a leader's snapshot. */
 import { z } from "zod";
+import type { SourceValues } from "../mysql/source-values.ts";
 import { MAX_MEMBERS } from "../peers/protocol.ts";
 import { index, raftId, whole } from "../peers/shapes.ts";
 import type { ConfState } from "../raft/types.ts";
 import type { AccountSettings, RetentionSettings, SourceSettings } from "./command.ts";
-import { accountSettings, placement, retention, sourceSettings } from "./command-shapes.ts";
+import {
+  accountSettings,
+  placement,
+  retention,
+  sourceSettings,
+  sourceValues,
+} from "./command-shapes.ts";
 import type { Member } from "./members.ts";
 import type { FirstState } from "./node-state.ts";
 import type { PlacementSettings } from "./policies.ts";
@@ -19,6 +26,8 @@ export interface SavedState {
   readonly conf: ConfState;
   readonly retention: RetentionSettings | null;
   readonly placement: PlacementSettings | null;
+  /** Of format 3 on. */
+  readonly sourceValues?: SourceValues | undefined;
   readonly heartbeatMs: number;
   readonly first: FirstState;
   readonly members: readonly Member[];
@@ -39,6 +48,7 @@ export const savedState: z.ZodType<SavedState> = z.object({
   conf: confState,
   retention: retention.nullable(),
   placement: placement.nullable(),
+  sourceValues: sourceValues.optional(),
   heartbeatMs: z.number().min(0),
   first: z.object({ conf: confState, members }),
   members,

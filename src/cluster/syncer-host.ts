@@ -7,6 +7,7 @@ import type { StreamPoint } from "../binlog/dead-ranges.ts";
 import { Unframer, walkEvents } from "../binlog/frames.ts";
 import type { StreamState } from "../binlog/stream-state.ts";
 import type { GtidSet } from "../gtid/gtid-set.ts";
+import { type SourceValues, sameSourceValues } from "../mysql/source-values.ts";
 import { EntryType } from "../raft/types.ts";
 import type { DurableLog } from "../storage/log.ts";
 import type { SyncerHost } from "../syncer/host.ts";
@@ -14,6 +15,7 @@ import type { ApplyObserver, Driver } from "./driver.ts";
 import type { NodeCore } from "./node-core.ts";
 import type { NodeState } from "./node-state.ts";
 import { chunkOf, LogStreamReader, streamBytesOf } from "./stream-reader.ts";
+import { mayWrite, SOURCE_VALUES_FORMAT } from "./version-gate.ts";
 
 const SETTLE_MS = 10_000;
 /** The rest is for what is about to be proposed, and for headers. */
@@ -33,6 +35,8 @@ export class NodeSyncerHost implements SyncerHost {
   readonly #state: NodeState;
 
   readonly #voters: Voters | null;
+  /** The source's values are on their way into the log. */
+  #isSaying = false;
   readonly pool: BufferPool;
 
   /** `voters`: null on a node of its own. */
@@ -77,6 +81,18 @@ export class NodeSyncerHost implements SyncerHost {
   }
   start(purged: GtidSet): Promise<void> {
     return this.#driver.command({ type: "start", purged: purged.toString() });
+  }
+  sourceSays(values: SourceValues): void {
+    if (this.#isSaying || !mayWrite(this.#state, SOURCE_VALUES_FORMAT)) return;
+    if (sameSourceValues(this.#state.settings.sourceValues, values)) return;
+    this.#isSaying = true;
+    this.#driver
+      .command({ type: "set-source-values", values })
+      // Leadership went, or there is no room: the next look says it again.
+      .catch(() => {})
+      .finally(() => {
+        this.#isSaying = false;
+      });
   }
   observe(observer: ApplyObserver): () => void {
     return this.#driver.observe(observer);

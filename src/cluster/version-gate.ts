@@ -6,10 +6,14 @@
 import { BinraftError } from "../base/errors.ts";
 import type { Member } from "./members.ts";
 
-/** The newest that this version reads and writes. 2: placement and timing are in the log. */
-export const KNOWN_FORMAT = 2;
+/** The newest that this version reads and writes. */
+export const KNOWN_FORMAT = 3;
 /** From this format on `set-placement` and `set-timing` may be written. */
 export const PLACEMENT_FORMAT = 2;
+/** From this format on an operator may let an account ask about the source's tables. */
+export const METADATA_FORMAT = 3;
+/** From this format on `set-source-values` may be written. */
+export const SOURCE_VALUES_FORMAT = 3;
 
 interface Gated {
   readonly members: ReadonlyMap<number, Member>;
@@ -21,6 +25,11 @@ export function nextFormat({ members, formatVersion }: Gated): number | null {
   if (members.size === 0) return null;
   const all = Math.min(KNOWN_FORMAT, ...[...members.values()].map((one) => one.formatVersion));
   return all > formatVersion ? all : null;
+}
+
+/** Whether all who read the log know entries of `format`. The log of a node of its own nobody else reads. */
+export function mayWrite({ members, formatVersion }: Gated, format: number): boolean {
+  return formatVersion >= format || members.size === 0;
 }
 
 /** Throws when the cluster writes what this version cannot read. */

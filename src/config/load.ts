@@ -51,6 +51,7 @@ export interface Given {
 export interface AccountGiven {
   readonly passwordFile: string;
   readonly native: boolean;
+  readonly metadata: boolean;
 }
 
 export interface Collected {
@@ -214,7 +215,11 @@ function collectAccounts(collected: Collected, path: string, table: Record<strin
       );
       continue;
     }
-    collected.accounts.set(name, { passwordFile, native: values.get("native") === true });
+    collected.accounts.set(name, {
+      passwordFile,
+      native: values.get("native") === true,
+      metadata: values.get("metadata") === true,
+    });
   }
 }
 

@@ -95,4 +95,5 @@ export interface AccountSection {
   readonly name: string;
   readonly passwordRef: string;
   readonly native: boolean;
+  readonly metadata: boolean;
 }

@@ -102,6 +102,7 @@ function accountSections(collected: Collected, values: Values): AccountSection[]
     name,
     passwordRef: `file:${values.absolute(account.passwordFile, true)}`,
     native: account.native,
+    metadata: account.metadata,
   }));
 }
 

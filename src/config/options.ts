@@ -230,6 +230,14 @@ export const ACCOUNT_OPTIONS: readonly Option[] = [
     false,
     "Also allow mysql_native_password, for replicas that know nothing newer.",
   ),
+  option(
+    "accounts",
+    "metadata",
+    yesNo,
+    false,
+    "Let the account ask about the source's tables (SHOW CREATE TABLE, INFORMATION_SCHEMA), for clients " +
+      "that read row events. The source's user has to be allowed what is asked.",
+  ),
 ];
 
 /** Names that begin with BINRAFT_ and are no options. */

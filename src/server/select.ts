@@ -12,7 +12,7 @@ import { type Expression, parseExpression } from "./expression.ts";
 import { ParsedGtids } from "./gtid-text.ts";
 import type { SqlCursor } from "./sql.ts";
 import type { StatementContext } from "./statements.ts";
-import { missingTable } from "./tables.ts";
+import { missingTable, selectOfTable } from "./tables.ts";
 import { textOf, truthOf, wholeOf } from "./value.ts";
 
 const MAX_ITEMS = 256;
@@ -54,6 +54,8 @@ export async function runSelect(
   cursor: SqlCursor,
   context: StatementContext,
 ): Promise<SelectResult> {
+  const ofTable = await selectOfTable(cursor, context);
+  if (ofTable !== null) return ofTable;
   const select = parse(cursor, context);
   if (select.items.some(({ expression }) => expression === null)) {
     throw new MysqlError(1096, "HY000", "No tables used");

@@ -29,6 +29,7 @@ import {
   LoginFailed,
   type ServerLogin,
 } from "../mysql/server-handshake.ts";
+import type { SourceValues } from "../mysql/source-values.ts";
 import { delay } from "../platform/clock.ts";
 import type { Address, Conn, Listener, TlsServerOptions } from "../platform/net.ts";
 import type { Platform } from "../platform/platform.ts";
@@ -58,6 +59,7 @@ import type { ServerCounters, ServerIdentity, ServerShared } from "./shared.ts";
 import type { Missing } from "./start-position.ts";
 import type { BinlogStream } from "./stream.ts";
 import { StreamSignal } from "./stream-signal.ts";
+import type { SourceTables } from "./tables.ts";
 import type { VariableContext } from "./variables.ts";
 import { WorkRates } from "./work.ts";
 
@@ -87,12 +89,16 @@ export interface BinlogServerOptions {
   readonly fakeSecret: Uint8Array;
   /** A replica with a server_id that occurs in the log is let in all the same. */
   readonly allowOriginServerIds: boolean;
+  /** What the source says of itself, by the names of its variables. */
+  sourceValues(): SourceValues;
   /** server_ids of the events in the log. */
   originServerIds(): ReadonlySet<number>;
   /** True when the cluster, too, lacks what this node lacks (a read index). */
   confirmMissing(what: Missing): Promise<boolean>;
   /** False when the cluster is known to be on a newer timeline than what this node has. */
   isOnTimeline(): Promise<boolean>;
+  /** The tables of the source, for an account that may ask about them; null for any other. */
+  readonly tables?: (account: string) => SourceTables | null;
   /** Why this node serves no dump now, for the replica's operator; null when it does. */
   readonly refusal?: () => string | null;
   /** The syncer's state for SHOW REPLICA STATUS, by column name; null for no row. */
@@ -426,6 +432,7 @@ export class BinlogServer implements Service {
         [...this.#sessions.values()].flatMap(({ registered }) =>
           registered === null ? [] : [registered],
         ),
+      tables: (account) => this.#options.tables?.(account) ?? null,
       replicaStatus: () => this.#options.replicaStatus?.() ?? null,
       session: (id) => this.#sessions.get(id) ?? null,
       refusal: () => this.#options.refusal?.() ?? null,
@@ -449,6 +456,7 @@ export class BinlogServer implements Service {
       requireTls,
       maxConnections: this.#maxConnections,
       checksum: format?.description.checksum ?? "CRC32",
+      sourceValues: this.#options.sourceValues(),
     };
   }
 

@@ -127,6 +127,7 @@ export class SessionStatements {
       work,
       parameters,
       describing,
+      tables: shared.tables(this.#parts.login.account.name),
       useDatabase: (name) => {
         this.database = printable(name, 64);
       },

@@ -11,6 +11,7 @@ import type { Missing } from "./start-position.ts";
 import type { ProcessInfo, RegisteredReplica } from "./statements.ts";
 import type { BinlogStream } from "./stream.ts";
 import type { StreamSignal } from "./stream-signal.ts";
+import type { SourceTables } from "./tables.ts";
 import type { VariableContext } from "./variables.ts";
 import type { WorkRates } from "./work.ts";
 
@@ -53,6 +54,8 @@ export interface ServerShared {
   readonly writeTimeoutMs: number;
   version(): string;
   variables(): Promise<VariableContext>;
+  /** For this account; null when it is not allowed to ask the source. */
+  tables(account: string): SourceTables | null;
   status(tls: TlsInfo | null): [name: string, value: string][];
   /** The text of COM_STATISTICS. */
   statistics(): string;

@@ -21,7 +21,13 @@ import { REPLICA_STATUS_COLUMNS } from "./replica-status-columns.ts";
 import { fieldScope, type SelectResult } from "./select.ts";
 import { isLike, type SqlCursor } from "./sql.ts";
 import type { StatementContext } from "./statements.ts";
-import { describeTable, showOfTable } from "./tables.ts";
+import {
+  showCreate,
+  showCreateDatabase,
+  showDatabases,
+  showOfTable,
+  showTables,
+} from "./tables.ts";
 import { truthOf } from "./value.ts";
 import { allVariables, gtidVariable, withNewlines } from "./variables.ts";
 
@@ -49,22 +55,28 @@ const TABLE: readonly (readonly [words: readonly string[], show: Show])[] = [
   [["STATUS"], status],
   [["WARNINGS"], warnings],
   [["ERRORS"], warnings],
-  [["DATABASES"], (cursor) => empty(cursor, "Database")],
-  [["SCHEMAS"], (cursor) => empty(cursor, "Database")],
-  [["TABLES"], (cursor) => empty(cursor, "Tables")],
-  [["FULL", "TABLES"], (cursor) => empty(cursor, "Tables", "Table_type")],
+  [["DATABASES"], showDatabases((cursor) => empty(cursor, "Database"))],
+  [["SCHEMAS"], showDatabases((cursor) => empty(cursor, "Database"))],
+  [["TABLES"], showTables("TABLES", (cursor) => empty(cursor, "Tables"))],
+  [
+    ["FULL", "TABLES"],
+    showTables("FULL TABLES", (cursor) => empty(cursor, "Tables", "Table_type")),
+  ],
+  [["TABLE", "STATUS"], showTables("TABLE STATUS", (cursor) => empty(cursor, "Name", "Engine"))],
   [["COLLATION"], collations],
   [["CHARACTER", "SET"], characterSets],
   [["CHARSET"], characterSets],
-  [["CREATE", "TABLE"], describeTable],
-  [["CREATE", "VIEW"], describeTable],
-  [["FULL", "COLUMNS"], showOfTable],
-  [["FULL", "FIELDS"], showOfTable],
-  [["COLUMNS"], showOfTable],
-  [["FIELDS"], showOfTable],
-  [["INDEX"], showOfTable],
-  [["INDEXES"], showOfTable],
-  [["KEYS"], showOfTable],
+  [["CREATE", "TABLE"], showCreate("TABLE")],
+  [["CREATE", "VIEW"], showCreate("VIEW")],
+  [["CREATE", "DATABASE"], showCreateDatabase],
+  [["CREATE", "SCHEMA"], showCreateDatabase],
+  [["FULL", "COLUMNS"], showOfTable("FULL COLUMNS")],
+  [["FULL", "FIELDS"], showOfTable("FULL COLUMNS")],
+  [["COLUMNS"], showOfTable("COLUMNS")],
+  [["FIELDS"], showOfTable("COLUMNS")],
+  [["INDEX"], showOfTable("INDEX")],
+  [["INDEXES"], showOfTable("INDEX")],
+  [["KEYS"], showOfTable("INDEX")],
   [["ENGINES"], engines],
   [["PLUGINS"], (cursor) => empty(cursor, "Name", "Status", "Type", "Library", "License")],
   [["GRANTS"], grants],

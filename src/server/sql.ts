@@ -36,9 +36,16 @@ export class SqlCursor {
   /** False in a plain query, where a `?` is a syntax error. */
   allowsParameters = false;
 
-  constructor(sql: string) {
+  constructor(sql: string, tokens: readonly Token[] = tokenize(sql)) {
     this.#sql = sql;
-    this.#tokens = tokenize(sql);
+    this.#tokens = tokens;
+  }
+
+  /** Another one at the same place, to look ahead with. */
+  fork(): SqlCursor {
+    const fork = new SqlCursor(this.#sql, this.#tokens);
+    fork.#at = this.#at;
+    return fork;
   }
 
   get atEnd(): boolean {

@@ -14,7 +14,7 @@ import { runSet } from "./set.ts";
 import { runShow } from "./show.ts";
 import { SqlCursor } from "./sql.ts";
 import type { BinlogStream } from "./stream.ts";
-import { describeTable } from "./tables.ts";
+import { describeTable, type SourceTables } from "./tables.ts";
 import type { UserVariables } from "./user-variables.ts";
 import type { Value } from "./value.ts";
 import type { VariableContext } from "./variables.ts";
@@ -59,6 +59,8 @@ export interface StatementContext {
   readonly parameters: readonly Value[] | null;
   /** Only the columns are asked for: nothing may wait, or change anything. */
   readonly describing: boolean;
+  /** Null when there is no source to ask, or the account is not allowed to. */
+  readonly tables: SourceTables | null;
   useDatabase(name: string): void;
   variables(): Promise<VariableContext>;
   /** Of SHOW STATUS: name and value. */

@@ -1,12 +1,14 @@
 /**
  * System variables that replicas and tools ask for, with the values of a source that binraft is
- * (manual, "Server System Variables"). One table: what is not in it is error 1193, which is how
+ * (manual, "Server System Variables"), and of its own source where clients decide by them how to read row
+ * events. One table: what is not in it is error 1193, which is how
  * clients find out what a server can do. So semi-sync's variables are not in it.
  */
 
 import type { Checksum } from "../binlog/control-events.ts";
 import { formatFileName } from "../binlog/file-view.ts";
 import type { GtidSet } from "../gtid/gtid-set.ts";
+import type { SourceValues } from "../mysql/source-values.ts";
 import type { BinlogStream } from "./stream.ts";
 
 export type VariableValue =
@@ -27,6 +29,7 @@ export interface VariableContext {
   readonly maxConnections: number;
   /** Of the newest file. */
   readonly checksum: Checksum;
+  readonly sourceValues: SourceValues;
 }
 
 const text = (value: string | null): VariableValue => ({ kind: "text", value });
@@ -36,31 +39,53 @@ const flag = (value: boolean): VariableValue => ({ kind: "boolean", value });
 const SQL_MODE =
   "ONLY_FULL_GROUP_BY,STRICT_TRANS_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION";
 
-type Variable = (context: VariableContext) => VariableValue;
+/** Null: a server without it. */
+type Variable = (context: VariableContext) => VariableValue | null;
+
+/** As the source has it; `unknown` until it said so. */
+function ofSource(name: string, unknown: VariableValue): Variable {
+  return ({ sourceValues }) => parsed(sourceValues[name], unknown.kind) ?? unknown;
+}
+
+/** Not every server has it: as the source has it, or not at all. */
+function onlyOfSource(name: string, kind: VariableValue["kind"]): [string, Variable] {
+  return [name, ({ sourceValues }) => parsed(sourceValues[name], kind)];
+}
+
+function parsed(value: string | undefined, kind: VariableValue["kind"]): VariableValue | null {
+  if (value === undefined) return null;
+  if (kind === "text") return text(value);
+  if (kind === "number") return /^[0-9]{1,20}$/.test(value) ? { kind, value } : null;
+  return value === "ON" || value === "OFF" ? flag(value === "ON") : null;
+}
 
 const TABLE: ReadonlyMap<string, Variable> = new Map<string, Variable>([
-  ["auto_increment_increment", () => number(1)],
-  ["auto_increment_offset", () => number(1)],
+  onlyOfSource("authentication_policy", "text"),
+  ["auto_increment_increment", ofSource("auto_increment_increment", number(1))],
+  ["auto_increment_offset", ofSource("auto_increment_offset", number(1))],
   ["autocommit", () => flag(true)],
   ["binlog_checksum", (context) => text(context.checksum)],
   ["binlog_encryption", () => flag(false)],
-  ["binlog_expire_logs_seconds", () => number(0)],
-  ["binlog_format", () => text("ROW")],
-  ["binlog_row_image", () => text("FULL")],
-  ["binlog_row_metadata", () => text("MINIMAL")],
-  ["binlog_row_value_options", () => text("")],
-  ["binlog_transaction_compression", () => flag(false)],
+  ["binlog_expire_logs_seconds", ofSource("binlog_expire_logs_seconds", number(0))],
+  ["binlog_format", ofSource("binlog_format", text("ROW"))],
+  ["binlog_row_image", ofSource("binlog_row_image", text("FULL"))],
+  ["binlog_row_metadata", ofSource("binlog_row_metadata", text("MINIMAL"))],
+  ["binlog_row_value_options", ofSource("binlog_row_value_options", text(""))],
+  onlyOfSource("binlog_rows_query_log_events", "boolean"),
+  ["binlog_transaction_compression", ofSource("binlog_transaction_compression", flag(false))],
   ["character_set_client", () => text("utf8mb4")],
   ["character_set_connection", () => text("utf8mb4")],
-  ["character_set_database", () => text("utf8mb4")],
+  ["character_set_database", ofSource("character_set_database", text("utf8mb4"))],
   ["character_set_results", () => text("utf8mb4")],
-  ["character_set_server", () => text("utf8mb4")],
+  ["character_set_server", ofSource("character_set_server", text("utf8mb4"))],
   ["character_set_system", () => text("utf8mb3")],
   ["collation_connection", () => text("utf8mb4_0900_ai_ci")],
-  ["collation_database", () => text("utf8mb4_0900_ai_ci")],
-  ["collation_server", () => text("utf8mb4_0900_ai_ci")],
-  ["default_storage_engine", () => text("InnoDB")],
+  ["collation_database", ofSource("collation_database", text("utf8mb4_0900_ai_ci"))],
+  ["collation_server", ofSource("collation_server", text("utf8mb4_0900_ai_ci"))],
+  onlyOfSource("default_authentication_plugin", "text"),
+  ["default_storage_engine", ofSource("default_storage_engine", text("InnoDB"))],
   ["enforce_gtid_consistency", () => text("ON")],
+  onlyOfSource("explicit_defaults_for_timestamp", "boolean"),
   ["foreign_key_checks", () => flag(true)],
   // Their text comes from `gtidVariable`.
   ["gtid_executed", () => text("")],
@@ -81,8 +106,8 @@ const TABLE: ReadonlyMap<string, Variable> = new Map<string, Variable>([
   ["log_bin_index", ({ stream }) => text(`/${fileBase(stream)}.index`)],
   ["log_replica_updates", () => flag(true)],
   ["log_slave_updates", () => flag(true)],
-  ["lower_case_table_names", () => number(0)],
-  ["max_allowed_packet", () => number(67_108_864)],
+  ["lower_case_table_names", ofSource("lower_case_table_names", number(0))],
+  ["max_allowed_packet", ofSource("max_allowed_packet", number(67_108_864))],
   ["max_connections", ({ maxConnections }) => number(maxConnections)],
   ["net_buffer_length", () => number(16_384)],
   ["net_read_timeout", () => number(30)],
@@ -102,20 +127,20 @@ const TABLE: ReadonlyMap<string, Variable> = new Map<string, Variable>([
   ["session_track_gtids", () => text("OFF")],
   ["slave_net_timeout", () => number(60)],
   ["sql_log_bin", () => flag(true)],
-  ["sql_mode", () => text(SQL_MODE)],
+  ["sql_mode", ofSource("sql_mode", text(SQL_MODE))],
   ["sql_require_primary_key", () => flag(false)],
   ["sql_warnings", () => flag(false)],
   ["super_read_only", () => flag(true)],
   ["sync_binlog", () => number(1)],
-  ["system_time_zone", () => text("UTC")],
-  ["time_zone", () => text("SYSTEM")],
-  ["transaction_isolation", () => text("REPEATABLE-READ")],
+  ["system_time_zone", ofSource("system_time_zone", text("UTC"))],
+  ["time_zone", ofSource("time_zone", text("SYSTEM"))],
+  ["transaction_isolation", ofSource("transaction_isolation", text("REPEATABLE-READ"))],
   ["transaction_read_only", () => flag(false)],
-  ["tx_isolation", () => text("REPEATABLE-READ")],
+  ["tx_isolation", ofSource("transaction_isolation", text("REPEATABLE-READ"))],
   ["tx_read_only", () => flag(false)],
   ["unique_checks", () => flag(true)],
   ["version", ({ version }) => text(version)],
-  ["version_comment", () => text("binraft")],
+  ["version_comment", ofSource("version_comment", text("binraft"))],
   ["version_compile_machine", () => text("any")],
   ["version_compile_os", () => text("any")],
   ["wait_timeout", () => number(28_800)],
@@ -177,7 +202,10 @@ export function isSettable(name: string): boolean {
 
 /** In the order of SHOW VARIABLES; GTID sets are empty, see `gtidVariable`. */
 export function allVariables(context: VariableContext): [name: string, value: string][] {
-  return [...TABLE].map(([name, variable]) => [name, shown(variable(context))]);
+  return [...TABLE].flatMap(([name, variable]) => {
+    const value = variable(context);
+    return value === null ? [] : [[name, shown(value)]];
+  });
 }
 
 function shown(value: VariableValue): string {

@@ -21,6 +21,7 @@ import type { Chunk } from "../binlog/chunk.ts";
 import type { StreamPoint } from "../binlog/dead-ranges.ts";
 import type { Outcome, StreamState } from "../binlog/stream-state.ts";
 import type { GtidSet } from "../gtid/gtid-set.ts";
+import type { SourceValues } from "../mysql/source-values.ts";
 
 export interface SyncerHost {
   readonly stream: StreamState;
@@ -39,6 +40,8 @@ export interface SyncerHost {
   /** Everything appended so far is committed and applied. */
   settled(): Promise<void>;
   start(purged: GtidSet): Promise<void>;
+  /** What the source says of itself now. It is replicated where it differs, and nothing waits for that. */
+  sourceSays(values: SourceValues): void;
   observe(observer: { chunkApplied(chunk: Chunk, outcome: Outcome): void }): () => void;
   /** Event bytes stored from a point on: `length` of them, fewer at the stream's end. */
   storedEvents(from: StreamPoint, length: number): Promise<Uint8Array>;

@@ -8,6 +8,7 @@ import { parseFileName } from "../binlog/file-view.ts";
 import { GtidSet } from "../gtid/gtid-set.ts";
 import type { MysqlClient } from "../mysql/client.ts";
 import { MysqlError } from "../mysql/errors.ts";
+import { SOURCE_VALUE_NAMES, type SourceValues, sourceValuesOf } from "../mysql/source-values.ts";
 import { type SourceCheck, type SourceConfig, SyncerStop } from "./host.ts";
 
 export interface SourceFacts {
@@ -19,6 +20,8 @@ export interface SourceFacts {
   readonly purged: GtidSet;
   /** The semi-sync source plugin is installed. */
   readonly semiSync: boolean;
+  /** What nodes show in its place. */
+  readonly values: SourceValues;
   readonly checks: readonly SourceCheck[];
 }
 
@@ -34,18 +37,25 @@ const VARIABLES = [
   "server_id",
   "gtid_mode",
   "log_bin",
-  "binlog_format",
-  "binlog_row_image",
   "binlog_checksum",
   "sync_binlog",
   ...SEMI_SYNC.flatMap((name) => [`rpl_semi_sync_source_${name}`, `rpl_semi_sync_master_${name}`]),
+  ...SOURCE_VALUE_NAMES,
 ];
 
 /** What the server has of them, asked at once: from another continent each question takes long. */
-async function readVariables(client: MysqlClient): Promise<ReadonlyMap<string, string>> {
-  const names = VARIABLES.map((name) => `'${name}'`).join(", ");
+async function readVariables(
+  client: MysqlClient,
+  wanted: readonly string[],
+): Promise<ReadonlyMap<string, string>> {
+  const names = wanted.map((name) => `'${name}'`).join(", ");
   const { rows } = await client.execute(`SHOW GLOBAL VARIABLES WHERE Variable_name IN (${names})`);
   return new Map(rows.map((row) => [row["Variable_name"] ?? "", row["Value"] ?? ""]));
+}
+
+/** Read again while a pull runs: somebody may have said SET GLOBAL. */
+export async function readSourceValues(client: MysqlClient): Promise<SourceValues> {
+  return sourceValuesOf(await readVariables(client, SOURCE_VALUE_NAMES));
 }
 
 export function serverErrno(error: unknown): number {
@@ -64,7 +74,7 @@ export async function readFacts(client: MysqlClient, config: SourceConfig): Prom
   const should = (name: string, good: boolean, seen: string, message: string): void =>
     add(name, good ? "ok" : "warn", good ? `${name} is ${seen}` : message);
 
-  const variables = await readVariables(client);
+  const variables = await readVariables(client, VARIABLES);
   const version = variables.get("version") ?? client.serverVersion;
   const uuid = (variables.get("server_uuid") ?? "").toLowerCase();
   must(
@@ -135,6 +145,7 @@ export async function readFacts(client: MysqlClient, config: SourceConfig): Prom
     executed,
     purged,
     semiSync: plugin !== null,
+    values: sourceValuesOf(variables),
     checks,
   };
 }

@@ -215,6 +215,7 @@ export class SourceSession {
     this.#progress.checks = facts.checks;
     mustPass(facts);
     await this.#settled();
+    this.#host.sourceSays(facts.values);
     await this.#introduce(facts);
     this.#silence.start();
     let dump: DumpConnection | null = null;

@@ -10,7 +10,7 @@ import type { Platform } from "../platform/platform.ts";
 import { HEARTBEAT_MS } from "./dump-connection.ts";
 import { type SourceConfig, type SyncerHost, SyncerStop } from "./host.ts";
 import { type SemiSyncWatch, semiSyncCounters } from "./semi-sync-watch.ts";
-import { gtidSets, readFacts, type SourceFacts } from "./source-checks.ts";
+import { gtidSets, readFacts, readSourceValues, type SourceFacts } from "./source-checks.ts";
 import { checkSets } from "./source-sets.ts";
 
 /** Without any packet for so long the source, or the way to it, is gone. */
@@ -105,12 +105,13 @@ export class SetsWatch {
   }
 
   async #open(): Promise<MysqlClient> {
-    const { connect, config, sourceUuid, onFacts } = this.#parts;
+    const { connect, config, host, sourceUuid, onFacts } = this.#parts;
     const client = await connect();
     const facts = await readFacts(client, config);
     if (facts.uuid !== sourceUuid)
       throw new OtherSource(`Another server answers in the source's place: ${facts.uuid}`);
     mustPass(facts);
+    host.sourceSays(facts.values);
     onFacts(facts);
     return client;
   }
@@ -121,6 +122,7 @@ export class SetsWatch {
     const stored = host.stream.executed.clone();
     checkSets(host, { uuid: sourceUuid, ...(await gtidSets(client)) }, stored);
     if (semiSync) semiSyncWatch.look(sourceUuid, await semiSyncCounters(client), logger);
+    host.sourceSays(await readSourceValues(client));
   }
 }
 

@@ -1,6 +1,6 @@
 /** `/v1/accounts`: who may replicate. Verifiers go in and never come out. */
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
-import type { NodeOperations } from "../../cluster/operations.ts";
+import { accountStatus, type NodeOperations } from "../../cluster/operations.ts";
 import { answers, requestBody } from "../answers.ts";
 import { accountDocument, accountRequest } from "../schema.ts";
 
@@ -27,7 +27,7 @@ export function accountRoutes(app: OpenAPIHono, node: NodeOperations): void {
     const { name } = context.req.valid("param");
     const account = context.req.valid("json");
     await node.setAccount(name, account);
-    return context.json(accountDocument.parse({ name, native: account.native !== null }), 200);
+    return context.json(accountDocument.parse(accountStatus(name, account)), 200);
   });
 
   const remove = createRoute({

@@ -4,6 +4,7 @@
  */
 import type { Command } from "commander";
 import { toHex } from "../../base/bytes.ts";
+import type { AccountStatus } from "../../cluster/operations.ts";
 import { createVerifiers } from "../../mysql/auth/verifier.ts";
 import type { GlobalOptions } from "../context.ts";
 import { readOwnSecret } from "../secrets.ts";
@@ -12,6 +13,7 @@ import { act, type VerbTable } from "../verb.ts";
 interface SetOptions extends GlobalOptions {
   readonly passwordFile: string;
   readonly native?: boolean;
+  readonly metadata?: boolean;
 }
 
 export function addAccountVerbs(program: Command, table: VerbTable): void {
@@ -22,15 +24,15 @@ export function addAccountVerbs(program: Command, table: VerbTable): void {
     .action(
       act(table, async (verb) => {
         const answer = await (await verb.connect()).get<{
-          items: { name: string; native: boolean }[];
+          items: AccountStatus[];
         }>("/v1/accounts");
         const { output } = verb;
         output.result(answer, () => {
           if (answer.items.length === 0)
             return output.line("No account: binraft account set NAME --password-file FILE");
           output.table(
-            ["NAME", "NATIVE_PASSWORD"],
-            answer.items.map(({ name, native }) => [name, native]),
+            ["NAME", "NATIVE_PASSWORD", "METADATA"],
+            answer.items.map(({ name, native, metadata }) => [name, native, metadata]),
           );
         });
       }),
@@ -40,16 +42,18 @@ export function addAccountVerbs(program: Command, table: VerbTable): void {
     .argument("<NAME>")
     .requiredOption("--password-file <PATH>", "file with the password, read on this machine")
     .option("--native", "also allow mysql_native_password, for replicas that know nothing newer")
+    .option("--metadata", "may ask about the source's tables, for clients that read row events")
     .description("make an account, or give it another password")
     .action(
       act<SetOptions>(table, async (verb, name) => {
         const { platform } = verb.context;
-        const { passwordFile, native } = verb.options;
+        const { passwordFile, native, metadata } = verb.options;
         const password = await readOwnSecret(platform.process, passwordFile, "--password-file");
         const made = createVerifiers(platform.crypto, password, { native: native === true });
         const body = {
           sha2: toHex(made.sha2),
           native: made.native === null ? null : toHex(made.native),
+          ...(metadata ? { metadata } : {}),
         };
         const node = await verb.connect();
         const answer = await node.send("PUT", `/v1/accounts/${encodeURIComponent(name!)}`, body);

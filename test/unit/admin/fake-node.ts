@@ -2,6 +2,7 @@
 import type { BinlogFile } from "../../../src/binlog/file-view.ts";
 import type { AccountSettings, SourceSettings } from "../../../src/cluster/command.ts";
 import {
+  type AccountStatus,
   type ClusterOperations,
   type ClusterStatus,
   type MemberStatus,
@@ -215,11 +216,14 @@ export class FakeNode implements NodeOperations, ClusterOperations {
   newTimeline(confirm: string): Promise<void> {
     return this.#told(`new-timeline ${confirm}`);
   }
-  accounts(): { name: string; native: boolean }[] {
-    return [{ name: "repl", native: false, sha2: CANARY } as { name: string; native: boolean }];
+  accounts(): AccountStatus[] {
+    const account: AccountStatus = { name: "repl", native: false, metadata: true };
+    return [{ ...account, sha2: CANARY } as AccountStatus];
   }
   setAccount(name: string, account: AccountSettings): Promise<void> {
-    return this.#told(`account ${name} ${account.sha2} ${account.native}`);
+    return this.#told(
+      `account ${name} ${account.sha2} ${account.native}${account.metadata ? " metadata" : ""}`,
+    );
   }
   removeAccount(name: string): Promise<void> {
     return this.#told(`remove ${name}`);

@@ -185,6 +185,12 @@ test("account set turns the password into verifiers, which alone travel", async 
     0,
   );
   assert.match(world.node.calls[1]!, /^account old [0-9a-f]{64} [0-9a-f]{40}$/);
+  assert.equal(
+    (await world.run("account", "set", "cdc", "--password-file", "/pw", "--metadata")).exit,
+    0,
+  );
+  assert.match(world.node.calls[2]!, /^account cdc [0-9a-f]{64} null metadata$/);
+  assert.match((await world.run("account", "list")).stdout, /METADATA/);
   world.file("/empty", "\n");
   const refused = await world.run("account", "set", "repl", "--password-file", "/empty");
   assert.equal(refused.exit, 1);

@@ -46,6 +46,7 @@ const COMMANDS: readonly Command[] = [
   { type: "set-retention", retention: { bytes: null, hours: 24 } },
   { type: "set-placement", placement: { mode: "auto", voters: 3, leaderRegion: "iad" } },
   { type: "set-timing", heartbeatMs: 150.5 },
+  { type: "set-source-values", values: { binlog_row_image: "MINIMAL", sql_mode: "" } },
   { type: "set-format", version: 2 },
 ];
 
@@ -53,7 +54,8 @@ for (const command of COMMANDS) {
   test(`command: "${command.type}" comes back as it was, and with any other value it is none`, () => {
     assert.deepEqual(decodeCommand(encodeCommand(command)), command);
     for (const key of Object.keys(command)) {
-      if (key === "type") continue;
+      // Without values there is nothing to tell.
+      if (key === "type" || key === "values") continue;
       for (const odd of [null, -1, Number.MAX_SAFE_INTEGER, "\0", {}, [], "x".repeat(100_000)]) {
         const value = { ...command, [key]: odd } as unknown as Command;
         // The purge of a file that is not there is a purge.
@@ -64,6 +66,22 @@ for (const command of COMMANDS) {
     }
   });
 }
+
+test("command: source values of any names are kept, within bounds", () => {
+  const kept = (values: Record<string, string>): boolean =>
+    decodeCommand(encodeCommand({ type: "set-source-values", values })) !== null;
+  assert.ok(kept({}));
+  assert.ok(kept({ of_a_newer_version: "x".repeat(1024) }));
+  for (const odd of [null, [], "x", 7, { a: 1 }, { a: null }])
+    assert.ok(!kept(odd as unknown as Record<string, string>), JSON.stringify(odd));
+  assert.ok(!kept({ too_long: "x".repeat(1025) }));
+  assert.ok(!kept({ with_lines: "a\nb" }));
+  assert.ok(!kept({ "no name": "" }));
+  const many = (count: number): Record<string, string> =>
+    Object.fromEntries(Array.from({ length: count }, (_, i) => [`v${i}`, ""]));
+  assert.ok(kept(many(64)));
+  assert.ok(!kept(many(65)));
+});
 
 test("command: what a newer version may have written stops this one, other bytes are nothing", () => {
   assert.throws(() => decodeCommand(Uint8Array.of(2, 1, 0x7b, 0x7d)), BinraftError);

@@ -3,7 +3,12 @@ import { test } from "node:test";
 import { BinraftError } from "../../../src/base/errors.ts";
 import type { Member } from "../../../src/cluster/members.ts";
 import { NodeState } from "../../../src/cluster/node-state.ts";
-import { KNOWN_FORMAT, mustKnowFormat, nextFormat } from "../../../src/cluster/version-gate.ts";
+import {
+  KNOWN_FORMAT,
+  mayWrite,
+  mustKnowFormat,
+  nextFormat,
+} from "../../../src/cluster/version-gate.ts";
 import { EMPTY_CONF_STATE } from "../../../src/raft/types.ts";
 
 const unknown = { diskUuid: "", region: "", peer: "", mysql: "", admin: "", version: "" };
@@ -26,6 +31,12 @@ test("version gate: the format is lifted to what all can read, never beyond this
   assert.equal(next(0, KNOWN_FORMAT + 1, KNOWN_FORMAT + 4), KNOWN_FORMAT);
   assert.equal(next(KNOWN_FORMAT, KNOWN_FORMAT, KNOWN_FORMAT), null);
   assert.equal(next(KNOWN_FORMAT + 1, KNOWN_FORMAT), null);
+});
+
+test("version gate: what a format brings is written from then on, and at once where nobody else reads", () => {
+  assert.ok(!mayWrite({ members: members(3, 3), formatVersion: 2 }, 3), "not lifted yet");
+  assert.ok(mayWrite({ members: members(3, 3), formatVersion: 3 }, 3));
+  assert.ok(mayWrite({ members: members(), formatVersion: 1 }, 3), "a node of its own");
 });
 
 test("version gate: a cluster that writes what this version cannot read is refused, with both numbers", () => {

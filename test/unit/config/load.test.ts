@@ -141,11 +141,11 @@ test("loadConfig never repeats a password that was put into the URL", async () =
 
 test("loadConfig reads accounts, each with a password file", async () => {
   const toml =
-    '[accounts]\nrepl = { password_file = "pw" }\nold = { password_file = "/abs", native = true }';
+    '[accounts]\nrepl = { password_file = "pw" }\nold = { password_file = "/abs", native = true, metadata = true }';
   const { config } = await load({ toml, file: "/etc/binraft.toml" });
   assert.deepEqual(config.accounts, [
-    { name: "repl", passwordRef: "file:/etc/pw", native: false },
-    { name: "old", passwordRef: "file:/abs", native: true },
+    { name: "repl", passwordRef: "file:/etc/pw", native: false, metadata: false },
+    { name: "old", passwordRef: "file:/abs", native: true, metadata: true },
   ]);
   assert.match(
     (await problems({ toml: "[accounts]\nrepl = { native = true }" }))[0]!,

@@ -58,6 +58,7 @@ export async function serve(
     rsaKey: null,
     fakeSecret: new Uint8Array(32).fill(7),
     allowOriginServerIds: false,
+    sourceValues: () => ({}),
     originServerIds: () => new Set([1]),
     isOnTimeline: async () => true,
     confirmMissing: async () => true,

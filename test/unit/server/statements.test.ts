@@ -106,6 +106,41 @@ test("what mysqlbinlog, mysql, mysqladmin and npm clients ask", async () => {
   assert.equal(await errno("SELECT COLUMN_NAME FROM INFORMATION_SCHEMA.COLUMNS WHERE 1"), 1146);
 });
 
+test("what the source says of itself is shown in its place, and only what fits", async () => {
+  let values: Record<string, string> = {
+    binlog_row_metadata: "FULL",
+    binlog_rows_query_log_events: "ON",
+    lower_case_table_names: "1",
+    max_allowed_packet: "not a number",
+    server_uuid: SOURCE,
+  };
+  await using served = await serve(stream, { sourceValues: () => values });
+  const asking = await client(served.port);
+  const ask = async (text: string): Promise<unknown> => (await asking.query(text)).rows;
+  assert.deepEqual(
+    await ask(
+      "SELECT @@binlog_row_metadata, @@GLOBAL.binlog_rows_query_log_events, @@lower_case_table_names, " +
+        "@@max_allowed_packet, @@binlog_row_image, @@server_uuid",
+    ),
+    [["FULL", "1", "1", "67108864", "FULL", "99999999-0000-0000-0000-000000000001"]],
+  );
+  const like = "SHOW GLOBAL VARIABLES LIKE 'binlog\\_row%'";
+  assert.deepEqual(await ask(like), [
+    ["binlog_row_image", "FULL"],
+    ["binlog_row_metadata", "FULL"],
+    ["binlog_row_value_options", ""],
+    ["binlog_rows_query_log_events", "ON"],
+  ]);
+  values = { binlog_row_image: "MINIMAL" };
+  assert.deepEqual(await ask(like), [
+    ["binlog_row_image", "MINIMAL"],
+    ["binlog_row_metadata", "MINIMAL"],
+    ["binlog_row_value_options", ""],
+  ]);
+  await assert.rejects(ask("SELECT @@binlog_rows_query_log_events"), /Unknown system variable/);
+  asking.close();
+});
+
 test("what change-data-capture clients ask", async () => {
   const connector =
     "/* mysql-connector-j-8.4.0 */SELECT  @@session.auto_increment_increment AS auto_increment_increment, @@character_set_client AS character_set_client, @@character_set_connection AS character_set_connection, @@character_set_results AS character_set_results, @@character_set_server AS character_set_server, @@collation_server AS collation_server, @@collation_connection AS collation_connection, @@init_connect AS init_connect, @@interactive_timeout AS interactive_timeout, @@license AS license, @@lower_case_table_names AS lower_case_table_names, @@max_allowed_packet AS max_allowed_packet, @@net_write_timeout AS net_write_timeout, @@performance_schema AS performance_schema, @@sql_mode AS sql_mode, @@system_time_zone AS system_time_zone, @@time_zone AS time_zone, @@transaction_isolation AS transaction_isolation, @@wait_timeout AS wait_timeout";
