@@ -47,6 +47,8 @@ export interface Attack {
   readonly covers: string;
   /** Leaves so many handles to each node beyond those that it has open. */
   readonly handlesLeft?: number;
+  /** It takes all handles that there are: nobody new can come in meanwhile. */
+  readonly shutsOut?: boolean;
   /** Until `scene.stop`; what is open then goes with the process. */
   run(scene: Scene): Promise<unknown>;
 }

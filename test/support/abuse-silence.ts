@@ -65,9 +65,17 @@ function silentAt(port: "mysqlPort" | "adminPort" | "peerPort", each: number, ad
 export const SILENCE: readonly Attack[] = [
   {
     name: "silent-admin",
-    says: "700 silent connections to each admin port, from 17 addresses, with 150 handles left",
+    says: "700 silent connections to each admin port, from 17 addresses, with 400 handles left",
     covers: "1",
-    handlesLeft: 150,
+    handlesLeft: 400,
+    run: silentAt("adminPort", 700, 16),
+  },
+  {
+    name: "no-handles",
+    says: "the same with 60 handles left, which keeps out who comes new, and stops nothing",
+    covers: "1",
+    handlesLeft: 60,
+    shutsOut: true,
     run: silentAt("adminPort", 700, 16),
   },
   {
