@@ -248,11 +248,8 @@ export class RunningNode extends LeaderWrites implements NodeOperations, Cluster
 
   gtid(): GtidStatus {
     const { executed, purged, sourceUuids } = this.core.state.stream;
-    return {
-      executed: executed.toString(),
-      purged: purged.toString(),
-      sourceUuids: [...sourceUuids],
-    };
+    const sets = { executed: executed.toString(), purged: purged.toString() };
+    return { ...sets, sourceUuids: [...sourceUuids] };
   }
 
   files(): readonly BinlogFile[] {
