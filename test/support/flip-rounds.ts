@@ -130,18 +130,20 @@ class FlipRounds {
   async #round(round: number): Promise<void> {
     const first = this.#random.below(VOTERS.length);
     const count = this.#damage === "sector" && round % 2 === 0 ? 2 : 1;
-    const hit: { node: NodeProcess; flip: Flip }[] = [];
+    const hit: { node: NodeProcess; flip: Flip; saidBefore: number }[] = [];
     this.#spoilt.clear();
     for (let i = 0; i < count; i++) {
       const node = this.#made.cluster.node(VOTERS[(first + i) % VOTERS.length]!);
       this.#spoilt.add(node);
-      hit.push({ node, flip: await this.#stopAndFlip(node, this.#spoiler.pick()) });
+      const flip = await this.#stopAndFlip(node, this.#spoiler.pick());
+      hit.push({ node, flip, saidBefore: (await node.said()).length });
     }
     const what = `round ${round}: ${hit.map(({ node, flip }) => describe(node, flip)).join("; ")}`;
     // Together: with two of three down nobody can lead.
     for (const { node } of hit.slice(1)) node.launch();
-    for (const [i, { node, flip }] of hit.entries()) {
-      const verdict = await this.#judge(node, flip, what, i === 0);
+    for (const [i, { node, flip, saidBefore }] of hit.entries()) {
+      if (i === 0) node.launch();
+      const verdict = await this.#judge(node, flip, what, saidBefore);
       this.#verdicts[verdict]++;
       const key = `${flip.place}: ${verdict}`;
       this.#byPlace[key] = (this.#byPlace[key] ?? 0) + 1;
@@ -192,11 +194,10 @@ class FlipRounds {
     return flip;
   }
 
-  async #judge(node: NodeProcess, flip: Flip, what: string, launches: boolean): Promise<Verdict> {
-    const before = (await node.said()).length;
+  /** It was launched after it had said so many characters. */
+  async #judge(node: NodeProcess, flip: Flip, what: string, before: number): Promise<Verdict> {
     const saidSince = async (): Promise<string> => (await node.said()).slice(before);
     const began = performance.now();
-    if (launches) node.launch();
     if (!(await this.#becomesReady(node, what))) {
       const said = await saidSince();
       assert.match(said, /BR12\d\d/, `${what}: ${said}`);
