@@ -1,5 +1,7 @@
 /** Reading what the configuration only refers to. Nothing that is read gets into a message. */
 import { BinraftError } from "../base/errors.ts";
+import type { SecretPlaces } from "../cluster/secret-places.ts";
+import type { NodeConfig } from "../config/node-config.ts";
 import { DiskError } from "../platform/disk.ts";
 import {
   type FileLimits,
@@ -69,6 +71,18 @@ function unreadable(path: string, what: string, error: DiskError): BinraftError 
     `Cannot read "${path}" (${what}): ${whyUnread(error)}`,
     error.code === "EMODE" ? `chmod 600 ${path}` : "create it, or correct the path",
   );
+}
+
+/** What the source's settings may name on this machine. */
+export function secretPlaces({ node, source }: NodeConfig): SecretPlaces {
+  const named = [
+    source?.passwordRef,
+    source?.tlsCa,
+    source?.tlsCert,
+    source?.tlsKey,
+    source?.publicKeyFile,
+  ];
+  return { folder: node.secretsDir, named: new Set(named.filter((name) => name != null)) };
 }
 
 /** A file that the node made itself; null when it is not there. */

@@ -13,7 +13,6 @@ import type { ClusterSettings } from "../cluster/cluster-settings.ts";
 import type { AccountSettings } from "../cluster/command.ts";
 import type { RunningNode } from "../cluster/node.ts";
 import type { NodeSettings, StartOptions } from "../cluster/node-settings.ts";
-import type { SecretPlaces } from "../cluster/secret-places.ts";
 import { startNode } from "../cluster/start-node.ts";
 import { formatHostPort, type HostPort } from "../config/kinds.ts";
 import { isAnyAddress } from "../config/loopback.ts";
@@ -30,7 +29,7 @@ import type { Hosting } from "./hosting.ts";
 import { createLogger } from "./logger.ts";
 import { peerCredentials } from "./peer-credentials.ts";
 import { sealKeys } from "./seal-keys.ts";
-import { readSecret } from "./secrets.ts";
+import { readSecret, secretPlaces } from "./secrets.ts";
 import { loadSettings } from "./settings.ts";
 import { describeFatal, describeStartError } from "./start-error.ts";
 
@@ -191,17 +190,6 @@ export async function nodeSettings(
     secretPlaces: secretPlaces(config),
     sealKeys: sealKeys(platform, config),
   };
-}
-
-function secretPlaces({ node, source }: NodeConfig): SecretPlaces {
-  const named = [
-    source?.passwordRef,
-    source?.tlsCa,
-    source?.tlsCert,
-    source?.tlsKey,
-    source?.publicKeyFile,
-  ];
-  return { folder: node.secretsDir, named: new Set(named.filter((name) => name != null)) };
 }
 
 /** Resolves with null at the first signal; a second one ends the process at once. */

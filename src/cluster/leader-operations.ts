@@ -6,20 +6,17 @@
 import type { Logger } from "../base/logger.ts";
 import { printable } from "../base/logger.ts";
 import { GtidSet } from "../gtid/gtid-set.ts";
-import { connect } from "../mysql/client.ts";
 import type { MetCluster } from "../peers/protocol.ts";
 import type { Platform } from "../platform/platform.ts";
 import { errantCheck, errantTransactions } from "../syncer/errant.ts";
 import { type SourceCheck, SyncerStop } from "../syncer/host.ts";
-import { privilegeCheck, readFacts } from "../syncer/source-checks.ts";
-import { clientConfig } from "../syncer/source-login.ts";
 import { checkSets } from "../syncer/source-sets.ts";
-import { troubleWith } from "../syncer/source-trouble.ts";
 import type { AccountSettings, Command, RetentionSettings, SourceSettings } from "./command.ts";
 import type { Announcement } from "./members.ts";
 import type { NodeCore } from "./node-core.ts";
 import { OperationError } from "./operations.ts";
 import { stopFor } from "./other-clusters.ts";
+import { lookAtSource } from "./source-look.ts";
 import type { SourcePart } from "./source-part.ts";
 import { METADATA_FORMAT, mayWrite } from "./version-gate.ts";
 
@@ -98,28 +95,11 @@ export class LeaderOperations {
         "binraft syncer set mysql://user@host:3306",
       );
     }
-    const place = `${config.host}:${config.port}`;
-    try {
-      const client = await connect(clientConfig(config), this.#platform);
-      try {
-        // Taken before the question: what comes in meanwhile may not be in the answer.
-        const stored = this.#core.state.stream.executed.clone();
-        const facts = await readFacts(client, config);
-        const connected: SourceCheck = {
-          name: "connect",
-          level: "ok",
-          message: `Connected to ${place}, MySQL ${facts.version}`,
-        };
-        const privileges = await privilegeCheck(client);
-        return [connected, privileges, ...facts.checks, ...this.#checkSets(facts, stored)];
-      } finally {
-        client.close();
-      }
-    } catch (error) {
-      const { reason, next } = troubleWith(error as Error, config);
-      const message = printable(next === "" ? reason : `${reason}. Next: ${next}`, 1024);
-      return [{ name: "connect", level: "fail", message }];
-    }
+    // Taken before the questions: what comes in meanwhile may not be in the answers.
+    const stored = this.#core.state.stream.executed.clone();
+    return lookAtSource(this.#platform, config, async (_client, facts) =>
+      this.#checkSets(facts, stored),
+    );
   }
 
   #checkSets(facts: Parameters<typeof checkSets>[1], stored: GtidSet): SourceCheck[] {

@@ -3,6 +3,9 @@
  * without a running node, and changes nothing.
  */
 import type { Command } from "commander";
+import { Seal } from "../../cluster/seal.ts";
+import { resolveSource } from "../../cluster/source-config.ts";
+import { lookAtSource, waitsForNobody } from "../../cluster/source-look.ts";
 import { formatHostPort, type HostPort } from "../../config/kinds.ts";
 import { ConfigError, type Loaded } from "../../config/load.ts";
 import type { NodeConfig } from "../../config/node-config.ts";
@@ -13,7 +16,7 @@ import type { SourceCheck } from "../../syncer/host.ts";
 import { CliError, ExitCode, type GlobalOptions } from "../context.ts";
 import { formatBytes } from "../output.ts";
 import { readPeerCertificates } from "../peer-credentials.ts";
-import { readSecret } from "../secrets.ts";
+import { readSecret, secretPlaces } from "../secrets.ts";
 import { addConfigFlags, loadSettings } from "../settings.ts";
 import { act, type Verb, type VerbTable } from "../verb.ts";
 import { printChecks } from "./checks.ts";
@@ -40,6 +43,7 @@ export function addDoctorVerb(program: Command, table: VerbTable): void {
       if (loaded !== null) {
         await checkDataDir(platform, loaded.config, running, add);
         if (!running) await checkPorts(platform, loaded.config, add);
+        if (!running) await checkSource(platform, loaded.config, add);
         await checkSecrets(platform, loaded.config, add);
       }
       checkClock(platform, add);
@@ -185,6 +189,21 @@ async function checkSecrets(platform: Platform, config: NodeConfig, add: Add): P
     add("secrets", "ok", "cluster.tls_ca, cluster.tls_cert and cluster.tls_key can be used");
   } catch (error) {
     add("secrets", "fail", (error as Error).message);
+  }
+}
+
+/** By this configuration: the log, which counts once there is one, can say otherwise. */
+async function checkSource(platform: Platform, config: NodeConfig, add: Add): Promise<void> {
+  if (config.source === null) return;
+  const { crypto, random, process } = platform;
+  const seal = new Seal(crypto, random, async () => [], "");
+  try {
+    const reader = { process, places: secretPlaces(config), seal };
+    const source = await resolveSource(config.source, reader, "");
+    const checks = await lookAtSource(platform, source, waitsForNobody);
+    for (const { name, level, message } of checks) add(`source ${name}`, level, message);
+  } catch (error) {
+    add("source", "fail", (error as Error).message);
   }
 }
 
