@@ -22,12 +22,15 @@
  *                                          the source's fail-over; --away 10 (minutes), --cut 30 (seconds)
  *   npm run soak -- meaning --frames 1000000   frames with hostile values against three nodes; --from SEED
  *   npm run soak -- package                the package, packed and installed by npm: node and demo on each runtime
+ *   npm run soak -- clients                known clients follow a node and end with the source's rows; needs npm and
+ *                                          Debian's packages; --kinds "@vlasky/zongji,mysqlbinlog --raw" for some
  *   npm run soak -- start --gib 10         how long a killed node with so much log takes to serve
  */
 import { parseArgs } from "node:util";
 import { meaningRounds } from "../fuzz/peers/meaning.ts";
 import { longRun } from "../sim/long-run.ts";
 import { longNodeRun } from "../sim/nodes/long-run.ts";
+import { clientRounds } from "../support/client-rounds.ts";
 import { clusterRounds } from "../support/cluster-rounds.ts";
 import { e2eOnRuntimes } from "../support/e2e-on-runtimes.ts";
 import { failovers } from "../support/failovers.ts";
@@ -114,6 +117,8 @@ const PARTS: Readonly<Record<string, () => Promise<string>>> = {
   meaning: async () =>
     JSON.stringify(await meaningRounds(Number(values.frames), Number(values.from), say), null, 1),
   package: async () => JSON.stringify(await packageRounds(say)),
+  clients: async () =>
+    JSON.stringify(await clientRounds(say, values.kinds?.split(",") ?? null), null, 1),
   start: async () => {
     const gib = Number(values.gib ?? "10");
     const short = await freeSpaceFor(gib * 2 * GIB);
