@@ -1,7 +1,7 @@
 /**
  * A process that follows one server with a zongji (an npm package that reads row events) and builds
- * tables of what it is told. Says `ready` at the first event, and when the row of `orders` comes whose region is "end", its
- * rows as JSON. Its argument is a FollowerJob as JSON.
+ * tables of what it is told. Says `ready` at the first event, and when the row of `orders` comes whose
+ * region is "end", its rows as JSON. Its argument is a FollowerJob as JSON.
  */
 import { pathToFileURL } from "node:url";
 
