@@ -24,13 +24,13 @@ import { shaped } from "../peers/shapes.ts";
 import { delay } from "../platform/clock.ts";
 import { type Address, NetError } from "../platform/net.ts";
 import type { Platform } from "../platform/platform.ts";
-import { EMPTY_CONF_STATE } from "../raft/types.ts";
-import type { Identity } from "../storage/manifest.ts";
 import type { ClusterSettings } from "./cluster-settings.ts";
 import type { WholeList } from "./discovery.ts";
-import { type Announcement, formatAddress, type Member, parseAddress } from "./members.ts";
+import { type Announcement, formatAddress, parseAddress } from "./members.ts";
 import type { FirstState } from "./node-state.ts";
+import { NO_PLACE, type Waiting } from "./operations.ts";
 import type { PeerHost } from "./peer-host.ts";
+import { compare, placeOf } from "./place.ts";
 import { freshArgs, introduction, inviteArgs, placeShape } from "./shapes.ts";
 
 const ROUND_MS = 250;
@@ -93,6 +93,8 @@ export interface FormationParts {
   readonly peers: Peers;
   readonly host: PeerHost;
   readonly announcement: Announcement;
+  /** Told after each round what it waits for. */
+  readonly onWaiting?: (waiting: Waiting) => void;
 }
 
 /** Rejects with FormationRefused. Waits as long as it takes. */
@@ -274,11 +276,13 @@ class Formation {
   }
 
   #say(): void {
-    const { platform, logger } = this.#parts;
+    const { platform, logger, onWaiting } = this.#parts;
+    const troubles = [...this.#troubles].map(([address, why]) => `${address}: ${why}`).join("; ");
+    const why = troubles === "" ? this.#next() : `${troubles}. Else ${this.#next()}`;
+    onWaiting?.({ ...NO_PLACE, reason: `${NO_PLACE.reason}: ${why}` });
     const now = platform.clock.mono();
     if (now - this.#saidMs < SAY_EVERY_MS) return;
     this.#saidMs = now;
-    const troubles = [...this.#troubles].map(([address, why]) => `${address}: ${why}`).join("; ");
     logger.warn("This node has no place in a cluster yet", { next: this.#next(), troubles });
   }
 
@@ -303,48 +307,4 @@ class Formation {
       ? "it joins as soon as one of them answers"
       : `run binraft member add ${advertised.peer} on a node of the cluster, or start with --bootstrap`;
   }
-}
-
-function placeOf(
-  fresh: readonly Announcement[],
-  diskUuid: string,
-  clusterId: string,
-  foundedMs: number,
-): Place {
-  const sorted = [...fresh].sort(
-    (a, b) => compare(a.name, b.name) || compare(a.diskUuid, b.diskUuid),
-  );
-  const members: Member[] = sorted.map((one, at) => ({ ...one, id: at + 1, server: "running" }));
-  const own = members.find((member) => member.diskUuid === diskUuid)!;
-  const conf = { ...EMPTY_CONF_STATE, voters: members.map(({ id }) => id) };
-  return {
-    identity: { raftId: own.id, clusterId, diskUuid, foundedMs },
-    first: { conf, members },
-    startsAt: 0,
-    peers: [],
-  };
-}
-
-/** The answer of a node that has a place. */
-export function introduce(
-  first: FirstState,
-  { clusterId, foundedMs }: Pick<Identity, "clusterId" | "foundedMs">,
-  diskUuid: string,
-  leader: string,
-): Introduction {
-  const member = first.members.find((one) => one.diskUuid === diskUuid);
-  const place =
-    member === undefined
-      ? null
-      : {
-          identity: { raftId: member.id, clusterId, diskUuid, foundedMs },
-          first,
-          startsAt: 0,
-          peers: [],
-        };
-  return { clusterId, leader, place };
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }

@@ -37,7 +37,9 @@ export function judge(
     const { clusterId, foundedMs } = own;
     return {
       code: "other-cluster",
-      message: `${who} is of cluster ${hello.clusterId}, this is cluster ${clusterId}: check its cluster.join`,
+      message:
+        `${who} is of cluster ${hello.clusterId}, this is cluster ${clusterId}: check its cluster.join, or ` +
+        "empty its directory if it is to join this one",
       cluster: { clusterId, foundedMs },
     };
   }

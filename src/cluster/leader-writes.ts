@@ -1,4 +1,4 @@
-/** The writes of the admin API that only the leader can do: asked of any node, done there. */
+/** What only the leader can do, or say: asked of any node, done there. */
 import type { SourceCheck } from "../syncer/host.ts";
 import type { AccountSettings, RetentionSettings } from "./command.ts";
 import type { LeaderCalls } from "./leader-calls.ts";
@@ -72,5 +72,13 @@ export abstract class LeaderWrites {
   }
   async transferLeader(member: string): Promise<number> {
     return (await this.leader.onLeader("transferLeader", member)) as number;
+  }
+
+  /** Which timeline the cluster is on, as its leader says; 0 where nobody can be asked: then what is here is served. */
+  timeline(): Promise<number> {
+    return this.leader.onLeader("timeline").then(
+      (epoch) => epoch as number,
+      () => 0,
+    );
   }
 }

@@ -17,6 +17,9 @@ import type { Settings } from "./node-state.ts";
 import { NodeStream } from "./node-stream.ts";
 import type { ReplicaStatus, ServerStatus } from "./operations.ts";
 
+/** Which timeline the cluster is on, as its leader says; 0 where nobody can be asked. */
+export type Timeline = () => Promise<number>;
+
 export class NodeServer {
   readonly #server: BinlogServer;
   readonly #identity: ServerIdentity;
@@ -35,7 +38,12 @@ export class NodeServer {
   tables: SourceTables | null = null;
 
   /** Rejects with NetError when it cannot listen. */
-  static async start(core: NodeCore, options: StartOptions, wanted: boolean): Promise<NodeServer> {
+  static async start(
+    core: NodeCore,
+    options: StartOptions,
+    wanted: boolean,
+    timeline: Timeline,
+  ): Promise<NodeServer> {
     const { platform, settings, logger, tls } = options;
     const { diskUuid } = core.log.identity;
     const diskBytes = fromHex(diskUuid);
@@ -67,6 +75,7 @@ export class NodeServer {
       sourceValues: () => core.state.settings.sourceValues,
       originServerIds: () => core.state.stream.origins,
       confirmMissing: (what) => confirmMissing(core, what),
+      isOnTimeline: async () => core.state.stream.epoch >= (await timeline()),
       maxConnections: settings.maxConnections,
       tables: (account) => node?.tablesFor(account) ?? null,
     });

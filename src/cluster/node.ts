@@ -89,12 +89,8 @@ export class RunningNode extends LeaderWrites implements NodeOperations, Cluster
     this.#settings = options.settings;
     this.#startedMs = options.platform.clock.mono();
     this.failed = failed;
-    this.#source = new SourcePart({
-      core,
-      options,
-      clusterUuid: server.clusterUuid,
-      voters: cluster,
-    });
+    const { clusterUuid } = server;
+    this.#source = new SourcePart({ core, options, clusterUuid, voters: cluster });
     server.tables = this.#source.tables;
     const { platform, logger } = options;
     this.leader = new LeaderCalls(core, platform.clock, cluster?.peers ?? null);
@@ -102,6 +98,7 @@ export class RunningNode extends LeaderWrites implements NodeOperations, Cluster
     const provide: Provide = (name, method) => this.leader.provide(name, method);
     provideOperations(provide, operations);
     provide("syncer", async () => this.#source.syncer.status());
+    provide("timeline", async () => core.state.stream.epoch);
     if (cluster === null) refusePlacement(provide);
     else cluster.provide(provide, operations);
     core.driver.observe({
@@ -233,7 +230,7 @@ export class RunningNode extends LeaderWrites implements NodeOperations, Cluster
     return node.leader === 0 ? "no leader is known" : null;
   }
 
-  /** A leader has still to write them; who logs in before would be told that the password is wrong. */
+  /** Who logged in now would be told that the password is wrong. */
   get #lacksAccounts(): boolean {
     const known = this.core.state.settings.accounts;
     const wanted = [...this.#settings.accounts.keys()];
@@ -250,11 +247,8 @@ export class RunningNode extends LeaderWrites implements NodeOperations, Cluster
 
   gtid(): GtidStatus {
     const { executed, purged, sourceUuids } = this.core.state.stream;
-    return {
-      executed: executed.toString(),
-      purged: purged.toString(),
-      sourceUuids: [...sourceUuids],
-    };
+    const sets = { executed: executed.toString(), purged: purged.toString() };
+    return { ...sets, sourceUuids: [...sourceUuids] };
   }
 
   files(): readonly BinlogFile[] {

@@ -39,6 +39,7 @@ export const OPERATION_ARGS: Readonly<Record<string, z.ZodType<readonly unknown[
   startSyncer: nothing,
   stopSyncer: nothing,
   syncer: nothing,
+  timeline: nothing,
   checkSource: nothing,
   // What is wrong with the text the operator is told in words.
   acceptGap: z.tuple([z.string().max(8 * 1024 * 1024), confirm]),
@@ -58,5 +59,6 @@ export const OPERATION_ANSWERS: Readonly<Record<string, z.ZodType>> = {
   replaceMember: raftId,
   transferLeader: raftId,
   join: placeShape,
+  timeline: whole(Number.MAX_SAFE_INTEGER),
   purge: z.array(fileName),
 };

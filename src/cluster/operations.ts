@@ -34,7 +34,7 @@ export const READS_LOG: Waiting = {
 };
 export const NO_PLACE: Waiting = {
   reason: "This node has no place in a cluster yet",
-  next: "its log says what it waits for; binraft member add on a node of the cluster invites it",
+  next: "binraft member add on a node of the cluster invites it",
 };
 
 export interface NodeStatus {

@@ -63,10 +63,23 @@ export async function sealChange(
     throw new OperationError("invalid", "The password is given twice: password and passwordRef");
   if (old !== null && old.host !== "" && host !== old.host) mustNameSecretsAnew(change, old);
   const sealed: { -readonly [K in keyof SourceSettings]?: SourceSettings[K] } = rest;
+  for (const field of PEM_FIELDS) {
+    const value = rest[field];
+    if (value != null && isPem(value)) sealed[field] = blocksOf(value);
+  }
   if (password !== undefined) sealed.passwordRef = await seal.seal(password, PASSWORD, host);
-  if (rest.tlsKey != null && isPem(rest.tlsKey))
-    sealed.tlsKey = await seal.seal(rest.tlsKey, "source.tls_key", host);
+  if (sealed.tlsKey != null && isPem(sealed.tlsKey))
+    sealed.tlsKey = await seal.seal(sealed.tlsKey, "source.tls_key", host);
   return sealed;
+}
+
+const PEM_FIELDS = ["tlsCa", "tlsCert", "tlsKey", "publicKeyFile"] as const;
+
+/** Without what stands around the blocks: MySQL ends the files that it makes for itself with a zero byte. */
+function blocksOf(pem: string): string {
+  const blocks = pem.match(/-----BEGIN [^-]+-----[\s\S]*?-----END [^-]+-----/g);
+  if (blocks === null) throw new OperationError("invalid", "The PEM has a beginning and no end");
+  return `${blocks.join("\n")}\n`;
 }
 
 function mustNameSecretsAnew(change: SourceChange, old: SourceSettings): void {

@@ -12,7 +12,7 @@ import { fetchHead } from "./head.ts";
 import { type Announcement, parseAddress } from "./members.ts";
 import { RunningNode } from "./node.ts";
 import { type ClusterOptions, type NodeCore, openCore } from "./node-core.ts";
-import { NodeServer } from "./node-server.ts";
+import { NodeServer, type Timeline } from "./node-server.ts";
 import type { StartOptions } from "./node-settings.ts";
 import { NO_PLACE, READS_LOG } from "./operations.ts";
 import { PeerHost } from "./peer-host.ts";
@@ -53,7 +53,11 @@ export async function startNode(options: StartOptions): Promise<RunningNode> {
     await core.driver.recover();
     mustKnowFormat(core.state);
     const own = core.state.members.get(core.log.identity.raftId);
-    const server = await NodeServer.start(core, options, own?.server !== "stopped");
+    // Who comes before the node is whole waits for it.
+    const { promise: whole, resolve: isWhole } = Promise.withResolvers<RunningNode>();
+    const timeline: Timeline = async () => (await whole).timeline();
+    const isWanted = own?.server !== "stopped";
+    const server = await NodeServer.start(core, options, isWanted, timeline);
     const part =
       linked === null
         ? null
@@ -69,7 +73,9 @@ export async function startNode(options: StartOptions): Promise<RunningNode> {
             announcement: linked.announcement,
             stopPeers: linked.stop,
           });
-    return new RunningNode({ core, server, cluster: part, options, failed, fail });
+    const node = new RunningNode({ core, server, cluster: part, options, failed, fail });
+    isWhole(node);
+    return node;
   } catch (error) {
     await linked?.stop();
     await core?.log.close();
@@ -154,7 +160,9 @@ async function clusterOptions(options: StartOptions, linked: Linked): Promise<Cl
   let place: Place | null = memory.place;
   if (place === null && manifest === null) {
     options.onWaiting?.(NO_PLACE);
-    place = await form({ platform, logger, settings, peers, host, announcement });
+    const { onWaiting } = options;
+    const told = onWaiting === undefined ? {} : { onWaiting };
+    place = await form({ platform, logger, settings, peers, host, announcement, ...told });
     options.onWaiting?.(READS_LOG);
     await memory.takePlace(place);
     const { raftId, clusterId } = place.identity;

@@ -121,7 +121,10 @@ function alarmsOf(core: NodeCore, syncer: SyncerStatus): string[] {
   const { log, driver } = core;
   const alarms: string[] = [];
   if (log.full)
-    alarms.push("The disk is full: nothing new is taken in; free space, and it goes on by itself");
+    alarms.push(
+      "The disk is full: once the room that is left is used, nothing new is taken in and commits wait; free space, " +
+        "and it goes on by itself",
+    );
   if (driver.damaged !== null)
     alarms.push(`The log is damaged: ${driver.damaged.message}; binraft log verify shows where`);
   for (const range of log.damage) {

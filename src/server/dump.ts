@@ -67,6 +67,7 @@ export interface DumpParts {
   readonly turns: LoopTurns;
   readonly writeTimeoutMs: number;
   confirmMissing(what: Missing): Promise<boolean>;
+  isOnTimeline(): Promise<boolean>;
 }
 
 /** Why a dump ends before its time. */
@@ -164,6 +165,7 @@ export class Dump {
     const { stream, platform } = this.#parts;
     const start = await findStart(stream, this.#options.request, {
       confirmMissing: (what) => this.#parts.confirmMissing(what),
+      isOnTimeline: () => this.#parts.isOnTimeline(),
       waitForMore: () => this.#waitForMore(),
       turn: () => this.#parts.turns.next(),
     });

@@ -95,6 +95,8 @@ export interface BinlogServerOptions {
   originServerIds(): ReadonlySet<number>;
   /** True when the cluster, too, lacks what this node lacks (a read index). */
   confirmMissing(what: Missing): Promise<boolean>;
+  /** False when the cluster is known to be on a newer timeline than what this node has. */
+  isOnTimeline(): Promise<boolean>;
   /** The tables of the source, for an account that may ask about them; null for any other. */
   readonly tables?: (account: string) => SourceTables | null;
   /** Why this node serves no dump now, for the replica's operator; null when it does. */
@@ -436,6 +438,7 @@ export class BinlogServer implements Service {
       refusal: () => this.#options.refusal?.() ?? null,
       checkServerId: (serverId) => this.#checkServerId(serverId),
       confirmMissing: (what) => this.#options.confirmMissing(what),
+      isOnTimeline: () => this.#options.isOnTimeline(),
     };
   }
 

@@ -68,4 +68,5 @@ export interface ServerShared {
   /** Throws the error for a replica whose server_id wrote transactions of this log. */
   checkServerId(serverId: number): void;
   confirmMissing(what: Missing): Promise<boolean>;
+  isOnTimeline(): Promise<boolean>;
 }

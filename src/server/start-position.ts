@@ -80,6 +80,11 @@ export interface StartOptions {
    * still come. A rejection counts as false.
    */
   confirmMissing(what: Missing): Promise<boolean>;
+  /**
+   * False while this node has not come to the timeline that the cluster is on. A replica that was built on that one
+   * may be told by no GTID set from one of the old, and would get transactions of both.
+   */
+  isOnTimeline(): Promise<boolean>;
   /** Resolves when the stream has advanced (true) or it was waited for long enough (false). */
   waitForMore(): Promise<boolean>;
   /** Awaited between pieces of work with large sets. */
@@ -102,6 +107,8 @@ export async function findStart(
   options: StartOptions,
 ): Promise<DumpStart> {
   if (request.position < 4) throw positionBelowFour();
+  while (!(await options.isOnTimeline()))
+    if (!(await options.waitForMore())) throw new NotHereYet("the timeline that the cluster is on");
   const choice = await confirmed(stream, request, options);
   const exclusion = request.gtids === null ? null : new Exclusion(request.gtids);
   const { file, position } = choice;

@@ -22,8 +22,9 @@ import {
 import { waitFor } from "./wait-for.ts";
 
 const BEGIN_COMMITS = 1_500;
-const START_MS = 40_000;
-const REPAIR_MS = 60_000;
+/** They bound a hang and no busy machine. */
+const START_MS = 150_000;
+const REPAIR_MS = 150_000;
 /** Statuses go once a second: after so long the others remember how far a log had come. */
 const REMEMBERED_MS = 1_200;
 const LOOK_MS = 25;
@@ -129,18 +130,20 @@ class FlipRounds {
   async #round(round: number): Promise<void> {
     const first = this.#random.below(VOTERS.length);
     const count = this.#damage === "sector" && round % 2 === 0 ? 2 : 1;
-    const hit: { node: NodeProcess; flip: Flip }[] = [];
+    const hit: { node: NodeProcess; flip: Flip; saidBefore: number }[] = [];
     this.#spoilt.clear();
     for (let i = 0; i < count; i++) {
       const node = this.#made.cluster.node(VOTERS[(first + i) % VOTERS.length]!);
       this.#spoilt.add(node);
-      hit.push({ node, flip: await this.#stopAndFlip(node, this.#spoiler.pick()) });
+      const flip = await this.#stopAndFlip(node, this.#spoiler.pick());
+      hit.push({ node, flip, saidBefore: (await node.said()).length });
     }
     const what = `round ${round}: ${hit.map(({ node, flip }) => describe(node, flip)).join("; ")}`;
     // Together: with two of three down nobody can lead.
     for (const { node } of hit.slice(1)) node.launch();
-    for (const [i, { node, flip }] of hit.entries()) {
-      const verdict = await this.#judge(node, flip, what, i === 0);
+    for (const [i, { node, flip, saidBefore }] of hit.entries()) {
+      if (i === 0) node.launch();
+      const verdict = await this.#judge(node, flip, what, saidBefore);
       this.#verdicts[verdict]++;
       const key = `${flip.place}: ${verdict}`;
       this.#byPlace[key] = (this.#byPlace[key] ?? 0) + 1;
@@ -191,11 +194,10 @@ class FlipRounds {
     return flip;
   }
 
-  async #judge(node: NodeProcess, flip: Flip, what: string, launches: boolean): Promise<Verdict> {
-    const before = (await node.said()).length;
+  /** It was launched after it had said so many characters. */
+  async #judge(node: NodeProcess, flip: Flip, what: string, before: number): Promise<Verdict> {
     const saidSince = async (): Promise<string> => (await node.said()).slice(before);
     const began = performance.now();
-    if (launches) node.launch();
     if (!(await this.#becomesReady(node, what))) {
       const said = await saidSince();
       assert.match(said, /BR12\d\d/, `${what}: ${said}`);
@@ -246,7 +248,10 @@ class FlipRounds {
     const deadline = performance.now() + START_MS;
     while (node.running) {
       if (await node.ready()) return true;
-      if (performance.now() > deadline) assert.fail(`${what}: neither ready nor ended`);
+      if (performance.now() > deadline) {
+        const status = await node.status().then(JSON.stringify, String);
+        assert.fail(`${what}: neither ready nor ended: ${status}`);
+      }
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
     return false;

@@ -57,7 +57,7 @@ export function memberFaults(cluster: NodeCluster, faults: NodeFaults): Acts {
       for (const ms of [900, 1_800, 2_700]) {
         faults.after(ms, () => {
           cluster.rotateSource();
-          cluster.sources.commitMany(12, 12_000);
+          cluster.sources.commitMany(30, 12_000);
         });
         faults.after(ms + 700, () => purge(cluster));
       }

@@ -73,11 +73,16 @@ export class Operator {
     const { settings } = running.core.state;
     const source = this.#source ?? this.#cluster.sources.active;
     if (settings.source !== null && settings.source.host !== source.machine.address)
-      running.setSource({ host: source.machine.address }).catch(() => {});
+      this.#point(running, source.machine.address, settings.source.passwordRef);
     else if (settings.syncer !== this.#wanted) {
       if (this.#wanted === "running") running.startSyncer().catch(() => {});
       else running.stopSyncer().catch(() => {});
     } else this.#syncer(running, running.status().syncer);
+  }
+
+  /** With the password: another server gets it only if it is named again. */
+  #point(running: RunningNode, host: string, passwordRef: string | null): void {
+    running.setSource({ host, passwordRef }).catch(() => {});
   }
 
   #syncer(running: RunningNode, status: SyncerStatus): void {
@@ -99,7 +104,7 @@ export class Operator {
     this.#act(running, status);
   }
 
-  #act(running: RunningNode, { state, gtids }: SyncerStatus): void {
+  #act(running: RunningNode, { state, gtids, next }: SyncerStatus): void {
     const { sources } = this.#cluster;
     const { clusterId } = running.core.log.identity;
     if (state === "GAP") {
@@ -112,7 +117,12 @@ export class Operator {
     if (state === "FORK") {
       sources.giveUpRightful();
       running.newTimeline(clusterId).catch(() => {});
-    } else running.startSyncer().catch(() => {});
+    } else if (!next.includes("accept-unproved")) running.startSyncer().catch(() => {});
+    else if (sources.isWhole) running.acceptUnproved(clusterId).catch(() => {});
+    else {
+      sources.giveUpRightful();
+      running.newTimeline(clusterId).catch(() => {});
+    }
   }
 
   /** Members whose disks are gone never come back; fresh ones take their votes. */

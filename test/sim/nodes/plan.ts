@@ -14,21 +14,21 @@ const WEIGHTS = {
   powerLoss: 3,
   powerLossAll: 1,
   pause: 2,
-  killLeaderInside: 2,
+  killLeaderInside: 5,
   pauseLeaderInside: 2,
   // The network.
   isolate: 3,
   oneWay: 2,
-  foreign: 1,
+  foreign: 2,
   // The source.
   cutSource: 4,
-  cutSourceInside: 3,
+  cutSourceInside: 6,
   hideSource: 1,
   crashSource: 2,
   switchSource: 2,
   recordOnly: 1,
-  putBackSource: 0.7,
-  purgeSource: 0.7,
+  putBackSource: 2,
+  purgeSource: 2,
   unfitSource: 0.7,
   stopSyncer: 1,
   staleChunk: 2,
@@ -37,9 +37,9 @@ const WEIGHTS = {
   slowDisk: 1,
   fullDisk: 1,
   fullAll: 0.7,
-  readError: 1,
-  flip: 1.5,
-  sector: 1.5,
+  readError: 1.5,
+  flip: 2,
+  sector: 2,
   failedSync: 1,
   hungSync: 1,
   // What operators do.
@@ -87,15 +87,23 @@ export interface Plan {
 }
 
 const LENGTH_MS = 14_000;
+/** Each comes to something in few of the plans that have it. */
+const RARE: ReadonlySet<FaultKind> = new Set(["lag", "sector", "flip"]);
+/** Where they purge, retention finds nothing to do. */
+const PURGES: ReadonlySet<FaultKind> = new Set(["lag", "purge"]);
 /** Retention looks every half minute. */
 const RETENTION_LENGTH_MS = 36_000;
 
 export function drawPlan(seed: number): Plan {
   const random = new SeededRandom(seed).fork("nodes");
-  const hasRetention = random.below(12) === 0;
-  const chunkMib = random.below(4) === 0 ? 1 + random.below(3) : 0;
-  const isLikely = (kind: FaultKind): boolean => chunkMib > 0 && kind.endsWith("Inside");
-  const kinds = FAULTS.filter((kind) => random.below(isLikely(kind) ? 2 : 6) === 0);
+  const hasRetention = random.below(5) === 0;
+  const chunkMib = random.below(3) === 0 ? 1 + random.below(3) : 0;
+  // Where transactions stay open for a while, what falls into them is likely; what is rare anyway is, too.
+  const isLikely = (kind: FaultKind): boolean =>
+    RARE.has(kind) || (chunkMib > 0 && kind.endsWith("Inside"));
+  const kinds = FAULTS.filter((kind) => random.below(isLikely(kind) ? 2 : 7) === 0).filter(
+    (kind) => !(hasRetention && PURGES.has(kind)),
+  );
   const pick = weighted(random, kinds, WEIGHTS);
   const lengthMs = hasRetention ? RETENTION_LENGTH_MS : LENGTH_MS;
   const everyMs = [500, 1_500, 3_000][random.below(3)]!;

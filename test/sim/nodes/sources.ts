@@ -166,6 +166,7 @@ export class Sources {
     this.ledger.cutBack(source.uuid, old.count);
     for (const [sid, gno] of old.gnos) this.#gnos.set(sid, gno);
     this.#salt++;
+    this.isWhole = false;
     this.#marks = [];
     this.rightful = this.standby ?? this.rightful;
     this.standby = null;
@@ -174,9 +175,12 @@ export class Sources {
 
   /** After a source was put back: who still has all; null when nobody has, or nothing was lost. */
   rightful: WorldSource | null = null;
+  /** What the active one has is what it always had. */
+  isWhole = true;
 
   giveUpRightful(): void {
     this.rightful = null;
+    this.isWhole = true;
   }
 
   /** The operator goes on with the one that has all; the other one is given up. */
@@ -185,6 +189,7 @@ export class Sources {
     if (source === null || this.isDown(source)) return null;
     this.active = source;
     this.rightful = null;
+    this.isWhole = true;
     this.#marks = [];
     return source;
   }

@@ -163,7 +163,11 @@ test("a node that waits for its place lives and says so, and answers as usual on
   // From here on all that is said is the second one's: a real process has its logger for itself.
   fresh.start();
   await fresh.until(() => fresh.said.includes("has no place in a cluster yet"));
-  await onlySays(fresh, "This node has no place in a cluster yet");
+  await onlySays(
+    fresh,
+    `This node has no place in a cluster yet: run binraft member add ${fresh.machine.address}:4306 on a node of the ` +
+      "cluster, or start with --bootstrap",
+  );
   const address = `${fresh.machine.address}:4306`;
   const added = await first.ask("POST", "/v1/members", { body: JSON.stringify({ address }) });
   assert.equal(added.status, 200, await added.text());

@@ -75,14 +75,17 @@ test("what may not be read is refused by the name of its setting, and not opened
 });
 
 test("a password that is given travels sealed, and so does a key; a certificate as it is", async () => {
-  const key = "-----BEGIN PRIVATE KEY-----\nx";
-  const ca = "-----BEGIN CERTIFICATE-----\nx";
-  const sealed = await sealChange({ password: "s3cret", tlsKey: key, tlsCa: ca }, SETTINGS, SEAL);
+  const key = "-----BEGIN PRIVATE KEY-----\nx\n-----END PRIVATE KEY-----\n";
+  const ca = "-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----\n";
+  const given = { password: "s3cret", tlsKey: key, tlsCa: `${ca}\0` };
+  const sealed = await sealChange(given, SETTINGS, SEAL);
   assert.ok(!JSON.stringify(sealed).includes("s3cret") && !("password" in sealed));
   assert.match(sealed.tlsKey!, /^sealed:/);
   assert.equal(sealed.tlsCa, ca);
   const config = await resolveSource({ ...SETTINGS, ...sealed }, readerOf({}), "uuid");
   assert.deepEqual([config.password, config.tlsKey, config.tlsCa], ["s3cret", key, ca]);
+  const cut = sealChange({ tlsCa: "-----BEGIN CERTIFICATE-----\nx" }, SETTINGS, SEAL);
+  await assert.rejects(cut, /a beginning and no end/);
   const moved = { ...SETTINGS, ...sealed, host: "evil" };
   await assert.rejects(resolveSource(moved, readerOf({}), "uuid"), /for another server/);
 });

@@ -60,6 +60,7 @@ export async function serve(
     allowOriginServerIds: false,
     sourceValues: () => ({}),
     originServerIds: () => new Set([1]),
+    isOnTimeline: async () => true,
     confirmMissing: async () => true,
     ...options,
   });

@@ -57,6 +57,7 @@ test("1236 is sent only when the cluster lacks it too", async () => {
   const waits = recordingPlatform();
   await using run = await serve(stream, {
     platform: waits.platform,
+    isOnTimeline: async () => true,
     confirmMissing: async () => {
       asked++;
       const answer = answers.shift();

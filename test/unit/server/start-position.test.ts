@@ -14,6 +14,7 @@ test("what is missing at one end is not refused since it was confirmed that the 
   const request = { gtids: GtidSet.parse(`${SOURCE}:2-5`), file: "", position: 4 };
   const start = findStart(stream, request, {
     turn: async () => {},
+    isOnTimeline: async () => true,
     confirmMissing: async (what) => {
       asked.push(what);
       if (what === "older") return false;
@@ -26,4 +27,24 @@ test("what is missing at one end is not refused since it was confirmed that the 
   });
   await assert.rejects(start, NotHereYet);
   assert.deepEqual(asked, ["newer", "older"]);
+});
+
+test("nothing is sent before this node has come to the timeline that the cluster is on", async () => {
+  const stream = new MemoryStream(SOURCE);
+  stream.addFile(new FileMaker("").transactions(1, 3).file, "binlog.000001");
+  const request = { gtids: GtidSet.parse(`${SOURCE}:1`), file: "", position: 4 };
+  let waits = 0;
+  const begin = (comes: number): Promise<unknown> =>
+    findStart(stream, request, {
+      turn: async () => {},
+      isOnTimeline: async () => waits >= comes,
+      confirmMissing: async () => false,
+      waitForMore: async () => ++waits < 5,
+    });
+  await begin(3);
+  assert.equal(waits, 3);
+  await assert.rejects(begin(9), {
+    name: "NotHereYet",
+    message: /the timeline that the cluster is on/,
+  });
 });
