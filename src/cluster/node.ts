@@ -25,7 +25,6 @@ import { checkpointOf, type NodeCore } from "./node-core.ts";
 import type { NodeServer } from "./node-server.ts";
 import type { NodeSettings, StartOptions } from "./node-settings.ts";
 import {
-  type AccountStatus,
   accountStatus,
   type ClusterOperations,
   type ClusterStatus,
@@ -255,7 +254,6 @@ export class RunningNode extends LeaderWrites implements NodeOperations, Cluster
   files(): readonly BinlogFile[] {
     return this.core.state.stream.files;
   }
-
   exportFile(name: string): AsyncIterable<Uint8Array> {
     const file = this.files().find((f) => f.name === name);
     if (file === undefined) throw noFile(name);
@@ -281,9 +279,8 @@ export class RunningNode extends LeaderWrites implements NodeOperations, Cluster
     return (await this.leader.onLeader("syncer")) as SyncerStatus;
   }
 
-  accounts(): readonly AccountStatus[] {
-    const { accounts } = this.core.state.settings;
-    return [...accounts].map(([name, account]) => accountStatus(name, account));
+  accounts(): ReturnType<NodeOperations["accounts"]> {
+    return [...this.core.state.settings.accounts].map(accountStatus);
   }
   startServer(): Promise<ServerStatus> {
     return this.#wantServer("running");
@@ -326,7 +323,6 @@ export class RunningNode extends LeaderWrites implements NodeOperations, Cluster
     const isAlone = this.core.driver.consensus.node.isOnlyVoter;
     if (!isAlone) await this.#cluster?.leave();
     this.#stopSource.abort();
-    this.#source.tables.stop();
     await this.#sourceRun;
     await this.#server.stop(DRAIN_MS);
     // With others, what is not committed yet is theirs to settle.

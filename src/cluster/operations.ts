@@ -287,7 +287,7 @@ export interface AccountStatus {
 }
 
 /** Of verifiers nothing is shown. */
-export function accountStatus(name: string, account: AccountSettings): AccountStatus {
+export function accountStatus([name, account]: readonly [string, AccountSettings]): AccountStatus {
   return { name, native: account.native !== null, metadata: account.metadata === true };
 }
 

@@ -107,5 +107,6 @@ export class SourcePart implements Service {
     const [core, syncer] = [this.#core, this.syncer];
     const leading = new Leading({ core, clock: platform.clock, logger, settings, syncer });
     await Promise.all([leading.run(signal), this.#kept.run(signal)]);
+    this.tables.stop();
   }
 }

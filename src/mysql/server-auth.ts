@@ -21,6 +21,9 @@ import type { AccountVerifiers } from "./auth/verifier.ts";
 import type { PacketConnection } from "./connection.ts";
 import { encodeAuthSwitch, encodeMoreData, type LoginRequest, NONCE_BYTES } from "./handshake.ts";
 
+/** Of an answer by mysql_native_password. */
+const NATIVE_BYTES = 20;
+
 export interface AuthExchange {
   readonly connection: PacketConnection;
   readonly crypto: Crypto;
@@ -56,7 +59,9 @@ export async function checkPassword(
   verifiers: AccountVerifiers,
 ): Promise<PasswordCheck> {
   const { connection, crypto, nonce } = exchange;
-  if (request.authPlugin === NATIVE_PASSWORD && verifiers.native !== null) {
+  // Who names no plugin and answers with 20 bytes knows nothing newer.
+  const isOld = request.authPlugin === "" && request.authData.length === NATIVE_BYTES;
+  if ((request.authPlugin === NATIVE_PASSWORD || isOld) && verifiers.native !== null) {
     // MariaDB names the plugin but leaves the response out when our greeting named another one.
     const response =
       request.authData.length > 0

@@ -11,6 +11,7 @@
  * are written for a session without sql_mode.
  */
 import type { SqlCursor } from "./sql.ts";
+import { NULL, textOf, type Value } from "./value.ts";
 
 const MAX_ITEMS = 256;
 const MAX_DEPTH = 32;
@@ -89,6 +90,8 @@ export function plainName(cursor: SqlCursor): string {
 export interface Asked {
   readonly cursor: SqlCursor;
   readonly database: string;
+  /** For each `?`; of one that is not here NULL. */
+  readonly parameters: readonly Value[];
 }
 
 /** LIKE or WHERE at the end of a SHOW statement, or nothing. */
@@ -101,12 +104,25 @@ export function showFilter(asked: Asked): string {
   return filter;
 }
 
-/** The word SELECT was taken. Gives the table too: whether it may be read is for the caller. */
-export function tableSelect(asked: Asked): { readonly sql: string; readonly from: TableName } {
+export interface TableSelect {
+  readonly sql: string;
+  /** Whether it may be read is for the caller. */
+  readonly from: TableName;
+  /** Of its columns; null when they are not known without asking. */
+  readonly names: readonly string[] | null;
+}
+
+/** The word SELECT was taken. */
+export function tableSelect(asked: Asked): TableSelect {
   const { cursor } = asked;
+  const names: (string | null)[] = [];
   let sql = cursor.accept("DISTINCT") ? "SELECT DISTINCT " : "SELECT ";
   cursor.accept("SQL_NO_CACHE");
-  sql += list(cursor, () => item(cursor));
+  sql += list(cursor, () => {
+    const { text, name } = item(cursor);
+    names.push(name);
+    return text;
+  });
   if (!cursor.accept("FROM")) cursor.fail();
   const first = plainName(cursor);
   const from = cursor.acceptSymbol(".")
@@ -117,7 +133,8 @@ export function tableSelect(asked: Asked): { readonly sql: string; readonly from
   if (cursor.accept("ORDER", "BY")) sql += ` ORDER BY ${list(cursor, () => order(cursor))}`;
   if (cursor.accept("LIMIT")) sql += ` LIMIT ${limit(cursor)}`;
   cursor.expectEnd();
-  return { sql, from };
+  const known = names.filter((name) => name !== null);
+  return { sql, from, names: known.length === names.length ? known : null };
 }
 
 function list(cursor: SqlCursor, one: () => string): string {
@@ -129,15 +146,22 @@ function list(cursor: SqlCursor, one: () => string): string {
   return all.join(", ");
 }
 
-function item(cursor: SqlCursor): string {
-  if (cursor.acceptSymbol("*")) return "*";
+/** `name` is null for a star. */
+function item(cursor: SqlCursor): { readonly text: string; readonly name: string | null } {
+  if (cursor.acceptSymbol("*")) return { text: "*", name: null };
   if (cursor.symbol(".", 1) && cursor.symbol("*", 2)) {
     const table = quoted(plainName(cursor));
     cursor.expectSymbol(".");
     cursor.expectSymbol("*");
-    return `${table}.*`;
+    return { text: `${table}.*`, name: null };
   }
-  return `${literal(cursor) ?? column(cursor)}${alias(cursor)}`;
+  const own = cursor.peek()?.text ?? "";
+  const last = (): string => cursor.peek(-1)?.text ?? own;
+  const value = literal(cursor) ?? column(cursor);
+  let name = last();
+  const as = alias(cursor);
+  if (as !== "") name = last();
+  return { text: value + as, name };
 }
 
 function alias(cursor: SqlCursor): string {
@@ -222,7 +246,8 @@ function predicate(asked: Asked, depth: number): string {
   return operator === undefined ? cursor.fail() : `${left} ${operator} ${operand(asked)}`;
 }
 
-function operand({ cursor, database }: Asked): string {
+function operand({ cursor, database, parameters }: Asked): string {
+  if (cursor.symbol("?")) return bound(parameters[cursor.parameter()] ?? NULL);
   const isCall = cursor.symbol("(", 1) && cursor.symbol(")", 2);
   if (isCall && cursor.acceptAny(["DATABASE", "SCHEMA"])) {
     cursor.expectSymbol("(");
@@ -230,4 +255,10 @@ function operand({ cursor, database }: Asked): string {
     return database === "" ? "NULL" : literalText(database);
   }
   return literal(cursor) ?? column(cursor);
+}
+
+function bound(value: Value): string {
+  const text = textOf(value);
+  if (text === null) return "NULL";
+  return value.kind === "text" ? literalText(text) : text;
 }

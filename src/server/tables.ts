@@ -5,10 +5,19 @@
  */
 import { printable } from "../base/logger.ts";
 import { databaseDenied, MysqlError, noDatabaseSelected } from "../mysql/errors.ts";
-import type { Column, Row } from "../mysql/result-set.ts";
+import {
+  type Column,
+  type Row,
+  TYPE_DATETIME,
+  TYPE_DOUBLE,
+  TYPE_LONG,
+  TYPE_LONGLONG,
+  textColumn,
+} from "../mysql/result-set.ts";
 import type { SqlCursor } from "./sql.ts";
 import type { StatementContext } from "./statements.ts";
 import {
+  type Asked,
   isInformationSchema,
   isReadable,
   plainName,
@@ -112,7 +121,7 @@ export function showOfTable(kind: "COLUMNS" | "FULL COLUMNS" | "INDEX") {
     const named = cursor.acceptAny(["FROM", "IN"]) ? cursor.name() : database;
     if (context.tables === null) throw noSuchTable(named, table, context);
     const from = chosenTable(named, table, context);
-    const filter = showFilter({ cursor, database: context.database });
+    const filter = showFilter(asked(cursor, context));
     return ask(context, `SHOW ${kind} FROM ${quotedTable(from)}${filter}`);
   };
 }
@@ -127,7 +136,7 @@ export function showTables(
     const database = cursor.acceptAny(["FROM", "IN"]) ? plainName(cursor) : context.database;
     if (database === "") throw noDatabaseSelected();
     mustBeOfUsers(database, context);
-    const filter = showFilter({ cursor, database: context.database });
+    const filter = showFilter(asked(cursor, context));
     return ask(context, `SHOW ${kind} FROM ${quoted(database)}${filter}`);
   };
 }
@@ -136,7 +145,7 @@ export function showTables(
 export function showDatabases(without: (cursor: SqlCursor) => TableAnswer) {
   return async (cursor: SqlCursor, context: StatementContext): Promise<TableAnswer> => {
     if (context.tables === null) return without(cursor);
-    return ask(context, `SHOW DATABASES${showFilter({ cursor, database: context.database })}`);
+    return ask(context, `SHOW DATABASES${showFilter(asked(cursor, context))}`);
   };
 }
 
@@ -154,15 +163,37 @@ export async function selectOfTable(
   if (!isInformationSchema(chosen.database)) throw mayNotSelect(chosen, context);
   // As before: a server without that table.
   if (!isReadable(chosen)) throw noSuchTable(chosen.database, table, context);
-  const { sql, from } = understood(cursor, context);
+  const { sql, from, names } = understood(cursor, context);
   // The same table, or it was not the one that was looked at.
   if (!isReadable(from)) throw mayNotSelect(from, context);
-  return ask(context, sql);
+  if (context.describing && names !== null)
+    return { columns: names.map((name) => textColumn(name)), rows: [] };
+  const isPrepared = context.parameters !== null;
+  return isPrepared && names !== null ? inBinary(await read(context, sql)) : ask(context, sql);
+}
+
+/** A column of any other type goes as text, which is how its value is here. */
+const BINARY_TYPES: ReadonlySet<number> = new Set([
+  TYPE_LONG,
+  TYPE_LONGLONG,
+  TYPE_DOUBLE,
+  TYPE_DATETIME,
+]);
+
+function inBinary({ columns, rows }: TableAnswer): TableAnswer {
+  const sent = columns.map((column) =>
+    BINARY_TYPES.has(column.type) ? column : textColumn(column.name),
+  );
+  return { columns: sent, rows };
+}
+
+function asked(cursor: SqlCursor, { database, parameters }: StatementContext): Asked {
+  return { cursor, database, parameters: parameters ?? [] };
 }
 
 function understood(cursor: SqlCursor, context: StatementContext): ReturnType<typeof tableSelect> {
   try {
-    return tableSelect({ cursor, database: context.database });
+    return tableSelect(asked(cursor, context));
   } catch (error) {
     if (!(error instanceof MysqlError) || error.errno !== 1064) throw error;
     throw new MysqlError(
@@ -207,6 +238,10 @@ async function ask(context: StatementContext, sql: string): Promise<TableAnswer>
       "This command is not supported in the prepared statement protocol yet",
     );
   }
+  return read(context, sql);
+}
+
+async function read(context: StatementContext, sql: string): Promise<TableAnswer> {
   const answer = await context.tables!.read(sql);
   for (const row of answer.rows)
     for (const value of row) context.work.spendText(value?.length ?? 0);

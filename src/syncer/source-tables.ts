@@ -21,6 +21,7 @@ const MAX_CONNECTIONS = 4;
 const MAX_WAITING = 64;
 const CONNECT_MS = 5_000;
 const QUESTION_MS = 10_000;
+const WAIT_MS = 15_000;
 /** Until a connection that nobody uses is closed. */
 const IDLE_MS = 5_000;
 const MAX_ROWS = 50_000;
@@ -29,6 +30,7 @@ const CACHED_MS = 2_000;
 const MAX_CACHE_BYTES = 4 * 1024 * 1024;
 const MAX_CACHED_BYTES = 512 * 1024;
 const UNKNOWN_VARIABLE = 1193;
+const TOO_MANY = "Too many questions about tables wait for the source: ask again later";
 
 export interface SourceTablesOptions {
   readonly platform: Platform;
@@ -133,10 +135,8 @@ export class SourceTablesReader {
 
   async #inTurn<T>(work: () => Promise<T>): Promise<T> {
     if (this.#running >= MAX_CONNECTIONS) {
-      if (this.#waiting.length >= MAX_WAITING)
-        throw otherError("Too many questions about tables wait for the source: ask again later");
-      // Whoever is through hands its place over.
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+      if (this.#waiting.length >= MAX_WAITING) throw otherError(TOO_MANY);
+      await this.#turn();
     } else this.#running++;
     try {
       return await work();
@@ -145,6 +145,21 @@ export class SourceTablesReader {
       if (next === undefined) this.#running--;
       else next();
     }
+  }
+
+  /** Whoever is through hands its place over. */
+  #turn(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const begin = (): void => {
+        cancel();
+        resolve();
+      };
+      const cancel = this.#options.platform.clock.after(WAIT_MS, () => {
+        this.#waiting.splice(this.#waiting.indexOf(begin), 1);
+        reject(otherError(TOO_MANY));
+      });
+      this.#waiting.push(begin);
+    });
   }
 
   async #ask(sql: string, config: SourceConfig): Promise<TextResult> {

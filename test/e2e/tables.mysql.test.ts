@@ -35,6 +35,9 @@ before(async () => {
      CREATE TABLE shop.\`odd \`\`name\` (id INT PRIMARY KEY, parent INT UNSIGNED,
        FOREIGN KEY (parent) REFERENCES shop.orders (id));
      CREATE VIEW shop.news AS SELECT id FROM shop.orders WHERE state = 'new';
+     CREATE DATABASE described;
+     CREATE TABLE described.t (id INT PRIMARY KEY, v INT);
+     GRANT REFERENCES ON described.* TO ${SOURCE_USER.user};
      CREATE DATABASE hidden;
      CREATE TABLE hidden.t (id INT PRIMARY KEY);
      GRANT SELECT, REFERENCES, SHOW VIEW ON shop.* TO ${SOURCE_USER.user}`,
@@ -102,6 +105,14 @@ const STATEMENTS: readonly string[] = [
   "SELECT CONSTRAINT_NAME, COLUMN_NAME, REFERENCED_TABLE_NAME FROM INFORMATION_SCHEMA.KEY_COLUMN_USAGE " +
     "WHERE TABLE_SCHEMA = 'shop' AND REFERENCED_TABLE_NAME IS NOT NULL",
   "SELECT * FROM information_schema.referential_constraints WHERE constraint_schema = 'shop'",
+  // Of what its user may describe and not read.
+  "SHOW CREATE TABLE described.t",
+  "SHOW COLUMNS FROM described.t",
+  "SHOW FULL COLUMNS FROM described.t",
+  "DESC described.t",
+  "SHOW INDEX FROM described.t",
+  "SELECT column_name FROM information_schema.columns WHERE table_schema = 'described'",
+  "SHOW TABLES FROM described",
   // What its user may not see.
   "SHOW CREATE TABLE hidden.t",
   "SHOW TABLES FROM hidden",

@@ -24,6 +24,8 @@
  *   npm run soak -- abuse                  every attack of docs/08-testing.md, one after the other; --only NAME,
  *                                          --list, --seconds 10 of each; --minutes 30: all of them at once
  *   npm run soak -- package                the package, packed and installed by npm: node and demo on each runtime
+ *   npm run soak -- clients                known clients follow a node and end with the source's rows; needs npm and
+ *                                          Debian's packages; --kinds "@vlasky/zongji,mysqlbinlog --raw" for some
  *   npm run soak -- start --gib 10         how long a killed node with so much log takes to serve
  */
 import { parseArgs } from "node:util";
@@ -32,6 +34,7 @@ import { longRun } from "../sim/long-run.ts";
 import { longNodeRun } from "../sim/nodes/long-run.ts";
 import { ATTACKS } from "../support/abuse-attacks.ts";
 import { abuseRounds } from "../support/abuse-rounds.ts";
+import { clientRounds } from "../support/client-rounds.ts";
 import { clusterRounds } from "../support/cluster-rounds.ts";
 import { e2eOnRuntimes } from "../support/e2e-on-runtimes.ts";
 import { failovers } from "../support/failovers.ts";
@@ -130,6 +133,8 @@ const PARTS: Readonly<Record<string, () => Promise<string>>> = {
     });
   },
   package: async () => JSON.stringify(await packageRounds(say)),
+  clients: async () =>
+    JSON.stringify(await clientRounds(say, values.kinds?.split(",") ?? null), null, 1),
   start: async () => {
     const gib = Number(values.gib ?? "10");
     const short = await freeSpaceFor(gib * 2 * GIB);

@@ -27,7 +27,7 @@ export function accountRoutes(app: OpenAPIHono, node: NodeOperations): void {
     const { name } = context.req.valid("param");
     const account = context.req.valid("json");
     await node.setAccount(name, account);
-    return context.json(accountDocument.parse(accountStatus(name, account)), 200);
+    return context.json(accountDocument.parse(accountStatus([name, account])), 200);
   });
 
   const remove = createRoute({

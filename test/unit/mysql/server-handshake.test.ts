@@ -185,6 +185,11 @@ test("native accounts log in with native, directly or after a switch", async () 
   client.writePacket(request(captured.LOGIN_REPLICA_56, { user: "old", authData }));
   assert.equal((await client.readPacket())[0], 0x00);
   assert.equal((await result).user, "old");
+  // So does who names no plugin, as clients did before there were any.
+  const nameless = await greeted();
+  const answer = nativeResponse(platform.crypto, "secret", nameless.nonce);
+  nameless.client.writePacket(request(captured.LOGIN_POWERSYNC, { user: "old", authData: answer }));
+  assert.equal((await nameless.client.readPacket())[0], 0x00);
   // MariaDB leaves the response out: it is asked for.
   const maria = await greeted();
   maria.client.writePacket(request(captured.LOGIN_REPLICA_MARIADB, { user: "old" }));

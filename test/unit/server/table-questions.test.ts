@@ -7,7 +7,7 @@ import { showFilter, tableSelect } from "../../../src/server/table-questions.ts"
 function rewritten(sql: string, database = "shop"): string {
   const cursor = new SqlCursor(sql);
   assert.ok(cursor.accept("SELECT"));
-  return tableSelect({ cursor, database }).sql;
+  return tableSelect({ cursor, database, parameters: [] }).sql;
 }
 
 test("a SELECT is written anew, with quoted names and plain literals", () => {
@@ -96,6 +96,7 @@ test("what is not of the allowed form is a syntax error here, and goes nowhere",
         const { from } = tableSelect({
           cursor: new SqlCursor(rest),
           database: "shop",
+          parameters: [],
         });
         // The right form, of a table that nobody may read.
         assert.fail(`${rest}: ${JSON.stringify(from)}`);
@@ -113,7 +114,8 @@ test("a comment of a version is read as what it says, and is not passed on", () 
 });
 
 test("the filter of a SHOW statement is LIKE a pattern, or a condition", () => {
-  const filter = (sql: string): string => showFilter({ cursor: new SqlCursor(sql), database: "" });
+  const filter = (sql: string): string =>
+    showFilter({ cursor: new SqlCursor(sql), database: "", parameters: [] });
   assert.equal(filter(""), "");
   assert.equal(filter("LIKE 'a\\_b%'"), " LIKE 'a\\\\_b%'");
   assert.equal(filter("WHERE Table_type = 'BASE TABLE'"), " WHERE `Table_type` = 'BASE TABLE'");

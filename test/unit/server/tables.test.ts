@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import mysql from "mysql2/promise";
 import type { MysqlClient } from "../../../src/mysql/client.ts";
 import { MysqlError } from "../../../src/mysql/errors.ts";
 import { textColumn } from "../../../src/mysql/result-set.ts";
@@ -127,6 +128,30 @@ test("rows of tables, the server's own schemas and other forms are refused, and 
 
 test("what the source refuses is told in its words", async () => {
   await assert.rejects(sql.query("SHOW CREATE TABLE shop.secret"), /denied to user 'puller'/);
+});
+
+test("a prepared SELECT has its values written in, as literals", async () => {
+  const prepared = await mysql.createConnection({
+    host: "127.0.0.1",
+    port: run.port,
+    user: "repl",
+    password: "secret",
+  });
+  passedOn.length = 0;
+  const statement =
+    "SELECT COLUMN_NAME AS n, c.DATA_TYPE FROM information_schema.columns c " +
+    "WHERE TABLE_SCHEMA=? AND ORDINAL_POSITION < ? AND EXTRA = ?";
+  const [rows] = await prepared.execute(statement, ["it's \\ 'odd", 7, null]);
+  const wanted =
+    "SELECT `COLUMN_NAME` AS `n`, `c`.`DATA_TYPE` FROM `information_schema`.`columns` AS `c` " +
+    "WHERE `TABLE_SCHEMA` = 'it''s \\\\ ''odd' AND `ORDINAL_POSITION` < 7 AND `EXTRA` = NULL";
+  assert.deepEqual(passedOn, [wanted], "once: nothing is asked to prepare it");
+  assert.deepEqual(rows, [{ said: wanted }, { said: null }]);
+  for (const other of ["SELECT * FROM information_schema.columns", "SHOW CREATE TABLE shop.t"])
+    await assert.rejects(prepared.execute(other), { errno: 1295 });
+  assert.equal(passedOn.length, 1);
+  prepared.destroy();
+  assert.equal(await asked("SELECT a FROM information_schema.columns WHERE a = ?"), 1235);
 });
 
 test("what is of no table is answered here", async () => {

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { silentLogger } from "../../../src/base/logger.ts";
 import { MysqlError } from "../../../src/mysql/errors.ts";
 import { textColumn } from "../../../src/mysql/result-set.ts";
+import type { Clock } from "../../../src/platform/clock.ts";
 import type { TableAnswer } from "../../../src/server/tables.ts";
 import type { SourceConfig } from "../../../src/syncer/host.ts";
 import { SourceTablesReader } from "../../../src/syncer/source-tables.ts";
@@ -38,6 +39,8 @@ async function reading(
     source: FakeSource;
     connections: () => number;
     come: () => void;
+    /** What ends the waiting of each that waits. */
+    patience: (() => void)[];
     reconfigure: (change: Partial<SourceConfig> | null) => void;
   }) => Promise<void>,
 ): Promise<void> {
@@ -60,8 +63,16 @@ async function reading(
     keepConnection: false,
   };
   let asOf = 1;
+  const patience: (() => void)[] = [];
+  const clock: Clock = {
+    ...platform.clock,
+    after(ms, fn) {
+      if (ms === 15_000) patience.push(fn);
+      return platform.clock.after(ms, fn);
+    },
+  };
   const reader = new SourceTablesReader({
-    platform,
+    platform: { ...platform, clock },
     logger: silentLogger,
     config: async () => config,
     asOf: () => asOf,
@@ -72,6 +83,7 @@ async function reading(
       source,
       connections: () => run.server.status().counters.logins,
       come: () => asOf++,
+      patience,
       reconfigure: (change) => {
         config = change === null || config === null ? null : { ...config, ...change };
       },
@@ -117,6 +129,20 @@ test("few are asked at once, a bounded number waits, and the next is refused", (
     source.release();
     assert.equal((await Promise.all(asked)).length, 68);
     assert.equal(connections(), 4);
+  }));
+
+test("who waits too long for its turn is refused, and the others go on", () =>
+  reading(async ({ reader, source, patience }) => {
+    source.holds = true;
+    const asked = Array.from({ length: 4 }, (_, i) => reader.read(ask(`t${i}`)));
+    await waitFor(() => source.asked.length === 4, { deadlineMs: 5_000, what: "four questions" });
+    const [late, next] = [reader.read(ask("late")), reader.read(ask("next"))];
+    await waitFor(() => patience.length === 2, { deadlineMs: 5_000, what: "two that wait" });
+    patience[0]!();
+    await assert.rejects(late, /Too many questions about tables wait/);
+    source.release();
+    assert.equal((await Promise.all([...asked, next])).length, 5);
+    assert.ok(!source.asked.includes(ask("late")));
   }));
 
 test("what the source refuses is told in its words and not remembered; the connection lives", () =>
