@@ -122,7 +122,8 @@ export class SimReplica {
       const packet = await client.connection.readPacket().finally(cancel);
       if (packet[0] === 0xff) {
         const { errno, message } = decodeErr(packet);
-        if (errno === 1236) this.fatal = message;
+        // One of the timeline before is to be told that: it is built anew then.
+        if (errno === 1236 && this.#epoch === line.epoch) this.fatal = message;
         throw new Error(message);
       }
       if (packet[0] !== 0) throw new Error("the dump ended");
