@@ -32,6 +32,7 @@ export interface ClusterProcessesOptions {
   readonly dataDir?: (name: string) => string | undefined;
   /** That of this process for all when absent. */
   readonly runtime?: (name: string) => Runtime;
+  readonly nodeArgs?: readonly string[];
 }
 
 /** How a node comes into a cluster; nothing of it matters once it has a place. */
@@ -82,7 +83,8 @@ export class ClusterProcesses {
 
   /** Another node; it is not started. */
   async add(name: string, entrance: Entrance, port?: number): Promise<NodeProcess> {
-    const { account, toml, voters, timing, dataDir, proof, runtime, region } = this.#options;
+    const { account, toml, voters, timing, dataDir, proof, runtime, region, nodeArgs } =
+      this.#options;
     const peerPort = port ?? (await freePort());
     const advertised = this.#addresses.get(name) ?? (await this.#addressOf(name, peerPort));
     const join = voters.map((voter) => this.#addresses.get(voter)!);
@@ -107,6 +109,7 @@ export class ClusterProcesses {
       ...(region === undefined ? {} : { region: region(name) }),
       ...(disk === undefined ? {} : { dataDir: disk }),
       ...(runtime === undefined ? {} : { runtime: runtime(name) }),
+      ...(nodeArgs === undefined ? {} : { nodeArgs }),
     });
     this.nodes.push(node);
     return node;

@@ -133,13 +133,16 @@ export class Load {
 
   /**
    * The longest time without a commit since then, milliseconds, and when it ended. A commit that
-   * comes right after a fault was acknowledged before it: so the first one says nothing.
+   * comes right after a fault was acknowledged before it: so the first one says nothing. With an end, a
+   * silence that lasts until then, or beyond it, counts too.
    */
-  longestSilence(sinceMs: number): { ms: number; endedMs: number } {
+  longestSilence(sinceMs: number, untilMs?: number): { ms: number; endedMs: number } {
     let longest = { ms: 0, endedMs: sinceMs };
     let last = sinceMs;
-    for (const time of this.#times) {
+    const times = untilMs === undefined ? this.#times : [...this.#times, performance.now()];
+    for (const time of times) {
       if (time < sinceMs) continue;
+      if (untilMs !== undefined && last >= untilMs) break;
       if (time - last > longest.ms) longest = { ms: time - last, endedMs: time };
       last = time;
     }

@@ -11,6 +11,7 @@ import { Admission } from "../../src/base/admission.ts";
 import { HTTP_LIMITS, type HttpServer } from "../../src/platform/http.ts";
 import type { Address } from "../../src/platform/net.ts";
 import { netError } from "./errors.ts";
+import { handlesAreShort } from "./spare-handles.ts";
 
 /** Longer than any answer of the API takes to begin. */
 const ANSWER_MS = 60_000;
@@ -21,6 +22,10 @@ export function httpFront(address: Address, inner: HttpServer): Promise<HttpServ
   const sockets = new Set<Socket>();
   const server = createServer((client) => {
     client.on("error", () => {});
+    if (handlesAreShort()) {
+      client.destroy();
+      return;
+    }
     const { isAdmitted, evicted } = admission.enter(client, client.remoteAddress ?? "");
     evicted?.destroy();
     if (!isAdmitted) {

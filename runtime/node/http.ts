@@ -11,6 +11,7 @@ import { Admission } from "../../src/base/admission.ts";
 import { HTTP_LIMITS, type HttpHost, type HttpServer } from "../../src/platform/http.ts";
 import type { Address, TlsServerOptions } from "../../src/platform/net.ts";
 import { netError } from "./errors.ts";
+import { handlesAreShort } from "./spare-handles.ts";
 
 const SWEEP_MS = 20;
 /** Node's own, which are a minute and more. */
@@ -45,6 +46,10 @@ function admit(server: Server): void {
   const sockets = new Map<string, Socket>();
   server.on("connection", (socket: Socket) => {
     const guest = nameOf(socket);
+    if (handlesAreShort()) {
+      socket.destroy();
+      return;
+    }
     const { isAdmitted, evicted } = admission.enter(guest, socket.remoteAddress ?? "");
     if (evicted !== null) sockets.get(evicted)?.destroy();
     if (!isAdmitted) {

@@ -8,6 +8,7 @@ import { NetError } from "../../src/platform/net.ts";
 import { type ConnOptions, NodeConn } from "./conn.ts";
 import { netError } from "./errors.ts";
 import { type Ask, addressesOf, type Internal } from "./resolve.ts";
+import { handlesAreShort } from "./spare-handles.ts";
 
 /**
  * What a connection of ours reads into, again and again: without it every 64 KiB would be memory of
@@ -34,7 +35,10 @@ function listen(
   onConn: (conn: Conn) => void,
   options: ConnOptions,
 ): Promise<Listener> {
-  const server = net.createServer((socket) => onConn(open(socket, options)));
+  const server = net.createServer((socket) => {
+    if (handlesAreShort()) socket.destroy();
+    else onConn(open(socket, options));
+  });
   return new Promise((resolve, reject) => {
     server.once("error", (error) => {
       reject(netError(error, `Cannot listen on ${address.host}:${address.port}`));

@@ -1,7 +1,8 @@
 /**
  * Handles in reserve for the log. Connections and downloads may take all that the process may have open; the
  * log then still has to open its next segment. So some are held for nothing, and one is given up where an open
- * finds none left. Who accepts connections may be quicker to take it: then the next one is given up.
+ * finds none left. From then on, until the reserve is whole again, listeners close what comes at once: what
+ * was given up must not be theirs.
  *
  * Plain descriptors and one reserve for the process: a FileHandle that is collected would be complained of.
  */
@@ -16,16 +17,28 @@ const SPARES = 8;
 const NONE_LEFT: ReadonlySet<string> = new Set(["EMFILE", "ENFILE"]);
 const spares: number[] = [];
 let filling = false;
+/** Where the log is; null before it opened anything. */
+let home: string | null = null;
+let short = false;
+
+/** For listeners: none is left for who comes now. Tries to fill the reserve. */
+export function handlesAreShort(): boolean {
+  if (short && !filling && home !== null) void fill(home);
+  return short;
+}
 
 /** What `opens` opens, with a handle of the reserve if there is no other. `folder` exists. */
 export async function withSpares<T>(folder: string, opens: () => Promise<T>): Promise<T> {
+  home = folder;
   for (;;) {
     try {
       const opened = await opens();
       if (spares.length < SPARES && !filling) void fill(folder);
       return opened;
     } catch (error) {
-      const spare = NONE_LEFT.has(codeOf(error, "")) ? spares.pop() : undefined;
+      const isLeft = !NONE_LEFT.has(codeOf(error, ""));
+      short ||= !isLeft;
+      const spare = isLeft ? undefined : spares.pop();
       if (spare === undefined) throw error;
       await closeNumber(spare);
     }
@@ -36,6 +49,7 @@ async function fill(folder: string): Promise<void> {
   filling = true;
   try {
     while (spares.length < SPARES) spares.push(await openPath(folder, "r"));
+    short = false;
   } catch {
     // There is none to spare now: the next open that succeeds tries again.
   } finally {

@@ -60,8 +60,26 @@ export class GtidSet {
     }
   }
 
+  /** Of each sid only what begins behind all that is here: without a pass over it. */
+  append(other: GtidSet): void {
+    for (const [sid, { firsts, lasts }] of other.#lists) {
+      for (const [i, first] of firsts.entries()) this.add(sid, first, lasts[i]!);
+    }
+  }
+
   has(sid: string, gno: bigint): boolean {
     return this.#lists.get(sid)?.hasRange(gno, gno) ?? false;
+  }
+
+  /** The same numbers in sets of so many intervals at most, for work that is done piece by piece. */
+  *pieces(intervals: number): Generator<GtidSet> {
+    for (const [sid, { firsts, lasts }] of this.#lists) {
+      for (let at = 0; at < firsts.length; at += intervals) {
+        const end = at + intervals;
+        const list = new IntervalList(firsts.slice(at, end), lasts.slice(at, end));
+        yield GtidSet.fromLists(new Map([[sid, list]]));
+      }
+    }
   }
 
   /** True when every number from `first` to `last` is there. */

@@ -93,8 +93,13 @@ export class IntervalList {
     return at >= 0 && last <= this.lasts[at]!;
   }
 
+  /** The first of ours that may have to do with theirs: a small list is no pass over a large one. */
+  startFor(other: IntervalList): number {
+    return other.length === 0 ? this.length : Math.max(0, this.indexAtOrBefore(other.firsts[0]!));
+  }
+
   contains(other: IntervalList): boolean {
-    let at = 0;
+    let at = this.startFor(other);
     for (let i = 0; i < other.length; i++) {
       while (at < this.length && this.lasts[at]! < other.firsts[i]!) at++;
       if (at === this.length) return false;
@@ -153,7 +158,7 @@ export class IntervalList {
 
   subtract(other: IntervalList): IntervalList {
     const out = new IntervalList();
-    let b = 0;
+    let b = other.startFor(this);
     for (let a = 0; a < this.length; a++) {
       let first = this.firsts[a]!;
       const last = this.lasts[a]!;

@@ -27,6 +27,8 @@ export interface FrameCodec {
   compress(bytes: Uint8Array): Uint8Array;
   /** Throws unless the result has exactly `size` bytes. */
   decompress(bytes: Uint8Array, size: number): Uint8Array;
+  /** The same off the event loop, where that can be. */
+  decompressLater(bytes: Uint8Array, size: number): Promise<Uint8Array>;
 }
 
 /** zlib wins when both flags are set, as in MySQL. */
@@ -45,6 +47,7 @@ export function frameCodec(
     return {
       compress: (bytes) => compress.deflate(bytes),
       decompress: (bytes, size) => compress.inflate(bytes, size),
+      decompressLater: (bytes, size) => compress.inflateLater(bytes, size),
     };
   }
   const zstd = compress.zstd;
@@ -52,6 +55,7 @@ export function frameCodec(
   return {
     compress: (bytes) => zstd.compress(bytes, level),
     decompress: (bytes, size) => zstd.decompress(bytes, size),
+    decompressLater: (bytes, size) => zstd.decompressLater(bytes, size),
   };
 }
 
@@ -73,10 +77,18 @@ export class CompressedFrameDecoder {
     this.#queue.push(bytes);
   }
 
-  /** What the next frame needs, sent or decompressed, whichever is more; 0 while its header has not come. */
-  get announcedBytes(): number {
-    if (this.#queue.length < FRAME_HEADER_BYTES) return 0;
-    return Math.max(this.#queue.peekU24(0), this.#queue.peekU24(4));
+  /**
+   * What the next frame that says anything needs, sent or decompressed, whichever is more; 0 while its header
+   * has not come. Drops empty frames before it, so that what is asked about is what `next` gives.
+   */
+  announcedBytes(): number {
+    for (;;) {
+      if (this.#queue.length < FRAME_HEADER_BYTES) return 0;
+      const announced = Math.max(this.#queue.peekU24(0), this.#queue.peekU24(4));
+      if (announced > 0) return announced;
+      this.#checkHeader(0);
+      this.#passHeader();
+    }
   }
 
   get isComplete(): boolean {
@@ -86,38 +98,63 @@ export class CompressedFrameDecoder {
 
   /** The next run of packet bytes, or null until more bytes come. */
   next(): Uint8Array | null {
-    for (;;) {
-      if (this.#queue.length < FRAME_HEADER_BYTES) return null;
-      const length = this.#queue.peekU24(0);
-      const sequence = this.#queue.peek(3);
-      const size = this.#queue.peekU24(4);
-      if (this.checkSequence && sequence !== this.sequence) {
-        throw new MalformedBytes(`frame number ${sequence} where ${this.sequence} must come`, 3);
-      }
-      const larger = Math.max(length, size);
-      if (larger > this.maxFrameBytes) throw new PacketTooLarge(larger, this.maxFrameBytes);
-      if (this.#queue.length < FRAME_HEADER_BYTES + length) return null;
-      this.#queue.skip(FRAME_HEADER_BYTES);
-      this.sequence = (sequence + 1) & 0xff;
-      const body = this.#queue.take(length);
-      if (size === 0 && length === 0) continue;
-      return size === 0 ? body : this.#decompress(body, size);
+    const frame = this.#take();
+    if (frame === null) return null;
+    const { body, size } = frame;
+    if (size === 0) return body;
+    try {
+      return exactly(this.#codec.decompress(body, size), size);
+    } catch (cause) {
+      throw malformedFrame(cause);
     }
   }
 
-  #decompress(body: Uint8Array, size: number): Uint8Array {
-    let bytes: Uint8Array;
+  /** The same for a large frame: the event loop does other things meanwhile. One call at a time. */
+  async nextLater(): Promise<Uint8Array | null> {
+    const frame = this.#take();
+    if (frame === null) return null;
+    const { body, size } = frame;
+    if (size === 0) return body;
     try {
-      bytes = this.#codec.decompress(body, size);
+      return exactly(await this.#codec.decompressLater(body, size), size);
     } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : String(cause);
-      throw new MalformedBytes(`compressed frame: ${reason}`, 0);
+      throw malformedFrame(cause);
     }
-    if (bytes.length !== size) {
-      throw new MalformedBytes(`compressed frame gives ${bytes.length} bytes, not ${size}`, 0);
-    }
-    return bytes;
   }
+
+  #take(): { readonly body: Uint8Array; readonly size: number } | null {
+    const announced = this.announcedBytes();
+    if (announced === 0) return null;
+    this.#checkHeader(announced);
+    if (!this.isComplete) return null;
+    const length = this.#queue.peekU24(0);
+    const size = this.#queue.peekU24(4);
+    this.#passHeader();
+    return { body: this.#queue.take(length), size };
+  }
+
+  #checkHeader(announced: number): void {
+    const sequence = this.#queue.peek(3);
+    if (this.checkSequence && sequence !== this.sequence) {
+      throw new MalformedBytes(`frame number ${sequence} where ${this.sequence} must come`, 3);
+    }
+    if (announced > this.maxFrameBytes) throw new PacketTooLarge(announced, this.maxFrameBytes);
+  }
+
+  #passHeader(): void {
+    this.sequence = (this.#queue.peek(3) + 1) & 0xff;
+    this.#queue.skip(FRAME_HEADER_BYTES);
+  }
+}
+
+function exactly(bytes: Uint8Array, size: number): Uint8Array {
+  if (bytes.length === size) return bytes;
+  throw new RangeError(`it gives ${bytes.length} bytes, not ${size}`);
+}
+
+function malformedFrame(cause: unknown): MalformedBytes {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new MalformedBytes(`compressed frame: ${reason}`, 0);
 }
 
 /** Frames a run of packet bytes, numbered from `sequence` on. */

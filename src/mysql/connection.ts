@@ -56,8 +56,8 @@ export interface InputGuard {
   partArrived?(): void;
   /** Before a frame above 64 KiB is buffered; throws to refuse it. */
   admitFrame?(bytes: number): void;
-  /** Awaited before such a frame is decompressed, which takes milliseconds. */
-  beforeLargeFrame?(): Promise<void>;
+  /** Runs the decompression of such a frame, which takes milliseconds, when it is its turn. */
+  aroundLargeFrame?<T>(unpack: () => Promise<T>): Promise<T>;
 }
 
 export interface PacketConnectionOptions {
@@ -230,8 +230,8 @@ export class PacketConnection {
     const frames = this.#frames;
     if (frames === null) return this.#conn.read();
     for (;;) {
-      if (frames.announcedBytes > LARGE_FRAME_BYTES) await this.#beforeFrame(frames);
-      const inner = frames.next();
+      const isLarge = frames.announcedBytes() > LARGE_FRAME_BYTES;
+      const inner = isLarge ? await this.#largeFrame(frames) : frames.next();
       if (inner !== null) {
         this.#frameAdmitted = false;
         return inner;
@@ -243,11 +243,18 @@ export class PacketConnection {
     }
   }
 
-  async #beforeFrame(frames: CompressedFrameDecoder): Promise<void> {
+  /** Where nobody guards the input, as of a source that is pulled, it is read at once. */
+  async #largeFrame(frames: CompressedFrameDecoder): Promise<Uint8Array | null> {
     const guard = this.inputGuard;
-    if (!this.#frameAdmitted) guard?.admitFrame?.(frames.announcedBytes);
+    if (guard === null) return frames.next();
+    if (!this.#frameAdmitted) guard.admitFrame?.(frames.announcedBytes());
     this.#frameAdmitted = true;
-    if (frames.isComplete) await guard?.beforeLargeFrame?.();
+    if (!frames.isComplete || guard.aroundLargeFrame === undefined) return frames.next();
+    return guard.aroundLargeFrame(async () => {
+      // Who has left meanwhile is not worked for.
+      if (this.#closeReason !== null) throw this.#lost();
+      return frames.nextLater();
+    });
   }
 
   /**

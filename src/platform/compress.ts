@@ -6,9 +6,12 @@
 export interface Compress {
   deflate(bytes: Uint8Array): Uint8Array;
   inflate(bytes: Uint8Array, size: number): Uint8Array;
+  /** The same off the event loop where the runtime can (not on Deno), for what is large. */
+  inflateLater(bytes: Uint8Array, size: number): Promise<Uint8Array>;
   /** Null where the runtime has no zstd. */
   readonly zstd: {
     compress(bytes: Uint8Array, level: number): Uint8Array;
     decompress(bytes: Uint8Array, size: number): Uint8Array;
+    decompressLater(bytes: Uint8Array, size: number): Promise<Uint8Array>;
   } | null;
 }

@@ -5,8 +5,8 @@
  *   half-sent       from the first byte to the last: a minute
  *   64 KiB          any command but one; a longer one is error 1153 and ends the connection
  *   16 MiB          COM_BINLOG_DUMP_GTID: a set of a million intervals. Counted before it is buffered
- *   large frames    of the compressed protocol are counted too, and decompressed one in each turn
- *                   of the event loop, whoever sends them
+ *   large frames    of the compressed protocol are counted too, and decompressed off the event loop,
+ *                   one at a time, whoever sends them
  */
 import { COM_BINLOG_DUMP_GTID } from "../mysql/commands.ts";
 import type { PacketConnection } from "../mysql/connection.ts";
@@ -54,7 +54,7 @@ export class CommandInput {
     connection.inputGuard = {
       partArrived: () => this.#partArrived(),
       admitFrame: admit,
-      beforeLargeFrame: () => turns.next(),
+      aroundLargeFrame: (unpack) => turns.alone(unpack),
     };
   }
 

@@ -10,7 +10,7 @@ import { TYPE_DATETIME } from "../mysql/result-set.ts";
 import { calculate } from "./arithmetic.ts";
 import { type Evaluated, evaluated, ofLength, type Scope, whole } from "./evaluated.ts";
 import type { Expression } from "./expression.ts";
-import { gtidText } from "./gtid-text.ts";
+import { containsInTurns, gtidText, subtractInTurns } from "./gtid-text.ts";
 import { waitForSet } from "./gtid-wait.ts";
 import {
   bool,
@@ -263,8 +263,7 @@ async function gtidSubset(values: readonly Value[], scope: Scope): Promise<Evalu
   const [first, second] = values.map(textOf);
   if (first == null || second == null) return whole(NULL, 0x80);
   const [a, b] = [await scope.gtids.parse(first), await scope.gtids.parse(second)];
-  scope.context.work.spend(a.intervalCount + b.intervalCount);
-  return whole(bool(b.containsSet(a)));
+  return whole(bool(await containsInTurns(b, a, scope.context.work)));
 }
 
 async function gtidSubtract(values: readonly Value[], scope: Scope): Promise<Evaluated> {
@@ -272,8 +271,7 @@ async function gtidSubtract(values: readonly Value[], scope: Scope): Promise<Eva
   if (first == null || second == null) return ofLength(null, 1800);
   const [a, b] = [await scope.gtids.parse(first), await scope.gtids.parse(second)];
   const { work } = scope.context;
-  work.spend(a.intervalCount + b.intervalCount);
-  const rest = a.subtract(b);
+  const rest = await subtractInTurns(a, b, work);
   const shown = await gtidText(rest, work);
   scope.gtids.remember(shown, rest);
   return ofLength(shown, 1800);

@@ -14,23 +14,26 @@ const MAX_TEXT_LENGTH = 256 * 1024;
 /** Intervals in memory: two numbers of any size, and their places. */
 const INTERVAL_BYTES = 80;
 
-/** As `toString`, with turns of the event loop between the pieces of a large set. */
+/** As `toString`, with turns of the event loop between the pieces of a large set, which may grow meanwhile. */
+export async function growingGtidText(set: GtidSet, work: Work): Promise<string> {
+  return gtidText(set.intervalCount <= PIECE_INTERVALS ? set : set.clone(), work);
+}
+
+/** The same of a set that nobody changes. */
 export async function gtidText(set: GtidSet, work: Work): Promise<string> {
   const count = set.intervalCount;
   work.spend(count);
   if (count <= PIECE_INTERVALS) return set.toString();
   work.hold(INTERVAL_BYTES * count);
-  // The set goes on growing while this is written.
-  const still = set.clone();
   const parts: string[] = [];
   let lastUuid = "";
-  for (const sid of still.sids()) {
+  for (const sid of set.sids()) {
     const uuid = sidUuid(sid);
     if (uuid !== lastUuid) parts.push(lastUuid === "" ? uuid : `,${uuid}`);
     lastUuid = uuid;
     const tag = sidTag(sid);
     if (tag !== "") parts.push(`:${tag}`);
-    const { firsts, lasts } = still.view(sid)!;
+    const { firsts, lasts } = set.view(sid)!;
     for (let at = 0; at < firsts.length; at += PIECE_INTERVALS) {
       parts.push(intervalsText(firsts, lasts, at));
       await work.turn();
@@ -39,6 +42,27 @@ export async function gtidText(set: GtidSet, work: Work): Promise<string> {
   const text = parts.join("");
   work.spendText(text.length);
   return text;
+}
+
+/** Whether `a` has all of `b`, with turns between pieces. */
+export async function containsInTurns(a: GtidSet, b: GtidSet, work: Work): Promise<boolean> {
+  work.spend(a.intervalCount + b.intervalCount);
+  for (const piece of b.pieces(PIECE_INTERVALS)) {
+    if (!a.containsSet(piece)) return false;
+    if (b.intervalCount > PIECE_INTERVALS) await work.turn();
+  }
+  return true;
+}
+
+/** What `a` has and `b` has not, likewise. */
+export async function subtractInTurns(a: GtidSet, b: GtidSet, work: Work): Promise<GtidSet> {
+  work.spend(a.intervalCount + b.intervalCount);
+  const rest = new GtidSet();
+  for (const piece of a.pieces(PIECE_INTERVALS)) {
+    rest.append(piece.subtract(b));
+    if (a.intervalCount > PIECE_INTERVALS) await work.turn();
+  }
+  return rest;
 }
 
 function intervalsText(firsts: readonly bigint[], lasts: readonly bigint[], from: number): string {

@@ -9,6 +9,8 @@ export class LoopTurns {
   readonly #clock: Pick<Clock, "soon">;
   readonly #waiting: (() => void)[] = [];
   #armed = false;
+  /** The end of what `alone` was given so far. */
+  #alone: Promise<void> = Promise.resolve();
 
   constructor(clock: Pick<Clock, "soon">) {
     this.#clock = clock;
@@ -20,6 +22,19 @@ export class LoopTurns {
       this.#waiting.push(resolve);
       this.#arm();
     });
+  }
+
+  /**
+   * For work that is done off the loop: one at a time in all, since it takes threads that the log's files
+   * need, too.
+   */
+  alone<T>(work: () => Promise<T>): Promise<T> {
+    const run = this.#alone.then(() => this.next()).then(work);
+    this.#alone = run.then(
+      () => {},
+      () => {},
+    );
+    return run;
   }
 
   /** Resolves in the next turn, beside others: for what is small. */

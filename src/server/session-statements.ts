@@ -88,12 +88,13 @@ export class SessionStatements {
 
   async #working(run: (work: Work) => Promise<void>): Promise<void> {
     const account = this.#parts.login.account.name;
-    const work = new Work(account, this.#parts.shared.turns, this.#parts.share);
+    const { closed, share, shared } = this.#parts;
+    const { turns, rates, platform } = shared;
+    const work = new Work(account, turns, share, { rates, clock: platform.clock, closed });
     try {
       await run(work);
     } finally {
       work.end();
-      this.#parts.shared.rates.charge(account, work.spentUnits);
     }
   }
 

@@ -36,7 +36,7 @@ import { dumpOptions } from "./dump-options.ts";
 import { SessionStatements } from "./session-statements.ts";
 import type { ServerShared } from "./shared.ts";
 import type { ProcessInfo, RegisteredReplica } from "./statements.ts";
-import { Work } from "./work.ts";
+import { ClientGone, Work } from "./work.ts";
 
 /** What a client may send while it dumps: COM_QUIT, and ACKs of clients that believe in semi-sync. */
 const MAX_DUMP_INPUT_BYTES = 16 * 1024 * 1024;
@@ -44,6 +44,8 @@ const MAX_DUMP_INPUT_BYTES = 16 * 1024 * 1024;
 const CONNECTION_BYTES = 16 * 1024;
 /** A GTID set in memory, for each byte that was sent of it. */
 const SET_BYTES_PER_BYTE = 4;
+/** Reading an interval of a set, finding the start with it, and collecting it afterwards. */
+const UNITS_PER_INTERVAL = 5;
 
 export class ClientSession {
   readonly id: number;
@@ -164,20 +166,22 @@ export class ClientSession {
     const { set, ...head } = decodeGtidDumpHead(payload);
     // For as long as the dump lives, which needs the set.
     this.#share.hold(SET_BYTES_PER_BYTE * set.length);
-    const work = new Work(this.login.account.name, this.#shared.turns, this.#share);
+    const { turns, rates, platform } = this.#shared;
+    const pace = { rates, clock: platform.clock, closed: this.#closed.signal };
+    const work = new Work(this.login.account.name, turns, this.#share, pace);
     try {
       const steps = decodeGtidSetInSteps(set);
       for (;;) {
         const step = steps.next();
         if (step.done) return { ...head, gtids: step.value };
-        work.spend(INTERVALS_PER_STEP);
-        await this.#shared.turns.next();
+        work.spend(UNITS_PER_INTERVAL * INTERVALS_PER_STEP);
+        await work.turn();
       }
     } catch (error) {
       if (error instanceof MalformedGtidSet) throw malformedGtidSet();
       throw error;
     } finally {
-      this.#shared.rates.charge(this.login.account.name, work.spentUnits);
+      work.end();
       this.#input.release();
     }
   }
@@ -392,7 +396,8 @@ export class ClientSession {
     if (error instanceof PacketTooLarge) this.#lastWords(packetTooLarge());
     else if (error instanceof MysqlError) this.#lastWords(error);
     else if (error instanceof MalformedBytes) this.#lastWords(packetsOutOfOrder());
-    else if (!(error instanceof ConnectionLost) && !this.#closed.signal.aborted) {
+    else if (error instanceof ConnectionLost || error instanceof ClientGone) return;
+    else if (!this.#closed.signal.aborted) {
       const message = error instanceof Error ? error.message : String(error);
       this.#logger.error("Connection ends with an unexpected error", {
         error: printable(message),

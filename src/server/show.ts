@@ -16,7 +16,7 @@ import { CHARACTER_SETS, COLLATIONS } from "./collations.ts";
 import { evaluate } from "./evaluate.ts";
 import type { Scope } from "./evaluated.ts";
 import { parseExpression } from "./expression.ts";
-import { gtidText } from "./gtid-text.ts";
+import { growingGtidText } from "./gtid-text.ts";
 import { REPLICA_STATUS_COLUMNS } from "./replica-status-columns.ts";
 import { fieldScope, type SelectResult } from "./select.ts";
 import { isLike, type SqlCursor } from "./sql.ts";
@@ -95,7 +95,7 @@ async function binaryLogStatus(
   ];
   const file = context.stream.files.at(-1);
   if (file === undefined) return { columns, rows: [] };
-  const executed = withNewlines(await gtidText(context.stream.executed, context.work));
+  const executed = withNewlines(await growingGtidText(context.stream.executed, context.work));
   return { columns, rows: [[file.name, String(file.size), "", "", executed]] };
 }
 
@@ -184,7 +184,9 @@ async function variables(cursor: SqlCursor, context: StatementContext): Promise<
   const rows: Row[] = [];
   for (const row of result.rows) {
     const set = gtidVariable(row[0]!, all.stream);
-    rows.push(set === null ? row : [row[0]!, withNewlines(await gtidText(set, context.work))]);
+    rows.push(
+      set === null ? row : [row[0]!, withNewlines(await growingGtidText(set, context.work))],
+    );
   }
   return { columns: result.columns, rows };
 }

@@ -5,10 +5,13 @@
  *
  *   Work       one statement or command: a limit, and a turn of the event loop every 2 ms or so
  *   WorkRates  an account: what it spent drains with time; who is deep in debt waits before the
- *              next command, so that no account has more than a fifth of a core for long
+ *              next command and between the pieces of this one, so that no account has more than a
+ *              fifth of a core for long, however many statements it runs at once
+ *
+ * Nothing is worked out for a client that is gone.
  */
 import { type MysqlError, resourceExceeded } from "../mysql/errors.ts";
-import type { Clock } from "../platform/clock.ts";
+import { type Clock, delay } from "../platform/clock.ts";
 import type { ClientShare } from "./client-budget.ts";
 import type { LoopTurns } from "./loop-turns.ts";
 
@@ -24,18 +27,41 @@ const DRAIN_UNITS_PER_MS = 2_000;
 const MAX_WAIT_MS = 5_000;
 const MAX_ACCOUNTS = 1024;
 
+/** Whose work it is, beside others of the same account. */
+export interface WorkPace {
+  readonly rates: WorkRates;
+  readonly clock: Clock;
+  readonly closed: AbortSignal;
+}
+
+/** The client has left before its statement came to its end. */
+export class ClientGone extends Error {
+  constructor() {
+    super("The client is gone");
+    this.name = "ClientGone";
+  }
+}
+
 export class Work {
   readonly #account: string;
   readonly #turns: LoopTurns;
   readonly #share: Pick<ClientShare, "hold" | "release">;
+  readonly #pace: WorkPace | null;
   #sinceTurn = 0;
   #heldBytes = 0;
   spentUnits = 0;
+  #chargedUnits = 0;
 
-  constructor(account: string, turns: LoopTurns, share: Pick<ClientShare, "hold" | "release">) {
+  constructor(
+    account: string,
+    turns: LoopTurns,
+    share: Pick<ClientShare, "hold" | "release">,
+    pace: WorkPace | null = null,
+  ) {
     this.#account = account;
     this.#turns = turns;
     this.#share = share;
+    this.#pace = pace;
   }
 
   /** Call it before the work is done. Throws 1226 when it is more than one statement may cost. */
@@ -65,6 +91,7 @@ export class Work {
 
   /** The statement is answered: nothing of it is kept. */
   end(): void {
+    this.#charge();
     this.#share.release(this.#heldBytes);
     this.#heldBytes = 0;
   }
@@ -74,10 +101,23 @@ export class Work {
     if (this.#sinceTurn >= TURN_UNITS) await this.turn();
   }
 
-  /** A turn of its own for a piece that is known to be large. */
-  turn(): Promise<void> {
+  /** A turn of its own for a piece that is known to be large. Rejects with ClientGone. */
+  async turn(): Promise<void> {
     this.#sinceTurn = 0;
-    return this.#turns.next();
+    this.#charge();
+    if (this.#pace !== null) {
+      const { rates, clock, closed } = this.#pace;
+      const waitMs = rates.delayMs(this.#account);
+      if (waitMs > 0) await delay(clock, waitMs, closed);
+    }
+    await this.#turns.next();
+    if (this.#pace?.closed.aborted) throw new ClientGone();
+  }
+
+  /** What others of the account run meanwhile has to wait for. */
+  #charge(): void {
+    this.#pace?.rates.charge(this.#account, this.spentUnits - this.#chargedUnits);
+    this.#chargedUnits = this.spentUnits;
   }
 }
 
@@ -104,7 +144,7 @@ export class WorkRates {
     if (oldest !== undefined) this.#debts.delete(oldest);
   }
 
-  /** How long the next command of this account has to wait. */
+  /** How long the next command of this account has to wait, or the next piece. */
   delayMs(account: string): number {
     const tooMuch = this.#owed(account) - FREE_DEBT_UNITS;
     return tooMuch <= 0 ? 0 : Math.min(MAX_WAIT_MS, tooMuch / DRAIN_UNITS_PER_MS);

@@ -21,6 +21,8 @@
  *   npm run soak -- wan --minutes 30       three regions: a time without faults, regions and a learner cut off,
  *                                          the source's fail-over; --away 10 (minutes), --cut 30 (seconds)
  *   npm run soak -- meaning --frames 1000000   frames with hostile values against three nodes; --from SEED
+ *   npm run soak -- abuse                  every attack of docs/08-testing.md, one after the other; --only NAME,
+ *                                          --list, --seconds 10 of each; --minutes 30: all of them at once
  *   npm run soak -- package                the package, packed and installed by npm: node and demo on each runtime
  *   npm run soak -- start --gib 10         how long a killed node with so much log takes to serve
  */
@@ -28,6 +30,8 @@ import { parseArgs } from "node:util";
 import { meaningRounds } from "../fuzz/peers/meaning.ts";
 import { longRun } from "../sim/long-run.ts";
 import { longNodeRun } from "../sim/nodes/long-run.ts";
+import { ATTACKS } from "../support/abuse-attacks.ts";
+import { abuseRounds } from "../support/abuse-rounds.ts";
 import { clusterRounds } from "../support/cluster-rounds.ts";
 import { e2eOnRuntimes } from "../support/e2e-on-runtimes.ts";
 import { failovers } from "../support/failovers.ts";
@@ -55,6 +59,9 @@ const { values, positionals } = parseArgs({
     flips: { type: "string", default: "500" },
     frames: { type: "string", default: "1000000" },
     from: { type: "string", default: "1" },
+    only: { type: "string" },
+    list: { type: "boolean", default: false },
+    seconds: { type: "string", default: "10" },
     without: { type: "boolean", default: false },
   },
 });
@@ -113,6 +120,15 @@ const PARTS: Readonly<Record<string, () => Promise<string>>> = {
   runtimes: async () => JSON.stringify(await e2eOnRuntimes(["bun", "deno"], say)),
   meaning: async () =>
     JSON.stringify(await meaningRounds(Number(values.frames), Number(values.from), say), null, 1),
+  abuse: async () => {
+    if (values.list) return ATTACKS.map(({ name, says }) => `${name}: ${says}`).join("\n");
+    return abuseRounds({
+      only: values.only?.split(",") ?? [],
+      minutes: values.minutes === undefined ? null : Number(values.minutes),
+      seconds: Number(values.seconds),
+      say,
+    });
+  },
   package: async () => JSON.stringify(await packageRounds(say)),
   start: async () => {
     const gib = Number(values.gib ?? "10");

@@ -29,6 +29,7 @@ export interface MysqlClusterOptions {
   readonly timing?: ClusterProcessesOptions["timing"];
   readonly dataDir?: ClusterProcessesOptions["dataDir"];
   readonly load?: LoadOptions;
+  readonly nodeArgs?: readonly string[];
   /** Further sections. */
   readonly toml?: string;
 }
@@ -53,7 +54,7 @@ export class MysqlCluster {
     const toml = await sourceToml(folder, { port: sourceProxy.port, binlogDir: source.binlogDir });
     let nodes: readonly NodeProcess[] = [];
     const network = new PeerNetwork(() => new Map(nodes.map(({ name, pid }) => [name, pid])));
-    const { learners = [], replicas = [], timing, dataDir } = options;
+    const { learners = [], replicas = [], timing, dataDir, nodeArgs } = options;
     const cluster = await ClusterProcesses.create({
       folder: path.join(folder, "cluster"),
       voters: VOTERS,
@@ -63,6 +64,7 @@ export class MysqlCluster {
       advertise: (name, port) => network.advertise(name, port),
       ...(timing === undefined ? {} : { timing }),
       ...(dataDir === undefined ? {} : { dataDir }),
+      ...(nodeArgs === undefined ? {} : { nodeArgs }),
     });
     nodes = cluster.nodes;
     const load = new Load(source, options.load);

@@ -211,3 +211,36 @@ test("destroy ends a TLS handshake that the other side never finishes", async ()
   await new Promise((resolve) => setImmediate(resolve));
   assert.ok(late.isClosed, "a handshake that ends later is closed at once");
 });
+
+test("a large frame is admitted and unpacked off the loop, also behind empty ones", async () => {
+  const ends = fakePair();
+  const atOnce: number[] = [];
+  const compress = {
+    ...nodeCompress,
+    inflate: (bytes: Uint8Array, size: number) => {
+      atOnce.push(size);
+      return nodeCompress.inflate(bytes, size);
+    },
+  };
+  const server = new PacketConnection(ends.server, CAP);
+  server.startCompression(compress, "zlib", 0);
+  const admitted: number[] = [];
+  let around = 0;
+  server.inputGuard = {
+    admitFrame: (bytes) => void admitted.push(bytes),
+    aroundLargeFrame: (unpack) => {
+      around++;
+      return unpack();
+    },
+  };
+  const payload = new Uint8Array(99_996).fill(7);
+  const packets = concatBytes(framePackets([payload], 0).parts);
+  const body = nodeCompress.deflate(packets);
+  const head = (length: number, sequence: number, size: number): Uint8Array =>
+    Uint8Array.of(length, length >>> 8, 0, sequence, size, size >>> 8, size >>> 16);
+  ends.server.deliver(
+    concatBytes([head(0, 0, 0), head(0, 1, 0), head(body.length, 2, 100_000), body]),
+  );
+  assert.deepEqual(await server.readPacket(), payload);
+  assert.deepEqual([admitted, around, atOnce], [[100_000], 1, []]);
+});

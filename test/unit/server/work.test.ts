@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { MysqlError } from "../../../src/mysql/errors.ts";
 import { LoopTurns } from "../../../src/server/loop-turns.ts";
-import { Work, WorkRates } from "../../../src/server/work.ts";
+import { ClientGone, Work, WorkRates } from "../../../src/server/work.ts";
 
 const share = { hold() {}, release() {} };
 
@@ -90,4 +90,67 @@ test("an account in debt waits, and the debt drains", () => {
   assert.equal(rates.delayMs("a"), 5_000, "nobody waits for ever");
   for (let i = 0; i < 2000; i++) rates.charge(`x${i}`, 1);
   assert.equal(rates.delayMs("a"), 0, "the oldest is forgotten");
+});
+
+test("statements of one account wait for each other between their pieces, and for nobody else's", async () => {
+  const asked: number[] = [];
+  const clock = {
+    mono: () => 0,
+    wall: () => 0,
+    soon: (fn: () => void) => queueMicrotask(fn),
+    after: (ms: number, fn: () => void) => {
+      asked.push(ms);
+      queueMicrotask(fn);
+      return () => {};
+    },
+  };
+  const rates = new WorkRates(clock);
+  const pace = { rates, clock, closed: new AbortController().signal };
+  const turns = new LoopTurns(clock);
+  const [one, two] = [new Work("repl", turns, share, pace), new Work("repl", turns, share, pace)];
+  one.spend(7_000_000);
+  await one.turn();
+  assert.deepEqual(asked, [], "not yet");
+  two.spend(2_000_000);
+  await two.turn();
+  assert.deepEqual(asked, [500]);
+  one.spend(100_000);
+  await one.turn();
+  assert.deepEqual(asked, [500, 550]);
+  await new Work("other", turns, share, pace).turn();
+  assert.deepEqual(asked, [500, 550]);
+});
+
+test("nothing is worked out for a client that is gone", async () => {
+  const clock = {
+    mono: () => 0,
+    wall: () => 0,
+    soon: (fn: () => void) => queueMicrotask(fn),
+    after: () => () => {},
+  };
+  const closing = new AbortController();
+  const pace = { rates: new WorkRates(clock), clock, closed: closing.signal };
+  const work = new Work("repl", new LoopTurns(clock), share, pace);
+  await work.turn();
+  closing.abort();
+  await assert.rejects(work.turn(), ClientGone);
+});
+
+test("work off the loop is done one at a time, whatever became of the one before", async () => {
+  const turns = new LoopTurns({ soon: (fn) => queueMicrotask(fn) });
+  let running = 0;
+  const most: number[] = [];
+  const one = async (): Promise<number> => {
+    most.push(++running);
+    await new Promise((resolve) => setImmediate(resolve));
+    running--;
+    if (most.length === 2) throw new Error("broken");
+    return most.length;
+  };
+  const all = await Promise.allSettled([1, 2, 3, 4].map(() => turns.alone(one)));
+  assert.deepEqual(most, [1, 1, 1, 1]);
+  assert.deepEqual(
+    all.map(({ status }) => status),
+    ["fulfilled", "rejected", "fulfilled", "fulfilled"],
+  );
 });
