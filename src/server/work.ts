@@ -6,7 +6,7 @@
  *   Work       one statement or command: a limit, and a turn of the event loop every 2 ms or so
  *   WorkRates  an account: what it spent drains with time; who is deep in debt waits before the
  *              next command and between the pieces of this one, so that no account has more than a
- *              fifth of a core for long, however many statements it runs at once
+ *              tenth of a core for long, however many statements it runs at once
  *
  * Nothing is worked out for a client that is gone.
  */
@@ -22,8 +22,8 @@ const TURN_UNITS = 20_000;
 const LONG_TEXT = 4096;
 
 /** What an account may owe without waiting, and how fast that drains. */
-const FREE_DEBT_UNITS = 8_000_000;
-const DRAIN_UNITS_PER_MS = 2_000;
+const FREE_DEBT_UNITS = 2_000_000;
+const DRAIN_UNITS_PER_MS = 1_000;
 const MAX_WAIT_MS = 5_000;
 const MAX_ACCOUNTS = 1024;
 
