@@ -200,7 +200,7 @@ function apiPage(): string {
   const app = createApp({
     // Nothing is called: the page only lists the routes.
     node: {} as Parameters<typeof createApp>[0]["node"],
-    clock: { mono: () => 0 },
+    clock: { mono: () => 0, soon: queueMicrotask },
     crypto: nodePlatform().crypto,
     token: "",
     hostNames: [],

@@ -12,7 +12,7 @@ import type { ClusterOperations, NodeOperations, Waiting } from "../cluster/oper
 import type { Clock } from "../platform/clock.ts";
 import type { Crypto } from "../platform/crypto.ts";
 import { hostGuard, jsonGuard, siteGuard, sizeGuard, tokenGuard } from "./guards.ts";
-import { loadGuard } from "./places.ts";
+import { loadGuard, oneInATurn } from "./places.ts";
 import { ApiError, answerError } from "./problem.ts";
 import { type ReplayRule, replayToLeader } from "./replay.ts";
 import { requestLog } from "./request-log.ts";
@@ -28,7 +28,7 @@ import { statusRoutes } from "./routes/status.ts";
 import { syncerRoutes } from "./routes/syncer.ts";
 
 export interface GuardOptions {
-  readonly clock: Pick<Clock, "mono">;
+  readonly clock: Pick<Clock, "mono" | "soon">;
   readonly crypto: Crypto;
   readonly token: string;
   /** Names and addresses by which this node is called, beside the loopback ones. */
@@ -101,6 +101,7 @@ function guardedApp(options: GuardOptions): OpenAPIHono {
     );
     return answerError(context, error, logger);
   });
+  app.use(oneInATurn(clock));
   app.use(requestLog(logger, clock));
   app.use(async (context, next) => {
     await next();

@@ -1,5 +1,7 @@
 /** How many may do something at once; who comes too many is told to come again. */
 import type { MiddlewareHandler } from "hono";
+import type { Clock } from "../platform/clock.ts";
+import { LoopTurns } from "../server/loop-turns.ts";
 import { ApiError } from "./problem.ts";
 
 /**
@@ -33,6 +35,18 @@ export class Places {
 
 export function downloadPlaces(): Places {
   return new Places(MOST_DOWNLOADS);
+}
+
+/**
+ * Of requests that come at once one begins in each turn of the event loop, refused ones too: together they
+ * would hold it for as long as it takes to answer them all.
+ */
+export function oneInATurn(clock: Pick<Clock, "soon">): MiddlewareHandler {
+  const turns = new LoopTurns(clock);
+  return async (_, next) => {
+    await turns.next();
+    await next();
+  };
 }
 
 /** For requests that have passed all other guards, so that a stranger takes no place. Health is always answered. */

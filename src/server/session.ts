@@ -4,7 +4,7 @@
  */
 import { encodeText, MalformedBytes } from "../base/bytes.ts";
 import { type Logger, printable } from "../base/logger.ts";
-import { decodeGtidSetInSteps, INTERVALS_PER_STEP, MalformedGtidSet } from "../gtid/binary.ts";
+import { decodeGtidSetInSteps, MalformedGtidSet } from "../gtid/binary.ts";
 import {
   type BinlogDump,
   type BinlogDumpGtid,
@@ -46,6 +46,7 @@ const CONNECTION_BYTES = 16 * 1024;
 const SET_BYTES_PER_BYTE = 4;
 /** Reading an interval of a set, finding the start with it, and collecting it afterwards. */
 const UNITS_PER_INTERVAL = 5;
+const INTERVAL_BYTES = 16;
 
 export class ClientSession {
   readonly id: number;
@@ -170,11 +171,11 @@ export class ClientSession {
     const pace = { rates, clock: platform.clock, closed: this.#closed.signal };
     const work = new Work(this.login.account.name, turns, this.#share, pace);
     try {
+      await work.prepay((UNITS_PER_INTERVAL * set.length) / INTERVAL_BYTES);
       const steps = decodeGtidSetInSteps(set);
       for (;;) {
         const step = steps.next();
         if (step.done) return { ...head, gtids: step.value };
-        work.spend(UNITS_PER_INTERVAL * INTERVALS_PER_STEP);
         await work.turn();
       }
     } catch (error) {

@@ -25,6 +25,8 @@ const LONG_TEXT = 4096;
 const FREE_DEBT_UNITS = 2_000_000;
 const DRAIN_UNITS_PER_MS = 1_000;
 const MAX_WAIT_MS = 5_000;
+/** Where others of the account keep it in debt. */
+const MAX_PREPAY_WAIT_MS = 30_000;
 const MAX_ACCOUNTS = 1024;
 
 /** Whose work it is, beside others of the same account. */
@@ -51,6 +53,7 @@ export class Work {
   #heldBytes = 0;
   spentUnits = 0;
   #chargedUnits = 0;
+  #isPrepaid = false;
 
   constructor(
     account: string,
@@ -101,11 +104,31 @@ export class Work {
     if (this.#sinceTurn >= TURN_UNITS) await this.turn();
   }
 
+  /**
+   * For work whose cost is known beforehand and that holds much while it is done: it begins when the account
+   * owes little, so that of many only one or two are under way, and then waits no more. Rejects with ClientGone.
+   */
+  async prepay(units: number): Promise<void> {
+    if (this.#pace !== null) {
+      const { rates, clock, closed } = this.#pace;
+      const endMs = clock.mono() + MAX_PREPAY_WAIT_MS;
+      for (;;) {
+        const waitMs = rates.delayMs(this.#account);
+        if (waitMs <= 0 || clock.mono() >= endMs) break;
+        await delay(clock, waitMs, closed);
+        if (closed.aborted) throw new ClientGone();
+      }
+    }
+    this.spend(units);
+    this.#charge();
+    this.#isPrepaid = true;
+  }
+
   /** A turn of its own for a piece that is known to be large. Rejects with ClientGone. */
   async turn(): Promise<void> {
     this.#sinceTurn = 0;
     this.#charge();
-    if (this.#pace !== null) {
+    if (this.#pace !== null && !this.#isPrepaid) {
       const { rates, clock, closed } = this.#pace;
       const waitMs = rates.delayMs(this.#account);
       if (waitMs > 0) await delay(clock, waitMs, closed);

@@ -80,7 +80,7 @@ function odd(scene: Scene, i: number, turn: number): Promise<void> {
     put("/v1/accounts/x", "{"),
     put("/v1/accounts/x", `{"sha2":${"9".repeat(20_000)}}`),
     put("/v1/accounts/x", "x".repeat(70_000)),
-    "POST /v1/status HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /",
+    "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /",
     "GET /v1/status HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n\r\n",
     `GET /${"a".repeat(30_000)} HTTP/1.1\r\nHost: localhost\r\n\r\n`,
     "\u0016\u0003\u0001\u0002\0\u0001\0\u0001",

@@ -70,7 +70,7 @@ async function lie(scene: Scene, i: number): Promise<void> {
 export const PEERS: readonly Attack[] = [
   {
     name: "hostile-frames",
-    says: "8 clients with the cluster secret and frames with hostile values, as guests and as nodes that are no members",
+    says: "8 clients with the cluster secret and frames with hostile values, as guests and as no members",
     covers: "7, 8",
     run: (scene) => {
       const frames = new HostileFrames(new SeededRandom(process.pid));

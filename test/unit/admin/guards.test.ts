@@ -17,7 +17,7 @@ async function answer(
   const hostNames = options.hostNames ?? ["10.1.2.3", "Node-1"];
   const app = createApp({
     node,
-    clock: { mono: () => 0 },
+    clock: { mono: () => 0, soon: (fn) => queueMicrotask(fn) },
     crypto: nodeCrypto,
     token: TOKEN,
     hostNames,

@@ -26,6 +26,23 @@ test("of writes that wait, so many are at work and no more; reads and health go 
   assert.notEqual((await start()).status, 503);
 });
 
+test("of requests that come at once one begins in each turn of the loop, refused ones too", async () => {
+  const due: (() => void)[] = [];
+  const { call } = setUp({ clock: { mono: () => 0, soon: (fn) => void due.push(fn) } });
+  let answered = 0;
+  const ask = async (path: string): Promise<void> => {
+    await call("GET", path);
+    answered++;
+  };
+  const all = ["/v1/status", "/v1/nothing", "/livez"].map(ask);
+  for (let turn = 0; turn < 3; turn++) {
+    for (let i = 0; i < 5; i++) await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual([answered, due.length], [turn, 1]);
+    due.shift()!();
+  }
+  await Promise.all(all);
+});
+
 test("of downloads so many are under way; each end, leaving and failure frees its place", async () => {
   const { call, node } = setUp();
   const raw = (): Promise<Response> => call("GET", "/v1/binlogs/b.000001/raw");

@@ -18,7 +18,7 @@ test("a write that was let in gets its line; of refused ones there is one a minu
     with: () => logger,
   };
   let now = 0;
-  const { call } = setUp({ logger, clock: { mono: () => now } });
+  const { call } = setUp({ logger, clock: { mono: () => now, soon: queueMicrotask } });
   const stranger = { headers: { Authorization: "Bearer wrong" } };
   for (let i = 0; i < 100; i++) await call("POST", `/v1/syncer/start?${i}`, stranger);
   now = 60_000;

@@ -45,7 +45,7 @@ export class CliWorld {
     const platform = this.#machine.start();
     const app = createApp({
       node: this.node,
-      clock: { mono: () => 0 },
+      clock: { mono: () => 0, soon: queueMicrotask },
       crypto: nodeCrypto,
       token: this.token,
       hostNames: [],

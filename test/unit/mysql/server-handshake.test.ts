@@ -110,6 +110,40 @@ test("wrong passwords and unknown users look the same, on every path", async () 
   }
 });
 
+test("an unknown user costs the server the same steps as a wrong password", async () => {
+  const { connect } = await import("../../../src/mysql/client.ts");
+  const { clientConfig, platformWith } = await import("./login-support.ts");
+  for (const mode of ["disabled", "verify-ca"] as const) {
+    const taken = new Set<string>();
+    for (const user of ["repl", "nobody", "root"]) {
+      const steps: string[] = [];
+      const crypto = new Proxy(platform.crypto, {
+        get(target, name, receiver) {
+          const step = Reflect.get(target, name, receiver) as unknown;
+          if (typeof step !== "function") return step;
+          return (...args: unknown[]) => {
+            steps.push(String(name));
+            return Reflect.apply(step, target, args) as unknown;
+          };
+        },
+      });
+      const ends = fakePair();
+      const server = new PacketConnection(ends.server, { maxPayloadBytes: 1 });
+      const login = acceptLogin(
+        server,
+        { ...serverOptions, someNative: false },
+        { ...platform, crypto },
+      );
+      const config = { ...clientConfig, user, password: "wrong", tls: { mode } };
+      await assert.rejects(connect(config, platformWith(ends.client)), /1045/);
+      await assert.rejects(login);
+      assert.ok(steps.includes("timingSafeEqual"), steps.join(" "));
+      taken.add(steps.join(" "));
+    }
+    assert.equal(taken.size, 1, [...taken].join("\n"));
+  }
+});
+
 test("the full path over TLS and over RSA refuses the wrong password too", async () => {
   const rsaKey = await platform.crypto.generateRsaKey();
   for (const config of [

@@ -159,3 +159,34 @@ test("user variables count against the budget until they are reset", async () =>
   await sql.query(`set @b = '${"x".repeat(60_000)}'`);
   sql.close();
 });
+
+test("of replicas that catch up one goes on in each turn of the event loop", async () => {
+  const stream = new MemoryStream(SOURCE);
+  stream.addFile(new FileMaker("").transactions(1, 200, 20_000).file, "binlog.000001");
+  let pending = 0;
+  let most = 0;
+  const clock = {
+    ...platform.clock,
+    soon: (fn: () => void) => {
+      most = Math.max(most, ++pending);
+      platform.clock.soon(() => {
+        pending--;
+        fn();
+      });
+    },
+  };
+  await using run = await serve(stream, { platform: { ...platform, clock } });
+  const clients = [await client(run.port), await client(run.port), await client(run.port)];
+  for (const sql of clients) await sql.query("SET @source_binlog_checksum = 'CRC32'");
+  most = 0;
+  for (const [i, sql] of clients.entries()) {
+    const gtids = encodeGtidSet(new GtidSet(), "auto");
+    const dump = { flags: 3, serverId: 80 + i, file: "", position: 4n, gtids };
+    sql.connection.writeCommand(encodeDumpGtid(dump));
+  }
+  for (const sql of clients) {
+    const reader = await new DumpReader(sql.connection, false).toEnd(60_000);
+    assert.equal(reader.end, "EOF");
+  }
+  assert.equal(most, 1);
+});

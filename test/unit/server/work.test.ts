@@ -121,6 +121,33 @@ test("statements of one account wait for each other between their pieces, and fo
   assert.deepEqual(asked, [500, 550]);
 });
 
+test("what is paid for beforehand begins one after the other, and then does not wait", async () => {
+  let now = 0;
+  const asked: number[] = [];
+  const clock = {
+    mono: () => now,
+    wall: () => now,
+    soon: (fn: () => void) => queueMicrotask(fn),
+    after: (ms: number, fn: () => void) => {
+      asked.push(ms);
+      queueMicrotask(() => {
+        now += ms;
+        fn();
+      });
+      return () => {};
+    },
+  };
+  const pace = { rates: new WorkRates(clock), clock, closed: new AbortController().signal };
+  const turns = new LoopTurns(clock);
+  const [one, two] = [new Work("repl", turns, share, pace), new Work("repl", turns, share, pace)];
+  await one.prepay(4_000_000);
+  await one.turn();
+  assert.deepEqual(asked, []);
+  await two.prepay(4_000_000);
+  await two.turn();
+  assert.deepEqual(asked, [2_000]);
+});
+
 test("nothing is worked out for a client that is gone", async () => {
   const clock = {
     mono: () => 0,
