@@ -1,4 +1,6 @@
 /** The platform of one process of a simulated machine; made by `Machine.start`. */
+
+import type { Compress } from "../../src/platform/compress.ts";
 import type { Platform } from "../../src/platform/platform.ts";
 import { nodeCompress } from "../node/compress.ts";
 import { memoryClock } from "./clock.ts";
@@ -8,6 +10,14 @@ import type { Life } from "./life.ts";
 import { memoryProcess } from "./process.ts";
 import type { SeededRandom } from "./random.ts";
 import type { Machine } from "./world.ts";
+
+/** Nothing happens off the loop here: a seed decides what comes when. */
+const { zstd } = nodeCompress;
+const memoryCompress: Compress = {
+  ...nodeCompress,
+  inflateLater: async (bytes, size) => nodeCompress.inflate(bytes, size),
+  zstd: zstd && { ...zstd, decompressLater: async (bytes, size) => zstd.decompress(bytes, size) },
+};
 
 export interface MemoryPlatformOptions {
   readonly machine: Machine;
@@ -31,7 +41,7 @@ export function memoryPlatform(options: MemoryPlatformOptions): Platform {
     dns: memoryDns(life, world.dns, addressOf),
     http: world.http.hostOf(machine.name, life),
     crypto: memoryCrypto(random.fork("crypto")),
-    compress: nodeCompress,
+    compress: memoryCompress,
     process: memoryProcess(machine.process, machine.name, options.pid, options.onExit),
   };
 }

@@ -81,12 +81,17 @@ export function basicsConformance({ check }: Suite): void {
   });
 
   check("compression checks the stated size", async ({ platform }) => {
-    const { deflate, inflate, zstd } = platform.compress;
+    const { deflate, inflate, inflateLater, zstd } = platform.compress;
     const plain = text("binlog ".repeat(2_000));
-    const ways = [{ pack: deflate, unpack: inflate }];
+    const ways = [{ pack: deflate, unpack: inflate, later: inflateLater }];
     assert.ok(zstd, "every supported runtime has zstd");
-    ways.push({ pack: (bytes) => zstd.compress(bytes, 3), unpack: zstd.decompress });
-    for (const { pack, unpack } of ways) {
+    const { compress, decompress, decompressLater } = zstd;
+    ways.push({
+      pack: (bytes) => compress(bytes, 3),
+      unpack: decompress,
+      later: decompressLater,
+    });
+    for (const { pack, unpack, later } of ways) {
       const packed = pack(plain);
       assert.ok(packed.length < plain.length / 10);
       assert.deepEqual(unpack(packed, plain.length), plain);
@@ -97,6 +102,10 @@ export function basicsConformance({ check }: Suite): void {
       assert.throws(() => unpack(text("neither zlib nor zstd"), 20));
       const bomb = pack(new Uint8Array(32 * 1024 * 1024));
       assert.throws(() => unpack(bomb, 1_000));
+      assert.deepEqual(await later(packed, plain.length), plain);
+      await assert.rejects(later(packed, plain.length + 1));
+      await assert.rejects(later(packed.subarray(0, packed.length - 3), plain.length));
+      await assert.rejects(later(bomb, 1_000));
     }
   });
 
