@@ -6,9 +6,11 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { NodeProcess } from "../../demo/node-process.ts";
 import { nodePlatform } from "../../runtime/node/platform.ts";
+import { toHex } from "../../src/base/bytes.ts";
+import { createVerifiers } from "../../src/mysql/auth/verifier.ts";
 import { connect } from "../../src/mysql/client.ts";
 import { SOURCE_VALUE_NAMES } from "../../src/mysql/source-values.ts";
-import { ACCOUNT } from "../support/local-node.ts";
+import { ACCOUNT, SOURCE_USER } from "../support/local-node.ts";
 import { MysqlCluster } from "../support/mysql-cluster.ts";
 import { waitFor } from "../support/wait-for.ts";
 
@@ -75,6 +77,22 @@ test("all nodes follow what somebody changes at the source", async () => {
     await made.source.exec(`SET GLOBAL ${change}`);
   await allSay(SHOW);
   await allSay(SELECT);
+});
+
+test("an account that an operator lets ask about tables is answered by each node", async () => {
+  await made.source.exec(`GRANT REFERENCES ON shop.* TO ${SOURCE_USER.user}`);
+  const sql = "SHOW CREATE TABLE shop.orders";
+  const leader = await made.cluster.leader();
+  await assert.rejects(ask(leader, sql), { errno: 1146 });
+  const verifiers = createVerifiers(platform.crypto, ACCOUNT.password, { native: false });
+  const body = { sha2: toHex(verifiers.sha2), native: null, metadata: true };
+  const answer = await leader.fetch(`/v1/accounts/${ACCOUNT.user}`, {
+    method: "PUT",
+    body: JSON.stringify(body),
+    headers: { "content-type": "application/json" },
+  });
+  assert.equal(answer.status, 200);
+  await allSay(sql);
 });
 
 test("the next leader says it, and follows on", async () => {
