@@ -21,7 +21,7 @@ export async function realHarness(platform: Platform): Promise<Harness> {
     async smallDisk(bytes) {
       const root = await newRoot();
       await fs.mkdir(root);
-      execFileSync("mount", ["-t", "tmpfs", "-o", `size=${bytes}`, "tmpfs", root]);
+      execFileSync("mount", ["-t", "tmpfs", "-o", `size=${bytes},mode=0700`, "tmpfs", root]);
       mounts.push(root);
       return platform.disk(root);
     },
