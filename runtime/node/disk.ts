@@ -70,7 +70,7 @@ class NodeDisk implements Disk {
 
   open(relative: string, mode: OpenMode): Promise<DiskFile> {
     return this.#run(mode === "create" ? "create" : "open", relative, async (full) => {
-      const handle = await withSpares(this.root, () => fs.open(full, OPEN_FLAGS[mode], 0o600));
+      const handle = await withSpares(() => fs.open(full, OPEN_FLAGS[mode], 0o600));
       return new NodeFile(handle, full);
     });
   }
@@ -110,7 +110,7 @@ class NodeDisk implements Disk {
   syncDir(dir: string): Promise<void> {
     return this.#run("sync the folder", dir, async (full) => {
       const flags = constants.O_RDONLY | constants.O_DIRECTORY;
-      const handle = await withSpares(this.root, () => fs.open(full, flags));
+      const handle = await withSpares(() => fs.open(full, flags));
       try {
         await handle.sync();
       } finally {

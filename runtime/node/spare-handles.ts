@@ -7,6 +7,7 @@
  * Plain descriptors and one reserve for the process: a FileHandle that is collected would be complained of.
  */
 import { close, open } from "node:fs";
+import { devNull } from "node:os";
 import { promisify } from "node:util";
 import { codeOf } from "./errors.ts";
 
@@ -17,23 +18,20 @@ const SPARES = 8;
 const NONE_LEFT: ReadonlySet<string> = new Set(["EMFILE", "ENFILE"]);
 const spares: number[] = [];
 let filling = false;
-/** Where the log is; null before it opened anything. */
-let home: string | null = null;
 let short = false;
 
 /** For listeners: none is left for who comes now. Tries to fill the reserve. */
 export function handlesAreShort(): boolean {
-  if (short && !filling && home !== null) void fill(home);
+  if (short && !filling) void fill();
   return short;
 }
 
-/** What `opens` opens, with a handle of the reserve if there is no other. `folder` exists. */
-export async function withSpares<T>(folder: string, opens: () => Promise<T>): Promise<T> {
-  home = folder;
+/** What `opens` opens, with a handle of the reserve if there is no other. */
+export async function withSpares<T>(opens: () => Promise<T>): Promise<T> {
   for (;;) {
     try {
       const opened = await opens();
-      if (spares.length < SPARES && !filling) void fill(folder);
+      if (spares.length < SPARES && !filling) void fill();
       return opened;
     } catch (error) {
       const isLeft = !NONE_LEFT.has(codeOf(error, ""));
@@ -45,10 +43,10 @@ export async function withSpares<T>(folder: string, opens: () => Promise<T>): Pr
   }
 }
 
-async function fill(folder: string): Promise<void> {
+async function fill(): Promise<void> {
   filling = true;
   try {
-    while (spares.length < SPARES) spares.push(await openPath(folder, "r"));
+    while (spares.length < SPARES) spares.push(await openPath(devNull, "r"));
     short = false;
   } catch {
     // There is none to spare now: the next open that succeeds tries again.
