@@ -25,8 +25,8 @@ export const MACHINE_MUTANTS: readonly Mutant[] = [
   onMachines(
     "16: a vote alone is not worth a sync",
     WRITER,
-    "return this.#hardState.term !== term || this.#hardState.vote !== vote;",
-    "return this.#hardState.term !== term && vote >= 0;",
+    "if (this.#hardState.term !== term || this.#hardState.vote !== vote) return true;",
+    "if (this.#hardState.term !== term && vote >= 0) return true;",
   ),
   onMachines(
     "what a new leader replaces is not cut off on the disk",
