@@ -90,11 +90,7 @@ async function checkNode(verb: Verb, add: Add): Promise<boolean> {
   } catch (error) {
     if (!(error instanceof CliError)) throw error;
     const stopped = error.exit === ExitCode.UNREACHABLE;
-    add(
-      "node",
-      "warn",
-      stopped ? `No node answers at ${node.url}: start it to check the source too` : error.message,
-    );
+    add("node", "warn", stopped ? `No node answers at ${node.url}` : error.message);
     return !stopped;
   }
   try {
