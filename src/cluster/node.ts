@@ -270,7 +270,8 @@ export class RunningNode extends LeaderWrites implements NodeOperations, Cluster
 
   /** Sealed here: what is secret in it goes no further as it is. */
   async setSource(change: SourceChange): Promise<void> {
-    const sealed = await sealChange(change, this.source(), this.#source.seal);
+    const [{ seal }, { secretPlaces }] = [this.#source, this.#settings];
+    const sealed = await sealChange(change, this.source(), seal, secretPlaces);
     await this.leader.onLeader("setSource", sealed);
   }
 

@@ -17,7 +17,6 @@ import { type SecretPlaces, whyNotNamed } from "./secret-places.ts";
 /** What a node reads the source's secrets with. */
 export interface SecretReader {
   readonly process: Pick<Process, "env" | "readTextFile">;
-  readonly places: SecretPlaces;
   readonly seal: Seal;
 }
 
@@ -56,7 +55,9 @@ export async function sealChange(
   change: SourceChange,
   old: SourceSettings | null,
   seal: Seal,
+  places: SecretPlaces,
 ): Promise<Partial<SourceSettings>> {
+  mustBeNamed(change, places);
   const { password, ...rest } = change;
   const host = change.host ?? old?.host ?? "";
   if (password !== undefined && change.passwordRef !== undefined)
@@ -102,7 +103,6 @@ async function readPassword(
 ): Promise<string> {
   if (reference === null) return "";
   if (isSealed(reference)) return reader.seal.open(reference, PASSWORD, host);
-  mustBeNamed(reference, reader);
   if (reference.startsWith("env:")) {
     const name = reference.slice(4);
     const value = reader.process.env[name];
@@ -125,7 +125,6 @@ async function readPem(
 ): Promise<string | null> {
   if (value === null || isPem(value)) return value;
   if (isSealed(value)) return reader.seal.open(value, option, host);
-  mustBeNamed(value, reader);
   return read(value, option, option === "source.tls_key" ? KEY_FILE : PUBLIC_FILE, reader);
 }
 
@@ -133,14 +132,19 @@ function isPem(value: string): boolean {
   return value.trimStart().startsWith("-----BEGIN ");
 }
 
-function mustBeNamed(reference: string, { places }: SecretReader): void {
-  const why = whyNotNamed(reference, places);
-  if (why === null) return;
-  throw new OperationError(
-    "invalid",
-    why,
-    "give the file to the verb instead, which reads it where you are: binraft syncer set --password-file FILE",
-  );
+/** What a configuration names is the operator's own and is not asked here, also where another node seeded it. */
+function mustBeNamed(change: SourceChange, places: SecretPlaces): void {
+  const { passwordRef, tlsCa, tlsCert, tlsKey, publicKeyFile } = change;
+  for (const reference of [passwordRef, tlsCa, tlsCert, tlsKey, publicKeyFile]) {
+    if (reference == null || isPem(reference)) continue;
+    const why = whyNotNamed(reference, places);
+    if (why === null) continue;
+    throw new OperationError(
+      "invalid",
+      why,
+      "give the file to the verb instead, which reads it where you are: binraft syncer set --password-file FILE",
+    );
+  }
 }
 
 async function read(

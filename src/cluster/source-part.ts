@@ -74,8 +74,7 @@ export class SourcePart implements Service {
     const { source } = this.#core.state.settings;
     if (source === null) return null;
     const { process } = this.#options.platform;
-    const places = this.#options.settings.secretPlaces;
-    return resolveSource(source, { process, places, seal: this.seal }, this.#clusterUuid);
+    return resolveSource(source, { process, seal: this.seal }, this.#clusterUuid);
   }
 
   async #keptConfig(): Promise<SourceConfig | null> {

@@ -16,7 +16,7 @@ import type { SourceCheck } from "../../syncer/host.ts";
 import { CliError, ExitCode, type GlobalOptions } from "../context.ts";
 import { formatBytes } from "../output.ts";
 import { readPeerCertificates } from "../peer-credentials.ts";
-import { readSecret, secretPlaces } from "../secrets.ts";
+import { readSecret } from "../secrets.ts";
 import { addConfigFlags, loadSettings } from "../settings.ts";
 import { act, type Verb, type VerbTable } from "../verb.ts";
 import { printChecks } from "./checks.ts";
@@ -194,7 +194,7 @@ async function checkSource(platform: Platform, config: NodeConfig, add: Add): Pr
   const { crypto, random, process } = platform;
   const seal = new Seal(crypto, random, async () => [], "");
   try {
-    const reader = { process, places: secretPlaces(config), seal };
+    const reader = { process, seal };
     const source = await resolveSource(config.source, reader, "");
     const checks = await lookAtSource(platform, source, waitsForNobody);
     for (const { name, level, message } of checks) add(`source ${name}`, level, message);
