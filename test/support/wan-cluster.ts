@@ -4,7 +4,7 @@
  * through a proxy that is as far, as wide and as restless as the line between the two.
  */
 import assert from "node:assert/strict";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { type Check, runChecks } from "../../demo/checks.ts";
@@ -176,7 +176,9 @@ segment_bytes = "16MiB"`,
       host,
       port: Number(port),
       region,
-      tlsCa: path.join(promoted.binlogDir, "ca.pem"),
+      // Another server: the password is named again.
+      password: SOURCE_USER.password,
+      tlsCa: await readFile(path.join(promoted.binlogDir, "ca.pem"), "utf8"),
     });
     const headers = { "content-type": "application/json" };
     const leader = await this.cluster.leader();
