@@ -6,11 +6,11 @@
  * Requests are not looked into, so that TLS goes through. A connection gives way by how long ago it was
  * last answered something.
  */
-import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
+import { connect, createServer, type Server, type Socket } from "node:net";
 import { Admission } from "../../src/base/admission.ts";
 import { HTTP_LIMITS, type HttpServer } from "../../src/platform/http.ts";
 import type { Address } from "../../src/platform/net.ts";
-import { netError } from "./errors.ts";
+import { listenHttp } from "./http-listen.ts";
 import { handlesAreShort } from "./spare-handles.ts";
 
 /** Longer than any answer of the API takes to begin. */
@@ -42,24 +42,7 @@ export function httpFront(address: Address, inner: HttpServer): Promise<HttpServ
       admission.fellSilent(client);
     });
   });
-  return new Promise((resolve, reject) => {
-    server.once("error", (error) => {
-      reject(netError(error, `Cannot serve HTTP on ${address.host}:${address.port}`));
-    });
-    server.listen(address.port, address.host, () => {
-      server.removeAllListeners("error");
-      server.on("error", () => {});
-      const { port } = server.address() as AddressInfo;
-      let stopped: Promise<void> | null = null;
-      resolve({
-        address: { host: address.host, port },
-        stop: (graceMs) => {
-          stopped ??= stop(server, inner, sockets, graceMs);
-          return stopped;
-        },
-      });
-    });
-  });
+  return listenHttp(server, address, (graceMs) => stop(server, inner, sockets, graceMs));
 }
 
 function pass(client: Socket, port: number, answered: () => void): void {

@@ -5,12 +5,12 @@
 
 import type { Server } from "node:http";
 import { createServer as createSecureServer } from "node:https";
-import type { AddressInfo, Socket } from "node:net";
+import type { Socket } from "node:net";
 import { createAdaptorServer } from "@hono/node-server";
 import { Admission } from "../../src/base/admission.ts";
 import { HTTP_LIMITS, type HttpHost, type HttpServer } from "../../src/platform/http.ts";
-import type { Address, TlsServerOptions } from "../../src/platform/net.ts";
-import { netError } from "./errors.ts";
+import type { TlsServerOptions } from "../../src/platform/net.ts";
+import { listenHttp } from "./http-listen.ts";
 import { handlesAreShort } from "./spare-handles.ts";
 
 const SWEEP_MS = 20;
@@ -36,7 +36,7 @@ export const nodeHttp: HttpHost = {
           }),
     }) as Server;
     admit(server);
-    return listen(server, address);
+    return listenHttp(server, address, (graceMs) => stop(server, graceMs));
   },
 };
 
@@ -113,27 +113,6 @@ function secureOptions(tls: TlsServerOptions): object {
     rejectUnauthorized: required,
     ...(tls.ca === undefined ? {} : { ca: tls.ca }),
   };
-}
-
-function listen(server: Server, address: Address): Promise<HttpServer> {
-  return new Promise((resolve, reject) => {
-    server.once("error", (error) => {
-      reject(netError(error, `Cannot serve HTTP on ${address.host}:${address.port}`));
-    });
-    server.listen(address.port, address.host, () => {
-      server.removeAllListeners("error");
-      server.on("error", () => {});
-      const { port } = server.address() as AddressInfo;
-      let stopped: Promise<void> | null = null;
-      resolve({
-        address: { host: address.host, port },
-        stop: (graceMs) => {
-          stopped ??= stop(server, graceMs);
-          return stopped;
-        },
-      });
-    });
-  });
 }
 
 function stop(server: Server, graceMs: number): Promise<void> {

@@ -46,8 +46,10 @@ export const REACHED = {
 } as const;
 export type Reached = keyof typeof REACHED;
 /**
- * Counted and printed, but 500 seeds need not reach them. An operator replaced a node: one had lost what no peer
- * has any more, and said so; of the other a sector took the last batch, which only its peers knew that it had had.
+ * Counted and printed, but 500 seeds need not reach them; an operator replaces the node in both.
+ *
+ *   unrepairable    it had lost what no peer has any more, and said so
+ *   fencedByPeers   it had lost its last batch without a trace, and its peers remembered that it had it
  */
 type Rare = "unrepairable" | "fencedByPeers";
 
